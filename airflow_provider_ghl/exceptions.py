@@ -1,0 +1,171 @@
+"""What can go wrong, sorted by what to do next.
+
+::
+
+    GHLError
+    ├─ ConfigurationError (ValueError)   connection, argument or mapping is wrong       → end, no retry
+    ├─ APIError                          HighLevel answered                             (status, message, trace id)
+    │  ├─ Unauthorized                   the token is refused: see ``kind``             → end, no retry
+    │  ├─ RequestRejected                400 404 409 422 and other definite refusals    → that row
+    │  │  ├─ DuplicateRelation           the relation is there
+    │  │  ├─ DuplicateAssociation        the association key is taken
+    │  │  ├─ RelationLimitReached        a record has as many relations as it may have
+    │  │  └─ NotFound                    what the request names does not exist
+    │  ├─ RateLimited                    429 of the burst window                        → wait, again
+    │  ├─ QuotaExhausted                 429 of the day, or the daily reserve reached   → defer or end, retryable
+    │  └─ ServerError                    5xx, gateway timeouts that come as 401         → again, bounded
+    ├─ TransportError                    no answer: the outcome is unknown              → again where repeating is safe
+    ├─ BudgetSpent                       ``max_requests`` is used up                    → end
+    └─ Stopped                           the work was told to stop                      → end
+
+None of them ever carries a header, a token or a body.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "APIError",
+    "BudgetSpent",
+    "ConfigurationError",
+    "DuplicateAssociation",
+    "DuplicateRelation",
+    "GHLError",
+    "NotFound",
+    "QuotaExhausted",
+    "RateLimited",
+    "RelationLimitReached",
+    "RequestRejected",
+    "ServerError",
+    "Stopped",
+    "TransportError",
+    "Unauthorized",
+]
+
+
+class GHLError(Exception):
+    """Base of all errors of this package."""
+
+    #: Earlier tries of the same request that got no clear answer: any of them may have taken effect.
+    unanswered_before: int = 0
+
+
+class ConfigurationError(GHLError, ValueError):
+    """A connection, an argument or a mapping is wrong; the message says what would be right."""
+
+
+class APIError(GHLError):
+    """HighLevel answered, and the answer is not a success.
+
+    :param message: HighLevel's own message, masked and cut (see ``api.errors``).
+    :param method: HTTP method of the request.
+    :param path: the endpoint's path template, such as ``/associations/{associationId}``.
+    :param status: HTTP status; the ``statusCode`` in bodies is not trusted.
+    :param trace_id: HighLevel's ``traceId``, for their support.
+    """
+
+    def __init__(self, message: str, *, method: str = "", path: str = "", status: int = 0, trace_id: str | None = None):
+        super().__init__(message, method, path, status, trace_id)  # all in args, so that the error can be pickled
+        self.message = message
+        self.method = method
+        self.path = path
+        self.status = status
+        self.trace_id = trace_id
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.__dict__.copy())
+
+    def __str__(self) -> str:
+        trace = f" (trace id {self.trace_id})" if self.trace_id else ""
+        return f"{self.method} {self.path} answered {self.status}: {self.message}{trace}"
+
+
+class Unauthorized(APIError):
+    """The token is refused.
+
+    ``kind`` says why: ``token`` (not valid), ``scope`` (``scope`` names the one that is missing), ``location`` (the token
+    belongs to another location), ``route`` (HighLevel does not offer the route to this token).
+    """
+
+    kind: str = "token"
+    scope: str | None = None
+
+    def explain(self) -> str:
+        """What is wrong in plain words, and what to do."""
+        said = f"({self.status}: {self.message})"
+        match self.kind:
+            case "scope":
+                scope = f" {self.scope}" if self.scope else ""
+                return f"the token lacks the scope{scope}: add it to the Private Integration, the token stays the same {said}"
+            case "location":
+                return f"the token does not belong to this location: check location_id, and whose token it is {said}"
+            case "route":
+                return f"HighLevel does not offer this to the token: it takes a sub-account's token, not an agency's {said}"
+        return f"HighLevel does not accept the token: it was rotated, deleted or mistyped; paste the current one {said}"
+
+
+class RequestRejected(APIError):
+    """A definite no to this request."""
+
+
+class DuplicateRelation(RequestRejected):
+    """The relation is there already."""
+
+
+class DuplicateAssociation(RequestRejected):
+    """An association with this key is there already."""
+
+
+class RelationLimitReached(RequestRejected):
+    """The record has as many relations of this association as it may have."""
+
+
+class NotFound(RequestRejected):
+    """What the request names does not exist."""
+
+
+class RateLimited(APIError):
+    """429 of the burst window. ``retry_after`` is in seconds."""
+
+    retry_after: float = 10.0
+
+
+class QuotaExhausted(APIError):
+    """The day's quota is spent. ``resets_in`` is in seconds, ``None`` when HighLevel did not say."""
+
+    resets_in: float | None = None
+
+
+class ServerError(APIError):
+    """HighLevel or its gateway failed; whether a write took effect is unknown."""
+
+
+class TransportError(GHLError):
+    """No answer came; whether a write took effect is unknown."""
+
+    def __init__(self, message: str, *, method: str = "", path: str = "", sent: bool = True):
+        super().__init__(message, method, path, sent)
+        self.message = message
+        self.method = method
+        self.path = path
+        #: False when the connection was never made, so that HighLevel cannot have seen the request.
+        self.sent = sent
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.__dict__.copy())
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path} got no answer: {self.message}"
+
+
+class BudgetSpent(GHLError):
+    """As many requests were sent as may be sent."""
+
+
+class Stopped(GHLError):
+    """The work was told to stop."""
+
+
+def _rebuild(kind: type[GHLError], state: dict[str, object]) -> GHLError:
+    error = kind.__new__(kind)
+    error.__dict__.update(state)
+    return error
