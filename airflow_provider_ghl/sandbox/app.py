@@ -1,0 +1,223 @@
+"""The API itself: a request that the gateway let through becomes an answer. It knows no clock, no socket and no limits."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from urllib.parse import parse_qs
+
+from airflow_provider_ghl.sandbox import bodies
+from airflow_provider_ghl.sandbox.answers import Reply, fill, reply
+from airflow_provider_ghl.sandbox.location import Refused
+from airflow_provider_ghl.sandbox.routes import ALL_SCOPES, VERSIONS, Route, find_route
+from airflow_provider_ghl.sandbox.state import State
+from airflow_provider_ghl.sandbox.wire import Request
+
+log = logging.getLogger(__name__)
+
+__all__ = ["App", "Exchange", "Grant"]
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a token may do: its scopes, and its location (``None``: every location of the sandbox)."""
+
+    scopes: frozenset[str] = ALL_SCOPES
+    location_id: str | None = None
+
+
+class Exchange:
+    """A request with its parts read as far as they are asked for."""
+
+    def __init__(self, request: Request):
+        self.request = request
+        self.path, _, self._query = request.target.partition("?")
+
+    @cached_property
+    def query(self) -> dict[str, list[str]]:
+        return parse_qs(self._query, keep_blank_values=True)
+
+    @cached_property
+    def body(self) -> object:
+        """The JSON body; ``None`` where it is no JSON."""
+        try:
+            return json.loads(self.request.body)
+        except ValueError:
+            return None
+
+    @cached_property
+    def location_id(self) -> str | None:
+        """The location that the request names, in its query or in its body."""
+        if "locationId" in self.query:
+            return self.query["locationId"][0]
+        body = self.body if self.request.body else None
+        named = body.get("locationId") if isinstance(body, dict) else None
+        return named if isinstance(named, str) and named else None
+
+    @cached_property
+    def matched(self) -> tuple[Route, str] | None:
+        """Endpoint and path parameter."""
+        try:
+            return find_route(self.request.method, self.path)
+        except Refused:
+            return None
+
+    @property
+    def label(self) -> str:
+        """Method and path template, for the account of requests; the path itself where it is no endpoint's."""
+        return f"{self.request.method} {self.matched[0].path if self.matched else self.path}"
+
+
+class App:
+    """``answer`` may be called by one thread; tokens may be changed by others.
+
+    :param page_cap: the most items on a page, whatever ``limit`` asks.
+    :param single_object: the list by object key shows one association as an object, not as an array of one.
+    """
+
+    def __init__(self, state: State, tokens: Mapping[str, Grant], page_cap: int = 100, single_object: bool = False):
+        self.state = state
+        self.tokens = dict(tokens)
+        self.page_cap = page_cap
+        self.single_object = single_object
+        self._handlers: dict[str, Callable[[_Call], Reply]] = {
+            "create_relation": self._create_relation,
+            "list_relations": self._list_relations,
+            "delete_relation": self._delete_relation,
+            "create_association": self._create_association,
+            "list_associations": self._list_associations,
+            "get_association_by_key": self._get_association_by_key,
+            "list_associations_by_object": self._list_associations_by_object,
+            "get_association": self._get_association,
+            "update_association": self._update_association,
+            "delete_association": self._delete_association,
+        }
+
+    def location_of(self, exchange: Exchange) -> str:
+        """The location whose limits the request counts against; what names none, or a wrong one, counts against the token's."""
+        if exchange.location_id is not None and self.state.has_location(exchange.location_id):
+            return exchange.location_id
+        grant = self.tokens.get(_token(exchange) or "")
+        return (grant.location_id if grant else None) or self.state.location_id
+
+    def answer(self, exchange: Exchange) -> Reply:
+        """Carry out the request."""
+        try:
+            return self._answer(exchange)
+        except Refused as refused:
+            return reply(refused.name, **refused.values)
+        except OSError:
+            log.exception("The state file cannot be written")
+            return reply("server_error")
+
+    def _answer(self, exchange: Exchange) -> Reply:
+        grant = self._authorise(exchange)
+        route, parameter = find_route(exchange.request.method, exchange.path)
+        if route.scope not in grant.scopes:
+            raise Refused("missing_scope")
+        location_id = self._locate(exchange, route, grant)
+        return self._handlers[route.name](_Call(exchange, parameter, location_id, self._reach(grant)))
+
+    def _authorise(self, exchange: Exchange) -> Grant:
+        token = _token(exchange)
+        if token is None:
+            raise Refused("missing_parameter")
+        grant = self.tokens.get(token)
+        if grant is None:
+            raise Refused("bad_token")
+        version = exchange.request.headers.get("version")
+        if version not in VERSIONS:
+            raise Refused("version_missing" if version is None else "version_unknown")
+        return grant
+
+    def _reach(self, grant: Grant) -> list[str]:
+        return self.state.locations() if grant.location_id is None else [grant.location_id]
+
+    def _locate(self, exchange: Exchange, route: Route, grant: Grant) -> str:
+        named = exchange.location_id
+        if named is None and not route.names_location:
+            return grant.location_id or self.state.location_id
+        if named is None or named not in self._reach(grant):
+            raise Refused("wrong_location")
+        return named
+
+    # Associations
+
+    def _create_association(self, call: _Call) -> Reply:
+        fields = bodies.read(call.exchange.body, bodies.CREATE_ASSOCIATION)
+        association_id = self.state.add_association(
+            key=fields["key"],
+            first_object_key=fields["firstObjectKey"],
+            second_object_key=fields["secondObjectKey"],
+            first_label=fields["firstObjectLabel"],
+            second_label=fields["secondObjectLabel"],
+            location_id=call.location_id,
+        )
+        return reply("association_created", **self.state.association(association_id, [call.location_id]))
+
+    def _list_associations(self, call: _Call) -> Reply:
+        skip, limit = bodies.page(call.exchange.query, self.page_cap)
+        found = self.state.associations(call.location_id)[skip : skip + limit]
+        return reply("associations", associations=[fill("association_in_list", item) for item in found])
+
+    def _list_associations_by_object(self, call: _Call) -> Reply:
+        found = self.state.associations_of(call.parameter, call.location_id)
+        if self.single_object and len(found) == 1:
+            return reply("association", **found[0])
+        return reply("associations_by_object", associations=[fill("association_in_list", item) for item in found])
+
+    def _get_association_by_key(self, call: _Call) -> Reply:
+        return reply("association", **self.state.association_by_key(call.parameter, call.location_id))
+
+    def _get_association(self, call: _Call) -> Reply:
+        return reply("association", **self.state.association(call.parameter, call.reach))
+
+    def _update_association(self, call: _Call) -> Reply:
+        fields = bodies.read(call.exchange.body, bodies.UPDATE_ASSOCIATION)
+        location_id = self._home_of(call)
+        self.state.update_labels(
+            call.parameter, fields["firstObjectLabel"], fields["secondObjectLabel"], location_id=location_id
+        )
+        return reply("association", **self.state.association(call.parameter, [location_id]))
+
+    def _delete_association(self, call: _Call) -> Reply:
+        self.state.remove_association(call.parameter, self._home_of(call))
+        return reply("association_deleted", id=call.parameter)
+
+    def _home_of(self, call: _Call) -> str:
+        return str(self.state.association(call.parameter, call.reach)["locationId"])
+
+    # Relations
+
+    def _create_relation(self, call: _Call) -> Reply:
+        fields = bodies.read(call.exchange.body, bodies.CREATE_RELATION)
+        relation_id = self.state.add_relation(
+            fields["associationId"], fields["firstRecordId"], fields["secondRecordId"], call.location_id
+        )
+        return reply("relation_created", **self.state.relation(relation_id, call.location_id))
+
+    def _list_relations(self, call: _Call) -> Reply:
+        skip, limit = bodies.page(call.exchange.query, self.page_cap)
+        association_ids = frozenset(call.exchange.query.get("associationIds", ()))
+        found, total = self.state.relations_of(call.parameter, association_ids, skip, limit, call.location_id)
+        return reply("relations", relations=[fill("relation_in_list", item) for item in found], total=total)
+
+    def _delete_relation(self, call: _Call) -> Reply:
+        self.state.remove_relation(call.parameter, call.location_id)
+        return reply("relation_deleted", id=call.parameter)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    exchange: Exchange
+    parameter: str
+    location_id: str
+    reach: list[str]
+
+
+def _token(exchange: Exchange) -> str | None:
+    kind, _, token = exchange.request.headers.get("authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else None

@@ -1,0 +1,181 @@
+"""What one sub-account holds: associations, records, relations, and the rules between them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import NamedTuple
+
+__all__ = ["SYSTEM_ASSOCIATIONS", "Association", "Location", "Refused", "Relation"]
+
+
+class Refused(Exception):
+    """A rule of HighLevel says no. ``name`` is the answer's row in the recorded table, ``values`` fill its placeholders."""
+
+    def __init__(self, name: str, /, **values: object):
+        super().__init__(name, values)
+        self.name = name
+        self.values = values
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(slots=True)
+class Association:
+    """``max_per_first``: how many relations one first record may have (``None``: any number)."""
+
+    id: str
+    key: str
+    first_object_key: str
+    second_object_key: str
+    first_label: str
+    second_label: str
+    max_per_first: int | None = None
+    max_per_second: int | None = None
+    system: bool = False
+
+    def as_answer(self, location_id: str) -> dict[str, object]:
+        """The fields as HighLevel names them; limits are not among them (observed)."""
+        return {
+            "locationId": location_id,
+            "id": self.id,
+            "key": self.key,
+            "firstObjectLabel": self.first_label,
+            "firstObjectKey": self.first_object_key,
+            "secondObjectLabel": self.second_label,
+            "secondObjectKey": self.second_object_key,
+            "associationType": "SYSTEM_DEFINED" if self.system else "USER_DEFINED",
+        }
+
+
+class Relation(NamedTuple):
+    """A link; first and second are those of its association."""
+
+    id: str
+    association_id: str
+    first: str
+    second: str
+
+
+def _system(key: str, first: str, second: str, most: tuple[int, int]) -> Association:
+    labels = first.capitalize(), second.capitalize()
+    return Association(key, key, first, second, *labels, max_per_first=most[0], max_per_second=most[1], system=True)
+
+
+def SYSTEM_ASSOCIATIONS() -> list[Association]:
+    """Those every location has. Ids and most numbers: observed in a live sub-account; labels: inferred."""
+    return [
+        _system("OPPORTUNITIES_CONTACTS_ASSOCIATION", "opportunity", "contact", (25, 1000)),
+        _system("BUSINESSES_CONTACTS_ASSOCIATION", "business", "contact", (10_000, 1)),
+    ]
+
+
+class Location:
+    """Not for several threads at once: ``State`` has the lock."""
+
+    def __init__(self, location_id: str):
+        self.id = location_id
+        self.associations = {association.id: association for association in SYSTEM_ASSOCIATIONS()}
+        self.relations: dict[str, Relation] = {}
+        self._records: dict[str, set[str]] = {}
+        self._pairs: dict[str, dict[tuple[str, str], Relation]] = {}
+        self._by_record: dict[str, list[Relation]] = {}
+
+    def association(self, association_id: str) -> Association:
+        """:raises Refused: there is none."""
+        found = self.associations.get(association_id)
+        if found is None:
+            raise Refused("association_not_found_400")
+        return found
+
+    def by_key(self, key: str) -> Association | None:
+        """The association of that key; case counts."""
+        return next((a for a in self.associations.values() if a.key == key), None)
+
+    def by_object(self, object_key: str) -> list[Association]:
+        """The associations with this object on either side."""
+        return [a for a in self.associations.values() if object_key in (a.first_object_key, a.second_object_key)]
+
+    def pairs(self, association_id: str) -> Collection[tuple[str, str]]:
+        """The pairs of one association."""
+        return self._pairs.get(association_id, {}).keys()
+
+    def relations_of(self, record_id: str, association_ids: Collection[str]) -> list[Relation]:
+        """The relations of a record on either side, oldest first; no ids: of all associations."""
+        found = self._by_record.get(record_id, [])
+        return [r for r in found if r.association_id in association_ids] if association_ids else found
+
+    def as_answer(self, relation: Relation) -> dict[str, object]:
+        """The fields as HighLevel names them."""
+        association = self.associations[relation.association_id]
+        return {
+            "id": relation.id,
+            "associationId": relation.association_id,
+            "firstObjectKey": association.first_object_key,
+            "firstRecordId": relation.first,
+            "secondObjectKey": association.second_object_key,
+            "secondRecordId": relation.second,
+            "locationId": self.id,
+        }
+
+    def records(self, object_key: str) -> Collection[str]:
+        """Ids of the records of an object."""
+        return self._records.get(object_key, ())
+
+    def has_record(self, object_key: str, record_id: str) -> bool:
+        """Whether it was added."""
+        return record_id in self.records(object_key)
+
+    def check_association(self, association: Association) -> None:
+        """:raises Refused: labels or key are not allowed."""
+        if association.first_label == association.second_label:
+            raise Refused("equal_labels")
+        if self.by_key(association.key):
+            raise Refused("duplicate_association")
+
+    def check_relation(self, association_id: str, first: str, second: str) -> None:
+        """:raises Refused: the first rule that is broken; the limit comes before the duplicate (observed)."""
+        association = self.association(association_id)
+        self._check_record(association.first_object_key, first)
+        self._check_record(association.second_object_key, second)
+        self._check_limit(association, first, 2, association.max_per_first)
+        self._check_limit(association, second, 3, association.max_per_second)
+        if (first, second) in self._pairs.get(association_id, ()):
+            raise Refused("duplicate_relation")
+
+    def _check_record(self, object_key: str, record_id: str) -> None:
+        known = self._records.get(object_key)
+        if known is not None and record_id not in known:
+            raise Refused("contact_not_found" if object_key == "contact" else "record_not_found", recordId=record_id)
+
+    def _check_limit(self, association: Association, record_id: str, side: int, most: int | None) -> None:
+        if most is None:
+            return
+        there = self._by_record.get(record_id, ())
+        if sum(1 for r in there if r.association_id == association.id and r[side] == record_id) >= most:
+            raise Refused("relation_limit", limit=most, recordId=record_id, associationId=association.id)
+
+    def put_association(self, association: Association) -> None:
+        self.associations[association.id] = association
+
+    def put_record(self, object_key: str, record_id: str) -> None:
+        self._records.setdefault(object_key, set()).add(record_id)
+
+    def put_relation(self, relation: Relation) -> None:
+        self.relations[relation.id] = relation
+        self._pairs.setdefault(relation.association_id, {})[relation.first, relation.second] = relation
+        for record_id in {relation.first, relation.second}:
+            self._by_record.setdefault(record_id, []).append(relation)
+
+    def drop_relation(self, relation_id: str) -> None:
+        relation = self.relations.pop(relation_id)
+        del self._pairs[relation.association_id][relation.first, relation.second]
+        for record_id in {relation.first, relation.second}:
+            self._by_record[record_id].remove(relation)
+
+    def drop_association(self, association_id: str) -> None:
+        """With its relations (specified)."""
+        for relation in list(self._pairs.get(association_id, {}).values()):
+            self.drop_relation(relation.id)
+        del self.associations[association_id]

@@ -1,0 +1,274 @@
+"""All that the sandbox holds, over all locations, kept in a journal if there is one."""
+
+from __future__ import annotations
+
+import os
+import random
+import string
+import threading
+from collections.abc import Collection
+from dataclasses import asdict
+from typing import Any
+
+from airflow_provider_ghl.sandbox.journal import Journal
+from airflow_provider_ghl.sandbox.location import Association, Location, Refused, Relation
+
+__all__ = ["State"]
+
+_LETTERS = string.ascii_letters + string.digits
+
+
+class State:
+    """Thread-safe: tests may read and change it while the server runs. No ``location_id`` means the first location.
+
+    Changes obey HighLevel's rules: what the API would refuse raises :class:`Refused`.
+
+    :param state_path: file that remembers it all; ``None``: nothing is kept.
+    :param location_id: the first location; default: the file's first, else ``otherwise``, else a new one.
+    :param seed: makes ids, so that a run can be replayed.
+    :raises StateFileError: the file cannot be used.
+    """
+
+    def __init__(
+        self,
+        state_path: str | os.PathLike[str] | None = None,
+        location_id: str | None = None,
+        seed: int = 0,
+        otherwise: str | None = None,
+    ):
+        self._lock = threading.RLock()
+        self._locations: dict[str, Location] = {}
+        self._journal: Journal | None = None
+        replayed = 0 if state_path is None else self._load(Journal(state_path))
+        self._random = random.Random(f"{seed}:{replayed}")  # with the same seed, but never the same ids again
+        self.location_id = location_id or next(iter(self._locations), None) or otherwise or self._new_code()
+        self.add_location(self.location_id)
+
+    # Locations and records
+
+    def add_location(self, location_id: str | None = None) -> str:
+        """Another sub-account, with the system associations; its id (20 characters). One that is there stays as it is."""
+        with self._lock:
+            location_id = location_id or self._new_code()
+            if location_id not in self._locations:
+                self._commit("location", location_id)
+            return location_id
+
+    def locations(self) -> list[str]:
+        """Ids of all locations, oldest first."""
+        with self._lock:
+            return list(self._locations)
+
+    def has_location(self, location_id: str) -> bool:
+        """Whether there is a location of that id."""
+        return location_id in self._locations
+
+    def add_record(self, object_key: str, record_id: str | None = None, location_id: str | None = None) -> str:
+        """A record; its id. Once an object has one record, relations to records of it that were not added are refused."""
+        with self._lock:
+            location = self._at(location_id)
+            record_id = record_id or (self._new_code() if object_key == "contact" else self._new_id())
+            if not location.has_record(object_key, record_id):
+                self._commit("record", location.id, object_key, record_id)
+            return record_id
+
+    def records(self, object_key: str, location_id: str | None = None) -> set[str]:
+        """Ids of the records of an object."""
+        with self._lock:
+            return set(self._at(location_id).records(object_key))
+
+    # Associations
+
+    def add_association(
+        self,
+        key: str,
+        first_object_key: str,
+        second_object_key: str,
+        first_label: str,
+        second_label: str,
+        max_per_first: int | None = None,
+        max_per_second: int | None = None,
+        id: str | None = None,
+        location_id: str | None = None,
+    ) -> str:
+        """An association; its id (24 hex digits). ``max_per_first``: relations that one first record may have."""
+        with self._lock:
+            location = self._at(location_id)
+            association = Association(
+                id=id or self._new_id(),
+                key=key,
+                first_object_key=first_object_key,
+                second_object_key=second_object_key,
+                first_label=first_label,
+                second_label=second_label,
+                max_per_first=max_per_first,
+                max_per_second=max_per_second,
+            )
+            location.check_association(association)
+            self._commit("association", location.id, asdict(association))
+            return association.id
+
+    def update_labels(self, association_id: str, first_label: str, second_label: str, location_id: str | None = None) -> None:
+        """Change the labels of an association."""
+        with self._lock:
+            location = self._at(location_id)
+            location.association(association_id)
+            if first_label == second_label:
+                raise Refused("equal_labels")
+            self._commit("labels", location.id, association_id, first_label, second_label)
+
+    def remove_association(self, association_id: str, location_id: str | None = None) -> None:
+        """Remove an association with its relations; those of the system stay."""
+        with self._lock:
+            location = self._at(location_id)
+            if location.association(association_id).system:
+                raise Refused("system_association")
+            self._commit("association-", location.id, association_id)
+
+    def associations(self, location_id: str | None = None) -> list[dict[str, object]]:
+        """All associations of a location as the API shows them, those of the system first."""
+        with self._lock:
+            location = self._at(location_id)
+            return [association.as_answer(location.id) for association in location.associations.values()]
+
+    def associations_of(self, object_key: str, location_id: str | None = None) -> list[dict[str, object]]:
+        """The associations that have this object on either side."""
+        with self._lock:
+            location = self._at(location_id)
+            return [association.as_answer(location.id) for association in location.by_object(object_key)]
+
+    def association(self, association_id: str, location_ids: Collection[str] | None = None) -> dict[str, object]:
+        """One association, looked for in these locations (default: in all)."""
+        with self._lock:
+            for location_id in location_ids or self._locations:
+                location = self._locations[location_id]
+                if association_id in location.associations:
+                    return location.associations[association_id].as_answer(location_id)
+        raise Refused("association_not_found_400")
+
+    def association_by_key(self, key: str, location_id: str | None = None) -> dict[str, object]:
+        """The association of that key."""
+        with self._lock:
+            location = self._at(location_id)
+            found = location.by_key(key)
+            if found is None:
+                raise Refused("association_not_found")
+            return found.as_answer(location.id)
+
+    # Relations
+
+    def add_relation(self, association_id: str, first: str, second: str, location_id: str | None = None) -> str:
+        """A relation; its id (24 hex digits)."""
+        with self._lock:
+            location = self._at(location_id)
+            location.check_relation(association_id, first, second)
+            relation_id = self._new_id()
+            self._commit("relation", location.id, relation_id, association_id, first, second)
+            return relation_id
+
+    def remove_relation(self, relation_id: str, location_id: str | None = None) -> None:
+        """Remove a relation."""
+        with self._lock:
+            location = self._at(location_id)
+            if relation_id not in location.relations:
+                raise Refused("relation_not_found")
+            self._commit("relation-", location.id, relation_id)
+
+    def relation(self, relation_id: str, location_id: str | None = None) -> dict[str, object]:
+        """One relation as the API shows it."""
+        with self._lock:
+            location = self._at(location_id)
+            if relation_id not in location.relations:
+                raise Refused("relation_not_found")
+            return location.as_answer(location.relations[relation_id])
+
+    def relations(self, location_id: str | None = None) -> list[dict[str, object]]:
+        """All relations of a location as the API shows them, oldest first."""
+        with self._lock:
+            location = self._at(location_id)
+            return [location.as_answer(relation) for relation in location.relations.values()]
+
+    def relations_of(
+        self,
+        record_id: str,
+        association_ids: Collection[str] = (),
+        skip: int = 0,
+        limit: int | None = None,
+        location_id: str | None = None,
+    ) -> tuple[list[dict[str, object]], int]:
+        """A page of a record's relations on either side, oldest first, and how many there are on all pages."""
+        with self._lock:
+            location = self._at(location_id)
+            found = location.relations_of(record_id, association_ids)
+            page = found[skip:] if limit is None else found[skip : skip + limit]
+            return [location.as_answer(relation) for relation in page], len(found)
+
+    def pairs(self, association_id: str, location_id: str | None = None) -> set[tuple[str, str]]:
+        """The pairs (first record, second record) of an association."""
+        with self._lock:
+            return set(self._at(location_id).pairs(association_id))
+
+    def count_relations(self, association_id: str | None = None, location_id: str | None = None) -> int:
+        """How many relations there are: of one association, or of all."""
+        with self._lock:
+            location = self._at(location_id)
+            return len(location.relations if association_id is None else location.pairs(association_id))
+
+    def count_all(self) -> int:
+        """How many relations there are in all locations."""
+        with self._lock:
+            return sum(len(location.relations) for location in self._locations.values())
+
+    def close(self) -> None:
+        """Give up the state file; what is in memory can still be read."""
+        with self._lock:
+            if self._journal:
+                self._journal.close()
+
+    # The one way in which anything changes
+
+    def _commit(self, *event: Any) -> None:
+        if self._journal:
+            self._journal.append(list(event))
+        self._apply(*event)
+
+    def _apply(self, event: str, location_id: str, *values: Any) -> None:
+        if event == "location":
+            self._locations[location_id] = Location(location_id)
+            return
+        location = self._locations[location_id]
+        match event, values:
+            case "relation", _:
+                location.put_relation(Relation._make(values))
+            case "relation-", (relation_id,):
+                location.drop_relation(relation_id)
+            case "record", (object_key, record_id):
+                location.put_record(object_key, record_id)
+            case "association", (fields,):
+                location.put_association(Association(**fields))
+            case "association-", (association_id,):
+                location.drop_association(association_id)
+            case "labels", (association_id, first_label, second_label):
+                association = location.associations[association_id]
+                association.first_label, association.second_label = first_label, second_label
+
+    def _load(self, journal: Journal) -> int:
+        events = 0
+        try:
+            for event in journal.replay():
+                self._apply(*event)
+                events += 1
+        except BaseException:
+            journal.close()
+            raise
+        self._journal = journal
+        return events
+
+    def _at(self, location_id: str | None) -> Location:
+        return self._locations[location_id or self.location_id]
+
+    def _new_id(self) -> str:
+        return f"{self._random.getrandbits(96):024x}"
+
+    def _new_code(self) -> str:
+        return "".join(self._random.choices(_LETTERS, k=20))

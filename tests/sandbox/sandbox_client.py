@@ -1,0 +1,67 @@
+"""What the sandbox's tests talk with: plain ``requests``, none of the package's own client."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import requests
+
+from airflow_provider_ghl.sandbox import Sandbox
+
+CONTACT, EVENT = "contact", "custom_objects.event"
+
+
+class Talker:
+    """Sends requests as a well-behaved client does; ``token`` and ``version`` may be ``None`` to leave the header out."""
+
+    def __init__(self, sandbox: Sandbox, token: str | None = "", version: str | None = "2021-07-28"):
+        self.sandbox = sandbox
+        self.session = requests.Session()
+        self.session.trust_env = False
+        if token is not None:
+            self.session.headers["Authorization"] = f"Bearer {token or sandbox.token}"
+        if version is not None:
+            self.session.headers["Version"] = version
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.session.close()
+
+    def send(self, method: str, path: str, timeout: float = 10, **kwargs: Any) -> requests.Response:
+        return self.session.request(method, self.sandbox.url + path, timeout=timeout, allow_redirects=False, **kwargs)
+
+    def get(self, path: str, **params: Any) -> requests.Response:
+        return self.send("GET", path, params={"locationId": self.sandbox.location_id, **params})
+
+    def delete_relation(self, relation_id: str) -> requests.Response:
+        return self.send("DELETE", f"/associations/relations/{relation_id}", params={"locationId": self.sandbox.location_id})
+
+    def create_association(self, **changes: Any) -> requests.Response:
+        body = {
+            "locationId": self.sandbox.location_id,
+            "key": "attends",
+            "firstObjectLabel": "Guest",
+            "firstObjectKey": CONTACT,
+            "secondObjectLabel": "Event",
+            "secondObjectKey": EVENT,
+        }
+        return self.send("POST", "/associations/", json=without_none(body | changes))
+
+    def relate(self, association_id: str, first: str, second: str, **changes: Any) -> requests.Response:
+        body = {
+            "locationId": self.sandbox.location_id,
+            "associationId": association_id,
+            "firstRecordId": first,
+            "secondRecordId": second,
+        }
+        return self.send("POST", "/associations/relations", json=without_none(body | changes))
+
+
+def without_none(body: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def add_attends(sandbox: Sandbox, **limits: int | None) -> str:
+    return sandbox.state.add_association("attends", CONTACT, EVENT, "Guest", "Event", **limits)  # type: ignore[arg-type]

@@ -1,0 +1,72 @@
+"""The table of recorded bodies, and that the sandbox speaks from it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_ghl import exceptions
+from airflow_provider_ghl.sandbox import RECORDED, Recorded, answers
+
+PACKAGE = Path(answers.__file__).parent
+
+
+def test_names_are_unique() -> None:
+    names = [row.name for row in RECORDED]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("row", RECORDED, ids=lambda row: row.name)
+def test_rows_are_whole(row: Recorded) -> None:
+    assert row.evidence in ("observed", "specified", "inferred")
+    assert row.source
+    assert (row.means == "") == (200 <= row.status < 300)
+    assert not row.means or issubclass(getattr(exceptions, row.means), exceptions.APIError)
+    assert (row.means == "Unauthorized") == (row.kind in ("token", "scope", "location", "route")) or row.kind == ""
+    assert bool(row.kind) == (row.means == "Unauthorized")
+
+
+def test_all_kinds_of_refusal_are_in_the_table() -> None:
+    assert {row.kind for row in RECORDED} == {"", "token", "scope", "location", "route"}
+    raised = {row.means for row in RECORDED}
+    assert raised >= {
+        "DuplicateAssociation",
+        "DuplicateRelation",
+        "NotFound",
+        "QuotaExhausted",
+        "RateLimited",
+        "RelationLimitReached",
+        "RequestRejected",
+        "ServerError",
+        "Unauthorized",
+    }
+
+
+@pytest.mark.parametrize("row", RECORDED, ids=lambda row: row.name)
+def test_no_placeholder_is_left_in_an_answer(row: Recorded) -> None:
+    body = answers.reply(row.name).body
+    assert not re.search(rb"\{\w+\}", body)
+    if not isinstance(row.body, str):
+        assert json.loads(body)
+
+
+def test_values_are_never_read_as_templates() -> None:
+    body = json.loads(answers.reply("contact_not_found", recordId="{status} {0} {").body)
+    assert body["error"] == "Contact with id {status} {0} { not found"
+
+
+def test_lists_and_numbers_keep_their_type() -> None:
+    body = json.loads(answers.reply("relations", relations=[{"id": "1"}], total=7).body)
+    assert (body["relations"], body["total"]) == ([{"id": "1"}], 7)
+
+
+def test_every_answer_the_code_names_is_in_the_table() -> None:
+    names = {row.name for row in RECORDED}
+    said = set()
+    for path in PACKAGE.glob("*.py"):
+        said |= set(re.findall(r'(?:Refused|reply|fill)\(\s*"(\w+)"', path.read_text()))
+    assert len(said) > 15
+    assert said <= names
