@@ -1,0 +1,112 @@
+"""A batch of rows as columns, and how chunks of rows of any kind become one."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from operator import itemgetter
+from typing import Any
+
+import numpy
+import pandas
+
+from airflow_provider_ghl.exceptions import ConfigurationError
+
+__all__ = ["Batch", "Columns", "batch_of", "by_name", "by_position", "in_batches", "looks_personal", "positions_of"]
+
+_NAMES_SHOWN = 30
+_PERSONAL = re.compile(r".*@.*|\+?[\d\s().-]{7,}", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What the user asked for: the names of the columns in the source."""
+
+    first: str
+    second: str
+    row_key: str | None = None
+
+    @property
+    def needed(self) -> list[str]:
+        return [self.first, self.second] if self.row_key is None else [self.first, self.second, self.row_key]
+
+
+@dataclass(slots=True)
+class Batch:
+    """Rows planned together, as columns of values just as the source gave them.
+
+    ``start`` is the number of the first row in the source, from 0; headers and blank lines are no rows. ``frame`` has the
+    object columns ``first``, ``second`` and, if asked for, ``row_key``. ``unreadable`` says why a row (by its offset in the
+    batch) could not be read; its cells are ``None``.
+    """
+
+    start: int
+    frame: pandas.DataFrame
+    unreadable: dict[int, str]
+
+
+def looks_personal(text: str) -> bool:
+    """Whether a text could be an e-mail address or a phone number, which no message may hold."""
+    return _PERSONAL.fullmatch(text) is not None
+
+
+def in_batches(elements: Iterator[Any], shape: Callable[[list[Any], int], Batch], batch_size: int) -> Iterator[Batch]:
+    start = 0
+    while True:
+        chunk: list[Any] = []
+        try:
+            chunk.extend(islice(elements, batch_size))
+        except Exception:
+            if chunk:
+                yield shape(chunk, start)
+            raise
+        if not chunk:
+            return
+        yield shape(chunk, start)
+        start += len(chunk)
+
+
+def batch_of(start: int, cells: Iterable[Sequence[Any]], unreadable: dict[int, str]) -> Batch:
+    columns = (numpy.fromiter(values, dtype=object, count=len(values)) for values in cells)
+    named = dict(zip(("first", "second", "row_key"), columns, strict=False))
+    return Batch(start, pandas.DataFrame(named, dtype=object, copy=False), unreadable)
+
+
+def by_position(positions: list[int], rows: list[Any], start: int, unreadable: dict[int, str] | None = None) -> Batch:
+    return batch_of(start, [list(map(itemgetter(at), rows)) for at in positions], unreadable or {})
+
+
+def by_name(columns: Columns, where: str, rows: list[Any], start: int, unreadable: dict[int, str]) -> Batch:
+    for at in unreadable:
+        rows[at] = {}
+    if start == 0 and len(unreadable) < len(rows):
+        present = dict.fromkeys(map(str, chain.from_iterable(rows)))
+        if absent := [name for name in columns.needed if name not in present]:
+            raise _no_column(absent[0], list(present), where)
+    return batch_of(start, [[row.get(name) for row in rows] for name in columns.needed], unreadable)
+
+
+def positions_of(names: Iterable[Any], columns: Columns, where: str) -> list[int]:
+    present = list(map(str, names))
+    for name in columns.needed:
+        if name not in present:
+            raise _no_column(name, present, where)
+        if (times := present.count(name)) > 1:
+            raise ConfigurationError(f"column '{name}' stands {times} times in {where}: give each a name of its own")
+    return [present.index(name) for name in columns.needed]
+
+
+def _no_column(name: str, present: Sequence[str], where: str) -> ConfigurationError:
+    shown = ["(hidden)" if looks_personal(other) else other[:60] for other in present[:_NAMES_SHOWN]]
+    more = f" and {len(present) - _NAMES_SHOWN} more" if len(present) > _NAMES_SHOWN else ""
+    folded = {_folded(other): other for other in present if not looks_personal(other)}
+    close = difflib.get_close_matches(_folded(name), folded, n=1)
+    hint = f"; did you mean '{folded[close[0]]}'?" if close else ""
+    return ConfigurationError(f"no column '{name}' in {where}; its columns are: {', '.join(shown)}{more}{hint}")
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name).casefold() or name

@@ -1,0 +1,212 @@
+"""Every row's result as a file, in input order, there whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Literal, Protocol, Self
+
+import pandas
+
+from airflow_provider_ghl.exceptions import ConfigurationError
+
+__all__ = ["RESULT_FIELDS", "ResultsFile", "local_results_file"]
+
+RESULT_FIELDS = (
+    *("row", "row_key", "location_id", "association_id", "first_record_id", "second_record_id", "outcome", "evidence"),
+    *("relation_id", "status_code", "reason", "requests", "try_number", "trace_id"),
+)
+_INTEGERS = {"row": "int64", "status_code": "int32", "requests": "int32", "try_number": "int32"}
+_ROW_GROUP = 50_000
+
+
+class ResultsFile:
+    """Collects results in a temporary file; ``commit`` makes it durable and has it published.
+
+    As a context manager it commits at the end of the block, and discards after an exception.
+
+    :param name: its ending decides the format: ``.csv``, ``.jsonl`` or ``.parquet``.
+    :param publish: puts the finished file in its place; what it leaves is removed.
+    :param folder: where the temporary file lies; ``None`` is the system's own.
+    :raises ConfigurationError: unknown format, pyarrow is missing, or the folder cannot be written to.
+    """
+
+    def __init__(self, name: str, publish: Callable[[Path], None], folder: Path | None = None):
+        self._publish = publish
+        start = _writer_for(name)
+        self._temporary, file = _new_file(folder or Path(tempfile.gettempdir()), name)
+        self._file: IO[bytes] | None = file
+        self._writer = start(file)
+
+    def append(self, frame: pandas.DataFrame) -> None:
+        """Add a block of results, with the columns ``RESULT_FIELDS``; missing values may be ``None``, ``NaN`` or ``<NA>``."""
+        if self._file is None:
+            raise ValueError("the results file is closed")
+        self._writer.write(_typed(frame))
+
+    def commit(self) -> None:
+        """Write all to disk, then publish. When publishing fails it can be tried again."""
+        if self._file is not None:
+            self._writer.close()
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._file = None
+        if self._temporary.exists():
+            self._publish(self._temporary)
+            self.discard()
+
+    def discard(self) -> None:
+        """Remove what is not published; may be called at any time, and again."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):  # a full disk must not keep what is half written
+                self._writer.close()
+            with contextlib.suppress(OSError):
+                self._file.close()
+            self._file = None
+        self._temporary.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
+        try:
+            if kind is None:
+                self.commit()
+        finally:
+            self.discard()
+
+
+def local_results_file(path: str | Path) -> ResultsFile:
+    """A results file at a local path: written beside it, then put in its place in one step. Makes no folders.
+
+    :raises ConfigurationError: also where the folder is missing or the path is a folder itself.
+    """
+    target = Path(path).absolute()
+    if target.is_symlink():
+        target = target.resolve()
+    if not target.parent.is_dir():
+        raise ConfigurationError(f"cannot write {path}: there is no folder {target.parent}; make it first")
+    if target.is_dir():
+        raise ConfigurationError(f"cannot write {path}: it is a folder; name a file in it")
+
+    def publish(temporary: Path) -> None:
+        temporary.replace(target)
+        _sync_folder(target.parent)
+
+    return ResultsFile(target.name, publish, target.parent)
+
+
+class _Writer(Protocol):
+    def write(self, frame: pandas.DataFrame) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _Csv:
+    def __init__(self, file: IO[bytes]):
+        self._file = file
+        self._file.write((",".join(RESULT_FIELDS) + "\n").encode())
+
+    def write(self, frame: pandas.DataFrame) -> None:
+        text = self._text(frame, csv.QUOTE_MINIMAL)
+        if "\r" in text:  # which the csv module leaves unquoted, though readers take it for the end of a line
+            text = self._text(frame, csv.QUOTE_ALL)
+        self._file.write(text.encode())
+
+    def _text(self, frame: pandas.DataFrame, quoting: Literal[0, 1]) -> str:
+        return frame.to_csv(header=False, index=False, lineterminator="\n", quoting=quoting)
+
+    def close(self) -> None: ...
+
+
+class _JsonLines:
+    def __init__(self, file: IO[bytes]):
+        self._file = file
+
+    def write(self, frame: pandas.DataFrame) -> None:
+        if len(frame):
+            lines = frame.to_json(orient="records", lines=True, force_ascii=False)
+            self._file.write(lines.encode().rstrip(b"\n") + b"\n")
+
+    def close(self) -> None: ...
+
+
+class _Parquet:
+    def __init__(self, file: IO[bytes]):
+        import pyarrow
+        from pyarrow import parquet
+
+        self._pyarrow = pyarrow
+        types = {name: getattr(pyarrow, _INTEGERS.get(name, "string"))() for name in RESULT_FIELDS}
+        self._schema = pyarrow.schema(types)
+        self._parquet = parquet.ParquetWriter(file, self._schema)
+        self._waiting: list[Any] = []
+
+    def write(self, frame: pandas.DataFrame) -> None:
+        self._waiting.append(self._pyarrow.Table.from_pandas(frame, schema=self._schema, preserve_index=False))
+        if sum(map(len, self._waiting)) >= _ROW_GROUP:
+            self._write_waiting()
+
+    def close(self) -> None:
+        if self._waiting:
+            self._write_waiting()
+        self._parquet.close()
+
+    def _write_waiting(self) -> None:
+        self._parquet.write_table(self._pyarrow.concat_tables(self._waiting))
+        self._waiting.clear()
+
+
+_WRITERS: dict[str, Callable[[IO[bytes]], _Writer]] = {".csv": _Csv, ".jsonl": _JsonLines, ".parquet": _Parquet}
+
+
+def _writer_for(name: str) -> Callable[[IO[bytes]], _Writer]:
+    ending = Path(name).suffix.lower()
+    if ending not in _WRITERS:
+        raise ConfigurationError(f"a results file must be named {', '.join(_WRITERS)}; '{ending}' is none of these")
+    if ending == ".parquet":
+        try:
+            import pyarrow.parquet  # noqa: F401 - to fail before a row is sent, not after
+        except ImportError as error:
+            raise ConfigurationError("Parquet files need pyarrow: pip install 'airflow-provider-ghl[parquet]'") from error
+    return _WRITERS[ending]
+
+
+def _new_file(folder: Path, name: str) -> tuple[Path, IO[bytes]]:
+    path = folder / f".{Path(name).name}.{os.getpid()}-{os.urandom(4).hex()}.part"
+    try:
+        return path, path.open("xb")  # not mkstemp: the published file gets the usual permissions, not its owner's only
+    except OSError as error:
+        raise ConfigurationError(f"cannot write {name}: its folder cannot be written to ({error.strerror})") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # some file systems cannot do that, and the file is in its place already
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _typed(frame: pandas.DataFrame) -> pandas.DataFrame:
+    return pandas.DataFrame({name: _column(frame[name], name in _INTEGERS) for name in RESULT_FIELDS})
+
+
+def _column(values: pandas.Series[Any], integers: bool) -> pandas.Series[Any]:
+    if integers:
+        return values.astype("Int64")
+    texts = values.astype(object).tolist()
+    if not set(map(type, texts)) <= {str, type(None)} or not "".join(filter(None, texts)).isascii():
+        texts = [None if absent else _text(value) for value, absent in zip(texts, values.isna(), strict=True)]
+    return pandas.Series(texts, index=values.index, dtype=object)
+
+
+def _text(value: Any) -> str:
+    return str(value).encode(errors="backslashreplace").decode()

@@ -1,0 +1,114 @@
+"""Frames, lists, query results and open files become batches of columns; nothing after this parses.
+
+Never more than one batch and a read buffer is held, except what the caller holds already. A fault of the source is
+raised after the rows that were read before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import chain, islice
+from typing import Any
+
+import pandas
+
+from airflow_provider_ghl.exceptions import ConfigurationError
+from airflow_provider_ghl.load.batches import Batch, Columns, batch_of, by_name, by_position, in_batches, positions_of
+from airflow_provider_ghl.load.files import from_file
+
+__all__ = ["Batch", "Columns", "count_of", "from_data", "from_file", "from_records"]
+
+_ROWS_ARE = "a list of dicts, a list of pairs, a DataFrame or an iterable of these is needed"
+
+
+def from_data(data: Any, columns: Columns, batch_size: int) -> Iterator[Batch]:
+    """Batches of a DataFrame, or of any iterable of dicts, of pairs or of DataFrames; iterators are streamed.
+
+    Pairs are tuples or lists of two and have no column names. The first element decides what the others must be; one that
+    is something else is an unreadable row. Errors of an iterator pass through.
+
+    :raises ConfigurationError: no such column, or not rows at all.
+    """
+    if isinstance(data, pandas.DataFrame):
+        return _from_frame(data, columns, batch_size)
+    try:
+        elements = iter(data)
+    except TypeError as error:
+        raise ConfigurationError(f"rows cannot be a {type(data).__name__}: {_ROWS_ARE}") from error
+    if isinstance(data, str | bytes | Mapping):
+        raise ConfigurationError(f"rows cannot be a {type(data).__name__}: {_ROWS_ARE}")
+    return _from_elements(elements, columns, batch_size)
+
+
+def from_records(
+    names: Sequence[str], chunks: Iterable[Sequence[Sequence[Any]]], columns: Columns, batch_size: int
+) -> Iterator[Batch]:
+    """Batches of a query's result: its column names, and its rows in chunks of any size. Its errors pass through.
+
+    :raises ConfigurationError: no such column, or its name stands there twice.
+    """
+    positions = positions_of(names, columns, "the query's result")
+    return in_batches(chain.from_iterable(chunks), partial(by_position, positions), batch_size)
+
+
+def count_of(data: Any) -> int | None:
+    """How many rows ``data`` has, or ``None`` where only reading it can tell."""
+    if isinstance(data, pandas.DataFrame):
+        return len(data)
+    if not isinstance(data, Sequence):
+        return None
+    return sum(map(len, data)) if data and isinstance(data[0], pandas.DataFrame) else len(data)
+
+
+def _from_frame(frame: pandas.DataFrame, columns: Columns, batch_size: int) -> Iterator[Batch]:
+    positions = positions_of(frame.columns, columns, "the DataFrame")
+    for start in range(0, len(frame), batch_size):
+        part = frame.iloc[start : start + batch_size]
+        yield batch_of(start, [part.iloc[:, at].astype(object).tolist() for at in positions], {})
+
+
+def _from_elements(elements: Iterator[Any], columns: Columns, batch_size: int) -> Iterator[Batch]:
+    head = list(islice(elements, 1))
+    if not head:
+        return
+    first, elements = head[0], chain(head, elements)
+    if isinstance(first, pandas.DataFrame):
+        rows = chain.from_iterable(_frame_rows(frame, columns) for frame in elements)
+        yield from in_batches(rows, partial(by_position, list(range(len(columns.needed)))), batch_size)
+    elif isinstance(first, Mapping):
+        yield from in_batches(elements, partial(_mappings, columns), batch_size)
+    elif isinstance(first, tuple | list):
+        if columns.row_key is not None:
+            raise ConfigurationError(f"pairs have no column '{columns.row_key}': give dicts to have a row key")
+        yield from in_batches(elements, _pairs, batch_size)
+    else:
+        raise ConfigurationError(f"row 0 is a {type(first).__name__}: {_ROWS_ARE}")
+
+
+def _frame_rows(frame: Any, columns: Columns) -> Iterator[tuple[Any, ...]]:
+    if not isinstance(frame, pandas.DataFrame):
+        raise ConfigurationError(f"a {type(frame).__name__} stands among DataFrames: {_ROWS_ARE}")
+    positions = positions_of(frame.columns, columns, "the DataFrame")
+    return zip(*(frame.iloc[:, at].astype(object) for at in positions), strict=True)
+
+
+def _pairs(chunk: list[Any], start: int) -> Batch:
+    unreadable = {at: _not_a_pair(row) for at, row in enumerate(chunk) if not isinstance(row, tuple | list) or len(row) != 2}
+    for at in unreadable:
+        chunk[at] = (None, None)
+    return by_position([0, 1], chunk, start, unreadable)
+
+
+def _not_a_pair(row: Any) -> str:
+    what = f"of {len(row)} values" if isinstance(row, tuple | list) else "that is no pair"
+    return f"this row is a {type(row).__name__} {what}, and the first row was a pair"
+
+
+def _mappings(columns: Columns, chunk: list[Any], start: int) -> Batch:
+    unreadable = {
+        at: f"this row is a {type(row).__name__}, and the first row was a dict"
+        for at, row in enumerate(chunk)
+        if not isinstance(row, dict | Mapping)
+    }
+    return by_name(columns, "the rows", chunk, start, unreadable)

@@ -1,0 +1,129 @@
+"""What can be refused before any request, with every reason of a row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import numpy
+import pandas
+
+from airflow_provider_ghl.load.batches import Batch, Columns, looks_personal
+
+__all__ = ["Valid", "validate"]
+
+_LONGEST_DECIMAL = 40
+_SHOWN = 40
+
+
+@dataclass(slots=True)
+class Valid:
+    """The ids of a batch as text, ``""`` where an id was refused, and by offset all reasons of each refused row."""
+
+    first: numpy.ndarray[Any, numpy.dtype[numpy.object_]]
+    second: numpy.ndarray[Any, numpy.dtype[numpy.object_]]
+    problems: dict[int, str]
+
+    @property
+    def usable(self) -> numpy.ndarray[Any, numpy.dtype[numpy.bool_]]:
+        """Which rows have no problem."""
+        usable = numpy.ones(len(self.first), dtype=numpy.bool_)
+        usable[list(self.problems)] = False
+        return usable
+
+
+def validate(batch: Batch, columns: Columns) -> Valid:
+    """Ids as text, spaces at their ends stripped; ints, UUIDs and whole Decimals become text, nothing else does.
+
+    A reason names the column and what to do; it quotes no text from the source.
+    """
+    problems = dict(batch.unreadable)
+    ids = []
+    for name, column in ((columns.first, "first"), (columns.second, "second")):
+        texts, refused = _column(batch.frame[column].tolist())
+        ids.append(numpy.fromiter(texts, dtype=object, count=len(texts)))
+        for at, reason in refused.items():
+            if at not in batch.unreadable:
+                said = f"column '{name}'{reason}"
+                problems[at] = f"{problems[at]}; {said}" if at in problems else said
+    return Valid(ids[0], ids[1], problems)
+
+
+def _column(values: list[Any]) -> tuple[list[str], dict[int, str]]:
+    if set(map(type, values)) <= {str, int}:
+        try:
+            texts = list(map(str.strip, map(str, values)))
+            "".join(texts).encode()
+        except ValueError:
+            return _one_by_one(values)
+        return texts, dict(_empty(texts))
+    return _one_by_one(values)
+
+
+def _empty(texts: list[str]) -> Iterator[tuple[int, str]]:
+    at = -1
+    for _ in range(texts.count("")):
+        at = texts.index("", at + 1)
+        yield at, " is empty"
+
+
+def _one_by_one(values: list[Any]) -> tuple[list[str], dict[int, str]]:
+    texts: list[str] = []
+    refused: dict[int, str] = {}
+    for at, value in enumerate(values):
+        text, reason = _text(value)
+        texts.append(text)
+        if reason:
+            refused[at] = reason
+    return texts, refused
+
+
+def _text(value: Any) -> tuple[str, str]:
+    """The id as text, or ``""`` and why not."""
+    if isinstance(value, str):
+        return _stripped(str.__str__(value))
+    if _missing(value):
+        return "", " is empty"
+    if isinstance(value, UUID):
+        return str(value), ""
+    if not _is_whole(value):
+        return "", f": {_quoted(value)}; cast it to text in the query"
+    try:
+        return str(int(value)), ""
+    except ValueError:
+        return "", " holds an int of too many digits"
+
+
+def _stripped(text: str) -> tuple[str, str]:
+    text = text.strip()
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "", " holds text that is not Unicode"
+    return text, "" if text else " is empty"
+
+
+def _missing(value: Any) -> bool:
+    if value is None or value is pandas.NA or value is pandas.NaT:
+        return True
+    if isinstance(value, Decimal):
+        return value.is_nan()
+    may_be_nan = isinstance(value, float | numpy.floating | numpy.datetime64 | numpy.timedelta64)
+    return may_be_nan and bool(value != value)
+
+
+def _is_whole(value: Any) -> bool:
+    if isinstance(value, Decimal):
+        return value.is_finite() and value.adjusted() < _LONGEST_DECIMAL and value == value.to_integral_value()
+    return isinstance(value, int | numpy.integer) and not isinstance(value, bool | numpy.timedelta64)
+
+
+def _quoted(value: Any) -> str:
+    kind = type(value).__name__
+    if not isinstance(value, bool | numpy.bool_ | float | numpy.floating | Decimal):
+        return f"a value of type {kind}"
+    shown = str(value)[:_SHOWN]
+    return f"a {kind}" if looks_personal(shown) else f"{shown} is a {kind}"

@@ -1,0 +1,102 @@
+"""Repeats are found as a dict of all pairs would find them, however the input is cut into batches."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_ghl.load.seen import Seen
+
+Pair = tuple[str, str]
+
+
+def objects(values: list[str]) -> Any:
+    return numpy.fromiter(values, dtype=object, count=len(values))
+
+
+def told(seen: Seen, pairs: list[Pair], cuts: list[int], usable: list[bool]) -> list[int]:
+    answers: list[int] = []
+    for start, end in zip([0, *cuts], [*cuts, len(pairs)], strict=True):
+        part = pairs[start:end]
+        first, second = objects([pair[0] for pair in part]), objects([pair[1] for pair in part])
+        found = seen.first_rows(first, second, start, numpy.array(usable[start:end], dtype=bool))
+        assert found.dtype == numpy.int64
+        answers.extend(found.tolist())
+    return answers
+
+
+def expected(pairs: list[Pair], usable: list[bool]) -> list[int]:
+    firsts: dict[Pair, int] = {}
+    return [
+        -1 if not use or firsts.setdefault(pair, row) == row else firsts[pair]
+        for row, (pair, use) in enumerate(zip(pairs, usable, strict=True))
+    ]
+
+
+IDS = st.text("aA\0ü", max_size=3)
+
+
+@st.composite
+def inputs(draw: st.DrawFn) -> tuple[list[Pair], list[int], list[bool]]:
+    pairs = draw(st.lists(st.tuples(IDS, IDS), max_size=60))
+    cuts = sorted(draw(st.lists(st.integers(0, len(pairs)), max_size=8)))
+    return pairs, cuts, draw(st.lists(st.booleans(), min_size=len(pairs), max_size=len(pairs)))
+
+
+@given(inputs())
+def test_any_split_gives_what_a_dict_gives(given_input: tuple[list[Pair], list[int], list[bool]]) -> None:
+    pairs, cuts, usable = given_input
+    assert told(Seen(), pairs, cuts, usable) == expected(pairs, usable)
+
+
+def weak(first: Any, second: Any) -> tuple[Any, Any]:
+    """An identity whose high words collide all the time, and whose low words tell all."""
+    words = [int.from_bytes(f"{a}\1{b}".encode(), "big") for a, b in zip(first, second, strict=True)]
+    low = numpy.array([word % 2**64 for word in words], dtype=numpy.uint64)
+    return numpy.array([(word % 3) << 62 for word in words], dtype=numpy.uint64), low
+
+
+@given(st.lists(st.tuples(st.text("ab", max_size=2), st.text("ab", max_size=2)), max_size=80), st.integers(1, 20))
+def test_half_of_an_identity_may_collide(pairs: list[Pair], size: int) -> None:
+    usable = [True] * len(pairs)
+    assert told(Seen(weak), pairs, list(range(size, len(pairs), size)), usable) == expected(pairs, usable)
+
+
+@pytest.mark.parametrize("size", [1_000, 30_000, 300_000])
+def test_a_large_input_with_many_repeats(size: int) -> None:
+    chance = random.Random(size)
+    pairs = [(f"{chance.randrange(600):024x}", f"{chance.randrange(600):024x}") for _ in range(300_000)]
+    usable = [chance.random() < 0.9 for _ in pairs]
+    assert told(Seen(), pairs, list(range(size, len(pairs), size)), usable) == expected(pairs, usable)
+
+
+def test_order_and_case_count_and_so_does_the_border() -> None:
+    pairs = [("a", "b"), ("b", "a"), ("A", "b"), ("ab", ""), ("", "ab"), ("a", "b")]
+    assert told(Seen(), pairs, [], [True] * 6) == [-1, -1, -1, -1, -1, 0]
+
+
+def test_rows_beyond_four_thousand_million_keep_their_numbers() -> None:
+    seen, one, start = Seen(), numpy.ones(1, dtype=bool), 2**32 - 1
+    for row in (start, start + 1, start + 2):
+        assert seen.first_rows(objects(["a"]), objects([str(row)]), row, one).tolist() == [-1]
+    for row in (start, start + 1, start + 2):
+        assert seen.first_rows(objects(["a"]), objects([str(row)]), 2**33, one).tolist() == [row]
+
+
+def test_it_costs_few_bytes_a_row_and_few_runs() -> None:
+    seen, count, size = Seen(), 400_000, 2_000
+    for start in range(0, count, size):
+        second = objects([f"{row:024x}" for row in range(start, start + size)])
+        seen.first_rows(objects(["a"] * size), second, start, numpy.ones(size, dtype=bool))
+    runs = seen._runs
+    assert sum(len(run.rows) for run in runs) == count
+    assert sum(run.high.nbytes + run.low.nbytes + run.rows.nbytes for run in runs) == 20 * count
+    assert seen._sieve._bits.nbytes <= 4 * count
+    assert len(runs) < 30
+    fresh = numpy.random.default_rng(1).integers(0, 2**64, 100_000, dtype=numpy.uint64)
+    assert seen._sieve.may_hold(fresh).mean() < 0.3
