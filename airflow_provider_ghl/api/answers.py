@@ -1,0 +1,147 @@
+"""From HTTP to :class:`Answer` or an error of the tree. The one place where a status becomes a class.
+
+The evidence for each rule is the table of recorded bodies that the sandbox speaks from (``sandbox/recorded.py``).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, TypeVar
+
+from airflow_provider_ghl.api.calls import Answer, Call
+from airflow_provider_ghl.api.rates import Rate
+from airflow_provider_ghl.exceptions import (
+    APIError,
+    DuplicateAssociation,
+    DuplicateRelation,
+    NotFound,
+    QuotaExhausted,
+    RateLimited,
+    RelationLimitReached,
+    RequestRejected,
+    ServerError,
+    Unauthorized,
+)
+
+E = TypeVar("E", bound=APIError)
+
+__all__ = ["LONGEST_MESSAGE", "mask", "read_answer"]
+
+#: Characters of HighLevel's message that are kept.
+LONGEST_MESSAGE = 200
+#: Seconds, when a 429 does not say how long its window is (the documented one).
+DEFAULT_INTERVAL = 10.0
+
+_EMAIL = re.compile(r"[^\s@<>\"'\[\]():,;]+@[^\s@<>\"'\[\]():,;]+")
+_PHONE = re.compile(r"(?<![\w-])\+?\(?\d[\d ().-]{6,}\d(?![\w-])")
+
+#: Phrases of definite refusals, all lower case; the first that is in the message decides.
+_REJECTED: tuple[tuple[str, type[RequestRejected]], ...] = (
+    ("duplicate relation", DuplicateRelation),
+    ("max relation limit", RelationLimitReached),
+    ("duplicate association key", DuplicateAssociation),
+    ("not found", NotFound),
+)
+
+
+def read_answer(call: Call, status: int, body: bytes, rate: Rate) -> Answer:
+    """Understand one HTTP answer.
+
+    :raises APIError: it is not a success; the subclass says what to do next.
+    """
+    data, is_json = _parse(body)
+    if 200 <= status < 300:
+        if is_json or not body.strip():
+            return Answer(status, data, _trace_id(data))
+        raise _error(ServerError, call, status, data, "the answer is not JSON")
+    if status == 429:
+        raise _limited(call, status, data, rate)
+    if status >= 500 or (body.strip() and not is_json):
+        # HighLevel's refusals are JSON (or empty): HTML with a 4xx comes from the network in front of it.
+        raise _error(ServerError, call, status, data, "HighLevel or its gateway failed")
+    if status == 401:
+        raise _unauthorized(call, data)
+    if status == 403:
+        raise _forbidden(call, data)
+    raise _rejected(call, status, data)
+
+
+def mask(text: str) -> str:
+    """The text without e-mail addresses and phone numbers, on one line, cut to :data:`LONGEST_MESSAGE` characters."""
+    masked = _PHONE.sub("<phone>", _EMAIL.sub("<e-mail>", " ".join(text.split())))
+    return masked if len(masked) <= LONGEST_MESSAGE else masked[: LONGEST_MESSAGE - 1] + "…"
+
+
+def _parse(body: bytes) -> tuple[Any, bool]:
+    try:
+        return json.loads(body), True
+    except ValueError:
+        return None, False
+
+
+def _message(data: Any) -> str:
+    """``message`` as a string or a list of them (observed), or nested under ``error`` (v3 OAuth, specified)."""
+    if not isinstance(data, dict):
+        return ""
+    error = data.get("error")
+    found = data.get("message") or (error.get("message") if isinstance(error, dict) else error) or ""
+    return "; ".join(map(str, found)) if isinstance(found, list) else str(found)
+
+
+def _trace_id(data: Any) -> str | None:
+    trace_id = data.get("traceId") if isinstance(data, dict) else None
+    return str(trace_id)[:100] if trace_id else None
+
+
+def _error(kind: type[E], call: Call, status: int, data: Any, otherwise: str) -> E:
+    return kind(
+        mask(_message(data)) or otherwise,
+        method=call.method,
+        path=call.template,
+        status=status,
+        trace_id=_trace_id(data),
+    )
+
+
+def _limited(call: Call, status: int, data: Any, rate: Rate) -> APIError:
+    if rate.day_is_spent:
+        spent = _error(QuotaExhausted, call, status, data, "the day's requests are spent")
+        spent.resets_in = rate.daily_resets_in
+        return spent
+    limited = _error(RateLimited, call, status, data, "too many requests")
+    limited.retry_after = rate.interval or DEFAULT_INTERVAL
+    return limited
+
+
+def _unauthorized(call: Call, data: Any) -> APIError:
+    text = _message(data).lower()
+    if "timed out" in text:  # a gateway timeout that comes as 401 (observed)
+        return _error(ServerError, call, 401, data, "the gateway timed out")
+    if text.startswith("e01"):  # a parameter is missing (observed): a refusal of the request, not of the token
+        return _error(RequestRejected, call, 401, data, "unauthorized request")
+    error = _error(Unauthorized, call, 401, data, "unauthorized")
+    if any(phrase in text for phrase in ("iam service", "not yet supported", "version header")):
+        error.kind = "route"
+    elif "scope" in text:
+        error.kind, error.scope = "scope", call.scope
+    elif "location" in text:
+        error.kind = "location"
+    return error
+
+
+def _forbidden(call: Call, data: Any) -> APIError:
+    error = _error(Unauthorized, call, 403, data, "forbidden")
+    error.kind = "location" if "location" in _message(data).lower() else "route"
+    return error
+
+
+def _rejected(call: Call, status: int, data: Any) -> APIError:
+    text = _message(data).lower()
+    for phrase, kind in _REJECTED:
+        if phrase in text:
+            return _error(kind, call, status, data, phrase)
+    if 300 <= status < 400:
+        return _error(RequestRejected, call, status, data, "a redirect, which is not followed: is the host right?")
+    kind = NotFound if status == 404 else RequestRejected
+    return _error(kind, call, status, data, "not found" if status == 404 else "refused without a message")

@@ -1,0 +1,161 @@
+"""Associations: the types of link between two objects of a location.
+
+Source: the vendor's spec ``associations.json`` (the same under both versions); answers as observed, where the spec's DTO is
+wrong about them: lists come as ``{"associations": […]}``, by object key as one object or an array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TypedDict, cast
+
+from airflow_provider_ghl.api.budget import Budget
+from airflow_provider_ghl.api.calls import Answer, Call, Endpoint
+from airflow_provider_ghl.api.client import Client
+from airflow_provider_ghl.api.paging import iterate_pages
+from airflow_provider_ghl.exceptions import (
+    DuplicateAssociation,
+    GHLError,
+    NotFound,
+    ServerError,
+    TransportError,
+)
+
+__all__ = ["Association", "Associations"]
+
+_CREATE = Endpoint("POST", "/associations/", "associations.write", repeat_safe=False)
+_LIST = Endpoint("GET", "/associations/", "associations.readonly")
+_GET = Endpoint("GET", "/associations/{associationId}", "associations.readonly")
+_BY_KEY = Endpoint("GET", "/associations/key/{key_name}", "associations.readonly")
+_BY_OBJECT = Endpoint("GET", "/associations/objectKey/{objectKey}", "associations.readonly")
+_UPDATE = Endpoint("PUT", "/associations/{associationId}", "associations.write")
+_DELETE = Endpoint("DELETE", "/associations/{associationId}", "associations.write")
+
+#: How often a create that got no clear answer is read back and, where it is not there, sent again.
+_CREATE_ROUNDS = 3
+
+
+class Association(TypedDict, total=False):
+    """As HighLevel gives it."""
+
+    id: str
+    key: str
+    locationId: str
+    firstObjectKey: str
+    firstObjectLabel: str
+    secondObjectKey: str
+    secondObjectLabel: str
+    associationType: str
+
+
+class Associations:
+    """The associations of one location.
+
+    :param budget: what the requests are charged to; by default each has its own.
+    """
+
+    def __init__(self, client: Client, location_id: str, budget: Budget | None = None) -> None:
+        self._client = client
+        self._location_id = location_id
+        self._budget = budget
+
+    def create(
+        self,
+        *,
+        key: str,
+        first_object_key: str,
+        first_object_label: str,
+        second_object_key: str,
+        second_object_label: str,
+    ) -> Association:
+        """Create one. When nobody knows whether a create took effect, it is read back by key before anything else.
+
+        :raises DuplicateAssociation: the key was taken before.
+        """
+        wanted = {
+            "key": key,
+            "firstObjectLabel": first_object_label,
+            "firstObjectKey": first_object_key,
+            "secondObjectLabel": second_object_label,
+            "secondObjectKey": second_object_key,
+        }
+        unclear: GHLError | None = None
+        for _ in range(_CREATE_ROUNDS):
+            try:
+                return self._one(_CREATE.call(self._location_id, json={"locationId": self._location_id, **wanted}))
+            except DuplicateAssociation:
+                found = self._ours(key, wanted) if unclear else None
+                if found is None:
+                    raise
+                return found
+            except (ServerError, TransportError) as error:
+                unclear = error
+                if (found := self._ours(key, wanted)) is not None:
+                    return found
+        raise cast(GHLError, unclear)
+
+    def get(self, association_id: str) -> Association:
+        """By id. :raises NotFound: there is none."""
+        return self._one(_GET.call(self._location_id, association_id))
+
+    def get_by_key(self, key: str) -> Association:
+        """By key. :raises NotFound: there is none (answered 404 or 400, both observed)."""
+        return self._one(_BY_KEY.call(self._location_id, key, params={"locationId": self._location_id}))
+
+    def iterate(self) -> Iterator[Association]:
+        """All of the location's, system-defined ones included, page by page."""
+        return cast(Iterator[Association], iterate_pages(self._page))
+
+    def list_by_object(self, object_key: str) -> list[Association]:
+        """Those with this object on either side, such as ``contact`` or ``custom_objects.car``."""
+        call = _BY_OBJECT.call(self._location_id, object_key, params={"locationId": self._location_id})
+        return _many(self._client.request(call, self._budget).data)
+
+    def update_labels(self, association_id: str, *, first_object_label: str, second_object_label: str) -> Association:
+        """Change the labels: all that HighLevel lets change."""
+        labels = {"firstObjectLabel": first_object_label, "secondObjectLabel": second_object_label}
+        return self._one(_UPDATE.call(self._location_id, association_id, json=labels))
+
+    def delete(self, association_id: str) -> dict[str, Any]:
+        """Delete it, and with it all its relations (specified). :raises NotFound: there is none."""
+        return self._delete_answer(association_id).data or {}
+
+    def _delete_answer(self, association_id: str) -> Answer:
+        try:
+            return self._client.request(_DELETE.call(self._location_id, association_id), self._budget)
+        except NotFound as error:
+            if error.unanswered_before:  # an earlier try of this very request deleted it; only its answer was lost
+                return Answer(200, {"deleted": True, "id": association_id})
+            raise
+
+    def first_page(self) -> list[Association]:
+        """One request: enough to see whether token, scope and location are right."""
+        return cast("list[Association]", self._page(0, 1)[0])
+
+    def _page(self, skip: int, limit: int) -> tuple[list[dict[str, Any]], int | None]:
+        params = {"locationId": self._location_id, "skip": skip, "limit": limit}
+        data = self._client.request(_LIST.call(self._location_id, params=params), self._budget).data
+        return cast("list[dict[str, Any]]", _many(data)), data.get("total") if isinstance(data, dict) else None
+
+    def _one(self, call: Call) -> Association:
+        found = _many(self._client.request(call, self._budget).data)
+        if not found:
+            raise ServerError("the answer holds no association", method=call.method, path=call.template, status=200)
+        return found[0]
+
+    def _ours(self, key: str, wanted: dict[str, str]) -> Association | None:
+        try:
+            found = self.get_by_key(key)
+        except NotFound:
+            return None
+        return found if all(found.get(name) == value for name, value in wanted.items()) else None
+
+
+def _many(data: Any) -> list[Association]:
+    """One object, an array, ``{"associations": …}`` or ``{"association": …}``: all were seen or are specified."""
+    if isinstance(data, dict):
+        for name in ("associations", "association"):
+            if name in data:
+                return _many(data[name])
+        return [cast(Association, data)] if data.get("id") else []
+    return [cast(Association, item) for item in data if isinstance(item, dict)] if isinstance(data, list) else []

@@ -1,0 +1,54 @@
+"""What one load or one call may spend, and has spent. A request that no budget was charged for cannot be sent."""
+
+from __future__ import annotations
+
+from airflow_provider_ghl.exceptions import BudgetSpent
+
+__all__ = ["Budget", "Charge"]
+
+
+class Charge:
+    """The right to send one request once; only a :class:`Budget` gives it."""
+
+    __slots__ = ("_used",)
+
+    def __init__(self) -> None:
+        self._used = False
+
+    def use(self) -> None:
+        """Give it up for a request.
+
+        :raises RuntimeError: it was used before, which is a mistake in the program.
+        """
+        if self._used:
+            raise RuntimeError("a charge sends one request, once")
+        self._used = True
+
+
+class Budget:
+    """Counts requests: reads and retries too.
+
+    :param max_requests: as many may be sent; ``None`` for any number.
+    """
+
+    def __init__(self, max_requests: int | None = None) -> None:
+        self.max_requests = max_requests
+        self.spent = 0
+        #: Of these: sent again after a failure of the network or the server, and answered 429.
+        self.retries = 0
+        self.rate_limited = 0
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether nothing is left."""
+        return self.max_requests is not None and self.spent >= self.max_requests
+
+    def charge(self) -> Charge:
+        """Take one request from what is left.
+
+        :raises BudgetSpent: nothing is left.
+        """
+        if self.is_spent:
+            raise BudgetSpent(f"max_requests={self.max_requests} requests were sent")
+        self.spent += 1
+        return Charge()

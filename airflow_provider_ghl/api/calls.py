@@ -1,0 +1,82 @@
+"""One request and its answer, as values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from airflow_provider_ghl.exceptions import ConfigurationError
+
+__all__ = ["Answer", "Call", "Endpoint"]
+
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request. Its ``repr`` shows neither parameters nor body, since these may be about people."""
+
+    method: str
+    #: The path as it is sent, segments quoted.
+    path: str
+    #: The path as errors and logs name it.
+    template: str
+    location_id: str | None = None
+    params: Mapping[str, Any] | None = field(default=None, repr=False)
+    json: Any = field(default=None, repr=False)
+    #: Whether it may be sent again when nobody knows if it took effect.
+    repeat_safe: bool = False
+    #: The scope that HighLevel wants for it, when known.
+    scope: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A success of HighLevel's. Its ``repr`` does not show the data."""
+
+    status: int
+    data: Any = field(repr=False)
+    trace_id: str | None = None
+    #: Earlier tries of the same request that got no clear answer.
+    unanswered_before: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A row of HighLevel's reference: method, path template, scope (from the vendor's spec)."""
+
+    method: str
+    template: str
+    scope: str
+    repeat_safe: bool = True
+
+    def call(
+        self,
+        location_id: str | None,
+        *segments: str,
+        params: Mapping[str, Any] | Sequence[tuple[str, Any]] | None = None,
+        json: Any = None,
+    ) -> Call:
+        """The request for these path segments, each of which stays one segment whatever it holds."""
+        values = iter(segments)
+        path = _PLACEHOLDER.sub(lambda match: _segment(match[1], next(values)), self.template)
+        return Call(
+            method=self.method,
+            path=path,
+            template=self.template,
+            location_id=location_id,
+            params=dict(params) if params is not None else None,
+            json=json,
+            repeat_safe=self.repeat_safe,
+            scope=self.scope,
+        )
+
+
+def _segment(name: str, value: object) -> str:
+    # "." and ".." cannot be quoted: every URL library takes them for steps in the path.
+    if not isinstance(value, str) or not value.strip() or value in {".", ".."}:
+        raise ConfigurationError(f"{name} must be the text of an id, not {value!r}")
+    return quote(value, safe="")

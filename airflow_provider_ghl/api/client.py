@@ -1,0 +1,195 @@
+"""The funnel: every request of this package goes through :meth:`Client.attempt`."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from dataclasses import dataclass
+
+from airflow_provider_ghl import __version__
+from airflow_provider_ghl.api.answers import read_answer
+from airflow_provider_ghl.api.auth import Authorization
+from airflow_provider_ghl.api.budget import Budget, Charge
+from airflow_provider_ghl.api.calls import Answer, Call
+from airflow_provider_ghl.api.clock import LONGEST_WAIT, Clock, Stop
+from airflow_provider_ghl.api.limits import Limit
+from airflow_provider_ghl.api.rates import Rate
+from airflow_provider_ghl.api.retry import Retry, Tries
+from airflow_provider_ghl.api.transport import RequestsTransport, Transport
+from airflow_provider_ghl.exceptions import (
+    APIError,
+    ConfigurationError,
+    GHLError,
+    RateLimited,
+    Stopped,
+    TransportError,
+)
+
+__all__ = ["API_VERSIONS", "Attempt", "Client", "version_of"]
+
+#: Values of the ``Version`` header under which associations and relations are specified.
+API_VERSIONS = ("2021-07-28", "v3")
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One request that was sent, and what became of it."""
+
+    call: Call
+    sent_at: float
+    answered_at: float
+    result: Answer | GHLError
+    rate: Rate | None
+    #: Seconds of it that a new connection took.
+    connecting: float = 0.0
+
+
+class Client:
+    """Owns the session, the authorisation and the limits of one connection. Any number of threads may use it.
+
+    :param authorization: see ``api.auth``.
+    :param location_id: the sub-account of calls that name none.
+    :param host: base URL, see ``api.transport``.
+    :param api_version: one of :data:`API_VERSIONS`.
+    :param quota_share: part of the burst limit to use, in (0, 1].
+    :param daily_reserve: requests of the day to leave to others.
+    :raises ConfigurationError: one of them cannot be right.
+    """
+
+    def __init__(
+        self,
+        authorization: Authorization,
+        *,
+        location_id: str | None = None,
+        host: str | None = None,
+        api_version: str = API_VERSIONS[0],
+        quota_share: float = 1.0,
+        daily_reserve: int = 0,
+        transport: Transport | None = None,
+        clock: Clock | None = None,
+        retry: Retry | None = None,
+        stop: Stop | None = None,
+    ) -> None:
+        if not 0.0 < quota_share <= 1.0:
+            raise ConfigurationError(f"quota_share must be above 0 and at most 1, not {quota_share!r}")
+        if daily_reserve < 0:
+            raise ConfigurationError(f"daily_reserve must be 0 or more requests, not {daily_reserve!r}")
+        self.location_id = location_id
+        self.clock = clock or Clock()
+        self.retry = retry or Retry()
+        self.stop = stop or Stop()
+        self._authorization = authorization
+        self._transport = transport or RequestsTransport(host)
+        self._headers = {
+            "Version": version_of(api_version),
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip, deflate",
+            "User-Agent": f"airflow-provider-ghl/{__version__}",
+        }
+        self._share = quota_share
+        self._reserve = daily_reserve
+        self._limits: dict[str | None, Limit] = {}
+        self._lock = threading.Lock()
+
+    def limit(self, location_id: str | None) -> Limit:
+        """What is known of a location's limits."""
+        with self._lock:
+            return self._limit(location_id)
+
+    def reserve(self, call: Call, now: float) -> float:
+        """Take a slot for ``call``: 0.0, or seconds to wait before asking again. See :meth:`Limit.reserve`."""
+        with self._lock:
+            return self._limit(call.location_id).reserve(now)
+
+    def attempt(self, call: Call, charge: Charge, sent_at: float) -> Attempt:
+        """Send once and understand the answer. Never waits for a slot and never raises what HighLevel answers.
+
+        :param sent_at: clock seconds at which the slot was taken.
+        """
+        charge.use()
+        headers = {"Authorization": self._authorization.header(call.location_id), **self._headers}
+        rate: Rate | None = None
+        connecting = 0.0
+        result: Answer | GHLError
+        try:
+            raw = self._transport.send(call, headers)
+            status, answer_headers, body = raw[:3]
+            connecting = raw[3] if len(raw) == 4 else 0.0
+            rate = Rate.from_headers(answer_headers)
+            result = read_answer(call, status, body, rate)
+        except (APIError, TransportError) as error:
+            result = error
+        return Attempt(call, sent_at, self.clock.monotonic(), result, rate, connecting)
+
+    def learn(self, attempt: Attempt) -> None:
+        """Take in what an attempt says of the limits. To be called once for each."""
+        with self._lock:
+            self._limit(attempt.call.location_id).learn(
+                attempt.sent_at,
+                attempt.answered_at,
+                attempt.rate,
+                limited=isinstance(attempt.result, RateLimited),
+                connecting=attempt.connecting,
+            )
+
+    def request(self, call: Call, budget: Budget | None = None) -> Answer:
+        """Send, wait and repeat as the limits and the retry policy say. The one blocking loop.
+
+        :raises GHLError: see ``exceptions``. :class:`Stopped` when told to stop while waiting.
+        """
+        budget = budget or Budget()
+        tries = Tries(since=self.clock.monotonic())
+        while True:
+            sent_at = self._wait_for_slot(call)
+            attempt = self.attempt(call, budget.charge(), sent_at)
+            self.learn(attempt)
+            result = attempt.result
+            if isinstance(result, Answer):
+                return dataclasses.replace(result, unanswered_before=tries.unanswered)
+            result.unanswered_before = tries.unanswered
+            tries.note(result)
+            wait = self.retry.decide(result, tries, self.clock.monotonic(), repeat_safe=call.repeat_safe)
+            if isinstance(result, RateLimited):
+                budget.rate_limited += 1
+            if wait is None:
+                raise result
+            budget.retries += not isinstance(result, RateLimited)
+            self._sleep(wait)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._transport.close()
+
+    def _limit(self, location_id: str | None) -> Limit:
+        key = location_id or self.location_id
+        if key not in self._limits:
+            self._limits[key] = Limit(share=self._share, daily_reserve=self._reserve)
+        return self._limits[key]
+
+    def _wait_for_slot(self, call: Call) -> float:
+        while True:
+            now = self.clock.monotonic()
+            wait = self.reserve(call, now)
+            if wait <= 0.0:
+                return now
+            self._sleep(wait)
+
+    def _sleep(self, seconds: float) -> None:
+        until = self.clock.monotonic() + seconds
+        while not self.stop.is_set:
+            left = until - self.clock.monotonic()
+            if left <= 0.0:
+                return
+            self.clock.sleep(min(left, LONGEST_WAIT))
+        raise Stopped("told to stop while waiting")
+
+
+def version_of(text: str | None) -> str:
+    """The ``Version`` header for what a connection says; ``version-3`` is the form's word for ``v3``.
+
+    :raises ConfigurationError: it is no version that this package speaks.
+    """
+    version = {"": API_VERSIONS[0], "version-3": "v3", "3": "v3"}.get((text or "").strip(), (text or "").strip())
+    if version not in API_VERSIONS:
+        raise ConfigurationError(f"api_version must be one of {', '.join(API_VERSIONS)} (or version-3), not {text!r}")
+    return version

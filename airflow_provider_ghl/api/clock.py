@@ -1,0 +1,42 @@
+"""Time and its end: what waits asks a :class:`Clock`, and every wait ends when a :class:`Stop` is set."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+__all__ = ["LONGEST_WAIT", "Clock", "Stop"]
+
+#: Seconds. No single wait is longer, so that a stop is noticed in time (Airflow sends SIGKILL 5 s after ``on_kill``).
+LONGEST_WAIT = 0.5
+
+
+class Clock:
+    """The machine's time. Tests pass one of their own."""
+
+    def monotonic(self) -> float:
+        """Seconds, for windows and waits."""
+        return time.monotonic()
+
+    def utc_now(self) -> datetime:
+        """The wall clock, for stamps."""
+        return datetime.now(UTC)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+class Stop:
+    """A flag that ends every wait.
+
+    A bare attribute and no ``threading.Event``: ``on_kill`` sets it inside a signal handler, where taking the lock of an
+    event that the interrupted thread may hold would hang for ever.
+    """
+
+    def __init__(self) -> None:
+        self.is_set = False
+
+    def set(self) -> None:
+        """End all waits, now and later."""
+        self.is_set = True

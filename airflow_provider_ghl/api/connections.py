@@ -1,0 +1,116 @@
+"""The pooled connections to one host, under :class:`requests.Session`.
+
+``requests`` finds out anew at each request which pool, proxy and certificates it is for, and builds an answer with cookies
+and encodings. There is one host here, so all that is done once (``benchmarks/transport.py`` says what it saves).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+__all__ = ["OneHostAdapter", "connecting_seconds", "forget_connecting"]
+
+#: Connections that are kept; a first burst opens as many as the window allows.
+_KEPT = 256
+
+_thread = threading.local()
+
+
+def forget_connecting() -> None:
+    """To be called before a request."""
+    _thread.connecting = 0.0
+
+
+def connecting_seconds() -> float:
+    """Seconds that connecting took for the last request of this thread: 0.0 over a connection that was kept."""
+    return getattr(_thread, "connecting", 0.0)
+
+
+class _Timed:
+    def connect(self) -> None:
+        began = time.monotonic()
+        super().connect()  # type: ignore[misc]  # what it is mixed into has one
+        _thread.connecting = time.monotonic() - began
+
+
+class _HTTPConnection(_Timed, HTTPConnection):
+    pass
+
+
+class _HTTPSConnection(_Timed, HTTPSConnection):
+    pass
+
+
+class _HTTPPool(HTTPConnectionPool):
+    ConnectionCls = _HTTPConnection
+
+
+class _HTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _HTTPSConnection
+
+
+class _Response(requests.Response):
+    #: Redirects are answers here: ``Session.send`` would prepare the next request even where it does not follow.
+    is_redirect = False
+
+
+class OneHostAdapter(HTTPAdapter):
+    """Sends all requests to the host of the first one, by the way (proxy, certificates) that the first one went."""
+
+    def __init__(self) -> None:
+        super().__init__(pool_connections=4, pool_maxsize=_KEPT, max_retries=0)
+        self._pool: HTTPConnectionPool | None = None
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """See :class:`HTTPAdapter`."""
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """See :class:`HTTPAdapter`."""
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        if not proxy.lower().startswith("socks"):
+            manager.pool_classes_by_scheme = self.poolmanager.pool_classes_by_scheme
+        return manager
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Any = None,
+    ) -> requests.Response:
+        """One request; the whole answer is read. Raises what ``urllib3`` raises."""
+        url = request.url or ""
+        pool = self._pool or self._find_pool(request, url, verify, proxies)
+        answer = pool.urlopen(
+            request.method or "GET",
+            self.request_url(request, proxies) if proxies else url[url.index("/", 8) :],
+            body=request.body,
+            headers=request.headers,
+            retries=False,
+            redirect=False,
+            assert_same_host=False,
+            timeout=timeout,
+        )
+        response = _Response()
+        response.status_code = answer.status
+        response.headers = answer.headers  # type: ignore[assignment]  # does not mind the case either
+        response.raw = answer
+        response._content = answer.data
+        return response
+
+    def _find_pool(self, request: requests.PreparedRequest, url: str, verify: Any, proxies: Any) -> HTTPConnectionPool:
+        pool: Any = self.get_connection_with_tls_context(request, verify, proxies=proxies)
+        self.cert_verify(pool, url, verify, None)  # type: ignore[no-untyped-call]  # so in the stubs
+        self._pool = pool
+        return self._pool

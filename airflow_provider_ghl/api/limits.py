@@ -1,0 +1,254 @@
+"""The burst window and the day of one (credential, location), learned from the headers of every answer.
+
+A :class:`Limit` never waits and never sends: it says how many seconds to wait for a slot. Why it can be exact without seeing
+HighLevel's counter: a request is counted at some moment between sending and answer. Let ``floor`` be the shortest time that a
+request takes. If the server counts after the same share of each request's time, a slot is surely free for a request that is
+sent ``interval - floor`` seconds after the *answer* to the one that held it, wherever in between the server counts. So a slot
+comes back one interval plus (latency - floor) after it was taken: steady latency costs nothing, only its spread does.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections import deque
+from itertools import islice
+
+from airflow_provider_ghl.api.rates import Rate
+from airflow_provider_ghl.api.sharing import Allotment
+from airflow_provider_ghl.exceptions import QuotaExhausted
+
+__all__ = ["Limit"]
+
+#: What is taken for true where answers carry no ``X-RateLimit-*`` headers: the smallest limit seen (a trial token's).
+DEFAULT_LIMIT = 25
+DEFAULT_INTERVAL = 10.0
+#: Seconds to ask again in, when only an answer can free a slot.
+_ON_ANSWER = 0.5
+#: Seconds that a spent day is believed in, where HighLevel does not say when it resets.
+_SPENT_FOR = 60.0
+#: Seconds by which clocks and the network may blur a moment.
+_BLUR = 0.002
+#: Parts of a request's time after which the server may count it.
+_PARTS = (0.0, 0.5, 1.0)
+#: Old requests are forgotten so many at once, which costs less.
+_FORGET_AT_ONCE = 64
+#: Latencies that are needed to say how long a request takes at least, and how far a sample of them is mistrusted.
+_FEWEST = 16
+_CAUTION = 10.0
+
+
+class Limit:
+    """How many requests may be sent, and when.
+
+    The first request goes alone; its answer opens the window. Other users of the location show up as a ``Remaining`` that
+    is smaller than our own requests explain; from then on :class:`Allotment` says how many slots are ours.
+
+    :param share: part of the burst limit that may be used, in (0, 1].
+    :param daily_reserve: requests of the day that are left to others.
+    """
+
+    def __init__(self, *, share: float = 1.0, daily_reserve: int = 0) -> None:
+        self._share = share
+        self._daily_reserve = daily_reserve
+        self._advertised: int | None = None
+        self._interval = DEFAULT_INTERVAL
+        self._is_open = False
+        self._blocked_until = float("-inf")
+        self._in_flight: list[float] = []  # when each was sent
+        self._sent: list[float] = []  # the same, and of those that were answered since an interval
+        self._answered: list[tuple[float, float]] = []  # (answered at, sent at), both sorted by the first
+        self._allotment = Allotment()
+        self._was_refused = False
+        self._is_fixed = False
+        self._latency = _Latency()
+        self._daily_limit: int | None = None
+        self._daily_left: int | None = None
+        self._day_seen_at = float("-inf")
+        self._day_ends = float("inf")
+
+    @property
+    def advertised(self) -> int:
+        """Requests that HighLevel allows in a window."""
+        return self._advertised if self._advertised is not None else DEFAULT_LIMIT
+
+    @property
+    def capacity(self) -> int:
+        """Requests that we may have in a window: our share of what is advertised, at least one."""
+        return max(1, int(self.advertised * self._share + 1e-9))
+
+    @property
+    def interval(self) -> float:
+        """Seconds that a window lasts."""
+        return self._interval
+
+    @property
+    def daily_limit(self) -> int | None:
+        """Requests that HighLevel allows in a day; ``None`` while it is not known."""
+        return self._daily_limit
+
+    @property
+    def daily_left(self) -> int | None:
+        """Requests that were left of the day at the last answer; ``None`` while it is not known."""
+        return self._daily_left
+
+    def reserve(self, now: float) -> float:
+        """Take a slot for a request that is sent at ``now``: 0.0. Or seconds to wait before asking again.
+
+        :raises QuotaExhausted: the day is spent, or what is left of it is reserved for others.
+        """
+        if now < self._blocked_until:
+            return self._blocked_until - now
+        if (wait := self._wait_for_day(now)) or (wait := self._wait_for_slot(now)):
+            return wait
+        insort(self._in_flight, now)
+        insort(self._sent, now)
+        return 0.0
+
+    def learn(
+        self, sent_at: float, answered_at: float, rate: Rate | None, *, limited: bool = False, connecting: float = 0.0
+    ) -> None:
+        """Take in the answer to the request that took its slot at ``sent_at``; ``rate`` is ``None`` where none came.
+
+        :param connecting: seconds of it that a new connection took; later requests will not take them.
+        """
+        self._in_flight.pop(bisect_left(self._in_flight, sent_at))
+        insort(self._answered, (answered_at, sent_at))
+        if rate is None:
+            return
+        self._interval = rate.interval or self._interval
+        self._advertised = rate.limit or self._advertised
+        self._learn_day(sent_at, answered_at, rate)
+        if limited:
+            # All wait one interval, then one goes alone to see how things stand.
+            self._blocked_until = max(self._blocked_until, answered_at + self._interval)
+            self._is_open, self._was_refused = False, True
+            return
+        self._latency.add(answered_at - sent_at - connecting)
+        if rate.limit is not None and rate.remaining is not None:
+            self._learn_room(sent_at, answered_at, rate.limit - rate.remaining, rate.remaining)
+        if sent_at >= self._blocked_until:
+            self._is_open, self._was_refused = True, False
+
+    def used_recently(self, now: float) -> int:
+        """Our requests of the last interval."""
+        return len(self._in_flight) + self._answered_since(now - self._interval)
+
+    def _wait_for_slot(self, now: float) -> float:
+        if not self._is_open:
+            return _ON_ANSWER if self._in_flight else 0.0
+        hold = self._interval - self._latency.floor() + _BLUR
+        self._forget_before(now - self._interval - _ON_ANSWER)
+        answered = self._answered_since(now - hold)
+        ours = len(self._in_flight) + answered
+        again = float("inf")
+        if ours >= self._slots():
+            again = self._allotment.grow(now, ours, len(self._in_flight), self.capacity)
+        if ours < self._slots():
+            return 0.0
+        freed = self._answered[-answered][0] + hold - now if answered else _ON_ANSWER
+        return max(min(freed, again), 1e-4)
+
+    def _slots(self) -> int:
+        allotted = self._allotment.slots
+        return self.capacity if allotted is None else min(self.capacity, int(allotted))
+
+    def _answered_since(self, moment: float) -> int:
+        return len(self._answered) - bisect_right(self._answered, (moment, float("inf")))
+
+    def _forget_before(self, moment: float) -> None:
+        oldest = min(self._in_flight[0] - self._interval, moment) if self._in_flight else moment
+        if (old := bisect_left(self._answered, (oldest, 0.0))) >= _FORGET_AT_ONCE:
+            del self._answered[:old]
+            del self._sent[: bisect_left(self._sent, oldest - self._interval)]
+
+    def _learn_room(self, sent_at: float, answered_at: float, used: int, remaining: int) -> None:
+        """``used`` slots were taken when this request was counted, at some moment between its two times."""
+        if sent_at >= self._blocked_until and self._was_refused:
+            self._allotment.reopened(answered_at, remaining)
+            return
+        if (others := self._others(sent_at, answered_at, used)) > 0:
+            ours = len(self._in_flight) + self._answered_since(answered_at - self._interval)
+            self._allotment.others_seen(answered_at, others, self.advertised, ours, is_first=not self._is_open)
+        if remaining and not self._is_fixed and self._allotment.slots is not None:
+            self._is_fixed = self._is_reset(sent_at, answered_at, used)
+        longest, spread = self._latency.longest(), self._latency.longest() - self._latency.floor()
+        lasting = 2.0 * self._interval if self._is_fixed else longest + spread
+        # A slot is nobody's for about half a spread in each interval.
+        noise = round(self.advertised * spread / self._interval)
+        forget_after = self._interval * (4.0 if self._is_fixed else 1.0)
+        self._allotment.look(sent_at, answered_at, remaining, lasting, noise, forget_after)
+
+    def _others(self, sent_at: float, answered_at: float, used: int) -> int:
+        """Slots that our own requests do not explain, whenever the server counts."""
+        if used <= self._answered_since(answered_at - self._interval - _BLUR):
+            return 0  # it may count at the answer
+        if used <= bisect_right(self._sent, sent_at) - bisect_right(self._sent, sent_at - self._interval - _BLUR):
+            return 0  # or at arrival
+        return used - max(self._ours_if(part, sent_at, answered_at) for part in _PARTS)
+
+    def _ours_if(self, part: float, sent_at: float, answered_at: float) -> int:
+        """Our requests in the window at the moment when this one is counted, if that is after this part of its time."""
+        counted = sent_at + part * (answered_at - sent_at)
+        began = counted - self._interval - _BLUR
+        oldest = bisect_right(self._answered, (began, 0.0))
+        ours = sum(began < sent + part * (answered - sent) <= counted + _BLUR for answered, sent in self._answered[oldest:])
+        return ours + bisect_right(self._in_flight, counted)
+
+    def _is_reset(self, sent_at: float, answered_at: float, used: int) -> bool:
+        """Whether fewer slots are used than a sliding window must hold when this request is counted."""
+        began = answered_at - self._interval
+        if used > self._answered_since(began):
+            return False
+        oldest = bisect_right(self._answered, (began, float("inf")))
+        return used < 1 + sum(sent > began and answered <= sent_at for answered, sent in self._answered[oldest:])
+
+    def _learn_day(self, sent_at: float, answered_at: float, rate: Rate) -> None:
+        left = rate.daily_remaining
+        if left is None:
+            return
+        is_newer = sent_at >= self._day_seen_at or answered_at >= self._day_ends
+        if not is_newer and self._daily_left is not None and left >= self._daily_left:
+            return  # answers overtake each other, and this one was counted earlier
+        self._daily_limit = rate.daily_limit or self._daily_limit
+        self._daily_left, self._day_seen_at = left, answered_at
+        resets_in = rate.daily_resets_in
+        self._day_ends = answered_at + (resets_in if resets_in is not None else _SPENT_FOR)
+
+    def _wait_for_day(self, now: float) -> float:
+        if self._daily_left is None or now >= self._day_ends:
+            return 0.0
+        if self._daily_left - len(self._in_flight) > self._daily_reserve:
+            return 0.0
+        if self._in_flight:
+            return _ON_ANSWER
+        reserve = f", {self._daily_reserve} of them reserved for others" if self._daily_reserve else ""
+        error = QuotaExhausted(f"{self._daily_left} requests are left of the day{reserve}", status=429)
+        error.resets_in = self._day_ends - now
+        raise error
+
+
+class _Latency:
+    """Bounds from below how long a request takes."""
+
+    def __init__(self) -> None:
+        self._recent: deque[float] = deque(maxlen=512)
+        self._floor = 0.0
+        self._stale = 0
+
+    def add(self, seconds: float) -> None:
+        self._recent.append(seconds)
+        self._stale += 1
+
+    def longest(self) -> float:
+        """The longest of the last few."""
+        return max(islice(reversed(self._recent), 32), default=0.0)
+
+    def floor(self) -> float:
+        """The shortest time seen, less what a sample of this size may have missed of a shorter one; 0.0 for too few."""
+        if self._stale and len(self._recent) >= _FEWEST and (self._stale >= 16 or len(self._recent) <= 64):
+            ordered = sorted(self._recent)
+            count = len(ordered)
+            missed = (ordered[count // 2] - ordered[0]) * _CAUTION / count
+            self._floor = max(0.0, ordered[0] - missed)
+            self._stale = 0
+        return min(self._floor, min(islice(reversed(self._recent), 16), default=0.0))

@@ -1,0 +1,139 @@
+"""Relations: links between two records under one association.
+
+Source: the vendor's spec ``associations.json``; real shapes as observed: ``{"relations": […], "total": n}``, and a create's
+answer that holds the relation's ``id`` (older code reads ``relationId``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, TypedDict, cast
+
+from airflow_provider_ghl.api.budget import Budget
+from airflow_provider_ghl.api.calls import Call, Endpoint
+from airflow_provider_ghl.api.client import Client
+from airflow_provider_ghl.api.paging import iterate_pages
+from airflow_provider_ghl.exceptions import DuplicateRelation, NotFound, ServerError
+
+__all__ = ["Relation", "Relations", "create_call", "is_pair", "list_call", "page_of", "relation_id_of"]
+
+# Creating the same relation again is answered "duplicate relation", which means that it is there: repeating is safe.
+_CREATE = Endpoint("POST", "/associations/relations", "associations/relation.write", repeat_safe=True)
+_LIST = Endpoint("GET", "/associations/relations/{recordId}", "associations/relation.readonly")
+_DELETE = Endpoint("DELETE", "/associations/relations/{relationId}", "associations/relation.write")
+
+
+class Relation(TypedDict, total=False):
+    """As HighLevel gives it."""
+
+    id: str
+    associationId: str
+    locationId: str
+    firstObjectKey: str
+    firstRecordId: str
+    secondObjectKey: str
+    secondRecordId: str
+
+
+def create_call(location_id: str, association_id: str, first_record_id: str, second_record_id: str) -> Call:
+    """The request that creates a relation; the order of the records is the association's order of objects."""
+    return _CREATE.call(
+        location_id,
+        json={
+            "locationId": location_id,
+            "associationId": association_id,
+            "firstRecordId": first_record_id,
+            "secondRecordId": second_record_id,
+        },
+    )
+
+
+def list_call(location_id: str, record_id: str, association_ids: Sequence[str] | None, skip: int, limit: int) -> Call:
+    """The request for one page of a record's relations, on either side; ``associationIds`` is a repeated key."""
+    params: dict[str, Any] = {"locationId": location_id, "skip": skip, "limit": limit}
+    if association_ids:
+        params["associationIds"] = list(association_ids)
+    return _LIST.call(location_id, record_id, params=params)
+
+
+def page_of(call: Call, data: Any) -> tuple[list[dict[str, Any]], int | None]:
+    """Relations and total of a page.
+
+    :raises ServerError: the answer is no page of relations. To take it for an empty one would say that nothing is there.
+    """
+    relations = data.get("relations") if isinstance(data, dict) else None
+    if not isinstance(relations, list):
+        raise ServerError("the answer holds no relations", method=call.method, path=call.template, status=200)
+    total = data.get("total")
+    return [item for item in relations if isinstance(item, dict)], total if isinstance(total, int) else None
+
+
+def relation_id_of(data: Any) -> str | None:
+    """The id in a create's answer."""
+    if not isinstance(data, dict):
+        return None
+    inner = data.get("relation")
+    found = data.get("id") or data.get("relationId") or (relation_id_of(inner) if inner is not data else None)
+    return str(found) if found else None
+
+
+class Relations:
+    """The relations of one location.
+
+    :param budget: what the requests are charged to; by default each has its own.
+    """
+
+    def __init__(self, client: Client, location_id: str, budget: Budget | None = None) -> None:
+        self._client = client
+        self._location_id = location_id
+        self._budget = budget
+
+    def create(self, association_id: str, first_record_id: str, second_record_id: str) -> Relation:
+        """Create one.
+
+        :raises DuplicateRelation: it was there before. Where only the answer to an earlier try of this very call was lost, the
+            relation is read and returned.
+        """
+        call = create_call(self._location_id, association_id, first_record_id, second_record_id)
+        try:
+            return cast(Relation, self._client.request(call, self._budget).data)
+        except DuplicateRelation as error:
+            if not error.unanswered_before:
+                raise
+            found = self.find(association_id, first_record_id, second_record_id)
+            if found is None:
+                raise
+            return found
+
+    def iterate(self, record_id: str, association_ids: Sequence[str] | None = None) -> Iterator[Relation]:
+        """A record's relations, on either side, page by page."""
+
+        def page(skip: int, limit: int) -> tuple[list[dict[str, Any]], int | None]:
+            call = list_call(self._location_id, record_id, association_ids, skip, limit)
+            return page_of(call, self._client.request(call, self._budget).data)
+
+        return cast(Iterator[Relation], iterate_pages(page))
+
+    def find(self, association_id: str, first_record_id: str, second_record_id: str) -> Relation | None:
+        """The relation of a pair, order and case as given; ``None`` where there is none."""
+        for relation in self.iterate(first_record_id, [association_id]):
+            if is_pair(relation, association_id, first_record_id, second_record_id):
+                return relation
+        return None
+
+    def delete(self, relation_id: str) -> dict[str, Any]:
+        """Delete one. :raises NotFound: there is none."""
+        call = _DELETE.call(self._location_id, relation_id, params={"locationId": self._location_id})
+        try:
+            data = self._client.request(call, self._budget).data
+        except NotFound as error:
+            if not error.unanswered_before:
+                raise
+            data = None  # an earlier try of this very request deleted it; only its answer was lost
+        return data if isinstance(data, dict) else {"id": relation_id}
+
+
+def is_pair(relation: Any, association_id: str, first_record_id: str, second_record_id: str) -> bool:
+    """Whether a relation that was read is the one between these two records."""
+    found = (relation.get("associationId", association_id), relation.get("firstRecordId"), relation.get("secondRecordId"))
+    return found == (association_id, first_record_id, second_record_id)

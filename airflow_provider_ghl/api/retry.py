@@ -1,0 +1,73 @@
+"""When to send a request again. One policy: bounded in count and in time, full jitter."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from airflow_provider_ghl.exceptions import GHLError, RateLimited, ServerError, TransportError
+
+__all__ = ["Retry", "Tries", "is_ambiguous"]
+
+
+@dataclass(slots=True)
+class Tries:
+    """What was tried for one request so far."""
+
+    #: Clock seconds of the first try.
+    since: float
+    #: Tries that ended in a failure of the network or the server.
+    failed: int = 0
+    #: Tries that were answered 429.
+    limited: int = 0
+    #: Tries after which a write may have taken effect or not.
+    unanswered: int = 0
+
+    @property
+    def total(self) -> int:
+        """Requests that were sent again so far."""
+        return self.failed + self.limited
+
+    def note(self, error: GHLError) -> None:
+        """Count a try that ended in ``error``."""
+        if isinstance(error, RateLimited):
+            self.limited += 1
+            return
+        self.failed += 1
+        if is_ambiguous(error):
+            self.unanswered += 1
+
+
+@dataclass(frozen=True)
+class Retry:
+    """The policy. HighLevel sends no ``Retry-After`` (observed), so the waits are ours.
+
+    ``max_seconds`` bounds the time from the first try to the *start* of the last one, which then takes as long as it takes.
+    """
+
+    max_failures: int = 6
+    #: A 429 waits for the window in ``limits``, not here; so many of them, and the location is not ours to use.
+    max_limited: int = 30
+    max_seconds: float = 300.0
+    #: Seconds: the n-th wait is drawn from [0, min(longest, first × 2^(n-1))].
+    first: float = 0.5
+    longest: float = 20.0
+    draw: Callable[[], float] = random.random
+
+    def decide(self, error: GHLError, tries: Tries, now: float, *, repeat_safe: bool) -> float | None:
+        """Seconds to wait before the next try, or ``None`` to give up. ``tries`` has counted ``error`` already."""
+        if now - tries.since >= self.max_seconds:
+            return None
+        if isinstance(error, RateLimited):
+            return 0.0 if tries.limited < self.max_limited else None
+        if not isinstance(error, ServerError | TransportError) or tries.failed >= self.max_failures:
+            return None
+        if is_ambiguous(error) and not repeat_safe:
+            return None
+        return self.draw() * min(self.longest, self.first * 2.0 ** (tries.failed - 1))
+
+
+def is_ambiguous(error: GHLError) -> bool:
+    """Whether a write that ended so may have taken effect."""
+    return isinstance(error, ServerError) or (isinstance(error, TransportError) and error.sent)

@@ -1,0 +1,169 @@
+"""Every answer that is known of HighLevel is understood as what it means."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from airflow_provider_ghl import exceptions
+from airflow_provider_ghl.api.answers import LONGEST_MESSAGE, mask, read_answer
+from airflow_provider_ghl.api.calls import Answer, Call
+from airflow_provider_ghl.api.rates import Rate
+from airflow_provider_ghl.exceptions import (
+    APIError,
+    NotFound,
+    QuotaExhausted,
+    RateLimited,
+    RequestRejected,
+    ServerError,
+    Unauthorized,
+)
+from airflow_provider_ghl.sandbox.recorded import RECORDED, Recorded
+
+CALL = Call("POST", "/associations/relations", "/associations/relations", scope="associations/relation.write")
+CLASSES_BY_NAME = vars(exceptions)
+
+
+def body_of(recorded: Recorded) -> bytes:
+    if recorded.body == "{associations}":  # nothing but a placeholder, here for a list
+        return b"[]"
+    return recorded.body.encode() if isinstance(recorded.body, str) else json.dumps(recorded.body).encode()
+
+
+def error_for(status: int, body: object, rate: Rate | None = None) -> APIError:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    with pytest.raises(APIError) as caught:
+        read_answer(CALL, status, raw, rate or Rate())
+    return caught.value
+
+
+def message_for(body: object, status: int = 400) -> str:
+    return error_for(status, body).message
+
+
+@pytest.mark.parametrize("recorded", [entry for entry in RECORDED if entry.means], ids=lambda entry: entry.name)
+def test_a_recorded_refusal_becomes_its_error(recorded: Recorded) -> None:
+    rate = Rate.from_headers({"x-ratelimit-daily-remaining": "17", **recorded.headers})
+    with pytest.raises(APIError) as caught:
+        read_answer(CALL, recorded.status, body_of(recorded), rate)
+    error = caught.value
+    assert type(error) is CLASSES_BY_NAME[recorded.means]
+    assert (error.status, error.method, error.path) == (recorded.status, "POST", "/associations/relations")
+    assert getattr(error, "kind", "") == recorded.kind
+
+
+@pytest.mark.parametrize("recorded", [entry for entry in RECORDED if not entry.means], ids=lambda entry: entry.name)
+def test_a_recorded_success_becomes_an_answer(recorded: Recorded) -> None:
+    answer = read_answer(CALL, recorded.status, body_of(recorded), Rate())
+    assert isinstance(answer, Answer)
+    assert (answer.status, answer.data) == (recorded.status, json.loads(body_of(recorded)))
+
+
+def test_the_table_knows_every_class_that_an_answer_can_become() -> None:
+    means = {entry.means for entry in RECORDED}
+    assert {"Unauthorized", "DuplicateRelation", "DuplicateAssociation", "RelationLimitReached", "NotFound"} <= means
+    assert {"RateLimited", "QuotaExhausted", "ServerError", "RequestRejected", ""} <= means
+
+
+def test_a_missing_scope_is_named() -> None:
+    error = error_for(401, {"message": "The token is not authorized for this scope."})
+    assert isinstance(error, Unauthorized)
+    assert (error.kind, error.scope) == ("scope", "associations/relation.write")
+
+
+def test_the_two_429_differ_by_what_is_left_of_the_day() -> None:
+    body = {"statusCode": 429, "message": "Too Many Requests"}
+    burst = error_for(429, body, Rate(daily_remaining=4, interval=7.0))
+    day = error_for(429, body, Rate(daily_remaining=0, daily_resets_in=3600.0))
+    assert isinstance(burst, RateLimited)
+    assert burst.retry_after == 7.0
+    assert isinstance(day, QuotaExhausted)
+    assert day.resets_in == 3600.0
+
+
+def test_a_429_without_headers_waits_the_documented_window() -> None:
+    error = error_for(429, b"")
+    assert isinstance(error, RateLimited)
+    assert error.retry_after == 10.0
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 502, 504])
+def test_html_comes_from_the_network_in_front(status: int) -> None:
+    error = error_for(status, b"<html><head><title>Attention</title></head></html>")
+    assert isinstance(error, ServerError)
+    assert "html" not in str(error)
+
+
+@pytest.mark.parametrize("body", [b'{"id": "abc', b"[", b"OK"])
+def test_a_success_that_is_cut_off_is_no_success(body: bytes) -> None:
+    error = error_for(200, body)
+    assert isinstance(error, ServerError)
+    assert error.message == "the answer is not JSON"
+
+
+def test_an_empty_success_is_one() -> None:
+    assert read_answer(CALL, 204, b"", Rate()).data is None
+
+
+def test_an_empty_404_is_not_found() -> None:
+    assert isinstance(error_for(404, b""), NotFound)
+
+
+def test_bytes_that_are_no_text_are_no_crash() -> None:
+    assert isinstance(error_for(200, b"\xff\xfe{\x00"), ServerError)
+
+
+def test_the_status_in_the_body_is_not_trusted() -> None:
+    error = error_for(400, {"statusCode": 500, "message": ["wrong"]})
+    assert type(error) is RequestRejected
+    assert error.status == 400
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"message": "one"}, "one"),
+        ({"message": ["one", "two"]}, "one; two"),
+        ({"error": {"code": "X", "message": "nested"}}, "nested"),
+        ({"error": "Contact with id a1 not found", "status": 400}, "Contact with id a1 not found"),
+        ({"message": "", "error": "Bad Request"}, "Bad Request"),
+        ({"message": "two\n  lines"}, "two lines"),
+        ({}, "refused without a message"),
+        (["odd"], "refused without a message"),
+    ],
+)
+def test_a_message_is_read_in_all_its_shapes(body: object, message: str) -> None:
+    assert message_for(body) == message
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("mail ada.l+x@example.co.uk now", "mail <e-mail> now"),
+        ('{"email":"a@b.io"}', '{"email":"<e-mail>"}'),
+        ("call +1 (555) 010-9999 now", "call <phone> now"),
+        ("call 0049 30 1234567", "call <phone>"),
+        ("record[67a3c0b1d2e3f4a5b6c7d8e9] of 123456", "record[67a3c0b1d2e3f4a5b6c7d8e9] of 123456"),
+        ("contact emqfAb12Cd34Ef56Gh78", "contact emqfAb12Cd34Ef56Gh78"),
+        ("id 5a9db0c5-0000-4000-8000-000000000001 stays", "id 5a9db0c5-0000-4000-8000-000000000001 stays"),
+    ],
+)
+def test_people_are_masked_and_ids_stay(text: str, shown: str) -> None:
+    assert mask(text) == shown
+
+
+def test_a_long_message_is_cut() -> None:
+    assert len(message_for({"message": "x" * 1000})) == LONGEST_MESSAGE == 200
+    assert message_for({"message": "x" * 200}) == "x" * 200
+
+
+def test_an_address_at_the_cut_is_masked_first() -> None:
+    assert "ada" not in message_for({"message": "y" * 190 + " ada.lovelace@example.com"})
+
+
+def test_the_trace_id_is_kept() -> None:
+    error = error_for(400, {"message": "no", "traceId": "t-1"})
+    assert error.trace_id == "t-1"
+    assert "t-1" in str(error)
+    assert read_answer(CALL, 200, b'{"traceId": "t-2"}', Rate()).trace_id == "t-2"

@@ -1,0 +1,59 @@
+"""The rate headers, also when they are nonsense."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from requests.structures import CaseInsensitiveDict
+
+from airflow_provider_ghl.api.rates import Rate
+
+SEEN = {
+    "X-RateLimit-Max": "25",
+    "X-RateLimit-Remaining": "24",
+    "X-RateLimit-Interval-Milliseconds": "10000",
+    "X-RateLimit-Limit-Daily": "10000",
+    "X-RateLimit-Daily-Remaining": "9998",
+    "X-RateLimit-Daily-Reset": "86343000",
+}
+NAMES = [name.lower() for name in SEEN]
+
+
+def test_all_headers_are_read_and_milliseconds_become_seconds() -> None:
+    assert Rate.from_headers(CaseInsensitiveDict(SEEN)) == Rate(25, 24, 10.0, 10_000, 9_998, 86_343.0)
+
+
+def test_no_headers_say_nothing() -> None:
+    assert Rate.from_headers({}) == Rate()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("x-ratelimit-max", "0"),
+        ("x-ratelimit-max", "-1"),
+        ("x-ratelimit-max", "many"),
+        ("x-ratelimit-remaining", "-1"),
+        ("x-ratelimit-interval-milliseconds", "0"),
+        ("x-ratelimit-limit-daily", ""),
+        ("x-ratelimit-daily-remaining", "1.5"),
+        ("x-ratelimit-daily-reset", "-1"),
+        ("x-ratelimit-daily-reset", "1793232000000"),
+    ],
+)
+def test_nonsense_is_ignored(name: str, value: str) -> None:
+    assert Rate.from_headers({name: value}) == Rate()
+
+
+def test_only_zero_is_a_spent_day() -> None:
+    assert Rate(daily_remaining=0).day_is_spent
+    assert not Rate(daily_remaining=1).day_is_spent
+    assert not Rate().day_is_spent
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), st.text(max_size=12)))
+def test_no_header_breaks_it(headers: dict[str, str]) -> None:
+    rate = Rate.from_headers(headers)
+    assert rate.limit is None or rate.limit >= 1
+    assert rate.interval is None or rate.interval > 0.0

@@ -1,0 +1,201 @@
+"""The three endpoints of relations, their paging and their lost replies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from api_fakes import LOCATION, FakeTransport, answer, client_of, lost, refusal, sent_by
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_ghl.api.calls import Call
+from airflow_provider_ghl.api.paging import PAGE_SIZE, iterate_pages
+from airflow_provider_ghl.api.relations import Relations, relation_id_of
+from airflow_provider_ghl.api.transport import RawAnswer
+from airflow_provider_ghl.exceptions import ConfigurationError, DuplicateRelation, NotFound, ServerError
+
+ASSOCIATION, FIRST, SECOND = "669e5795add2094075906c65", "67a3aaaaaaaaaaaaaaaaaaaa", "emqfAb12Cd34Ef56Gh78"
+RELATION = {
+    "id": "67ae0d741119d218c9d0c477",
+    "associationId": ASSOCIATION,
+    "firstObjectKey": "custom_objects.mad",
+    "firstRecordId": FIRST,
+    "secondObjectKey": "contact",
+    "secondRecordId": SECOND,
+    "locationId": LOCATION,
+}
+DUPLICATE = refusal(400, "Could not create relation: duplicate relation of object Ids for given association")
+MISSING = refusal(404, "Relation not found")
+
+
+def relations(transport: FakeTransport) -> Relations:
+    return Relations(client_of(transport), LOCATION)
+
+
+def others(count: int, start: int = 0) -> list[dict[str, Any]]:
+    return [{**RELATION, "id": f"r{number}", "secondRecordId": f"s{number}"} for number in range(start, start + count)]
+
+
+def page(found: list[dict[str, Any]], total: int | None) -> RawAnswer:
+    return answer({"relations": found, "traceId": "t"} | ({} if total is None else {"total": total}))
+
+
+def server(all_of_them: list[dict[str, Any]], cap: int = 100, *, says_total: bool = True) -> Any:
+    """Answers a list call as a server with so many relations does."""
+
+    def say(call: Call) -> RawAnswer:
+        assert call.params is not None
+        skip, limit = call.params["skip"], min(cap, call.params["limit"])
+        return page(all_of_them[skip : skip + limit], len(all_of_them) if says_total else None)
+
+    return say
+
+
+def test_creating() -> None:
+    transport = FakeTransport(answer(RELATION, 201))
+    assert relations(transport).create(ASSOCIATION, FIRST, SECOND) == RELATION
+    (call,) = transport.calls
+    assert (call.method, call.path, call.params) == ("POST", "/associations/relations", None)
+    assert call.json == {
+        "locationId": LOCATION,
+        "associationId": ASSOCIATION,
+        "firstRecordId": FIRST,
+        "secondRecordId": SECOND,
+    }
+
+
+def test_listing() -> None:
+    transport = FakeTransport(page([RELATION], 1))
+    assert list(relations(transport).iterate("a/b", [ASSOCIATION, "x"])) == [RELATION]
+    (call,) = transport.calls
+    assert (call.method, call.path) == ("GET", "/associations/relations/a%2Fb")
+    assert call.params == {"locationId": LOCATION, "skip": 0, "limit": 100, "associationIds": [ASSOCIATION, "x"]}
+
+
+def test_listing_all_associations_names_none() -> None:
+    transport = FakeTransport(page([], 0))
+    assert list(relations(transport).iterate(FIRST)) == []
+    assert "associationIds" not in (transport.calls[0].params or {})
+
+
+def test_deleting() -> None:
+    transport = FakeTransport(answer({"deleted": True, "id": "r"}))
+    assert relations(transport).delete("r") == {"deleted": True, "id": "r"}
+    (call,) = transport.calls
+    assert (call.method, call.path, call.params) == ("DELETE", "/associations/relations/r", {"locationId": LOCATION})
+
+
+@pytest.mark.parametrize("data", [None, [], {}, {"relations": None}, {"relations": {"a": 1}}, {"message": "ok"}])
+def test_what_is_no_page_is_not_taken_for_an_empty_one(data: Any) -> None:
+    with pytest.raises(ServerError, match="no relations"):
+        list(relations(FakeTransport(answer(data))).iterate(FIRST))
+
+
+@pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 200, 250])
+@pytest.mark.parametrize("cap", [20, 100])
+@pytest.mark.parametrize("says_total", [True, False])
+def test_every_relation_comes_once(count: int, cap: int, says_total: bool) -> None:
+    transport = FakeTransport(server(others(count), cap, says_total=says_total))
+    assert [found["id"] for found in relations(transport).iterate(FIRST)] == [f"r{number}" for number in range(count)]
+    least = max(1, -(-count // cap))
+    assert least <= len(transport.calls) <= least + (0 if says_total else 1)
+
+
+def test_a_server_that_ignores_skip_does_not_keep_us() -> None:
+    transport = FakeTransport(page(others(100), 250))
+    assert len(list(relations(transport).iterate(FIRST))) == 100
+    assert len(transport.calls) == 2
+
+
+def test_a_total_that_shrinks_meanwhile_ends_it() -> None:
+    transport = FakeTransport(page(others(100), 300), page(others(50, 100), 150))
+    assert len(list(relations(transport).iterate(FIRST))) == 150
+    assert len(transport.calls) == 2
+
+
+def test_a_total_that_is_too_large_ends_at_the_empty_page() -> None:
+    transport = FakeTransport(page(others(100), 900), page([], 900))
+    assert len(list(relations(transport).iterate(FIRST))) == 100
+
+
+def test_pages_that_overlap_give_each_once() -> None:
+    transport = FakeTransport(page(others(100), 150), page(others(60, 90), 150))
+    assert len(list(relations(transport).iterate(FIRST))) == 150
+
+
+@given(total=st.integers(0, 450), cap=st.integers(1, 130), says_total=st.booleans())
+def test_paging_ends_rightly_for_any_server(total: int, cap: int, says_total: bool) -> None:
+    asked: list[int] = []
+
+    def ask(skip: int, limit: int) -> tuple[list[dict[str, Any]], int | None]:
+        asked.append(skip)
+        found = [{"id": str(number)} for number in range(total)][skip : skip + min(limit, cap)]
+        return found, total if says_total else None
+
+    assert [item["id"] for item in iterate_pages(ask)] == [str(number) for number in range(total)]
+    assert len(asked) <= total // min(cap, PAGE_SIZE) + 2
+
+
+def test_finding_minds_order_case_and_association() -> None:
+    near = [
+        {**RELATION, "id": "swapped", "firstRecordId": SECOND, "secondRecordId": FIRST},
+        {**RELATION, "id": "case", "secondRecordId": SECOND.lower()},
+        {**RELATION, "id": "other", "associationId": "other"},
+    ]
+    assert relations(FakeTransport(page(near, 3))).find(ASSOCIATION, FIRST, SECOND) is None
+    found = relations(FakeTransport(page([*near, RELATION], 4))).find(ASSOCIATION, FIRST, SECOND)
+    assert found == RELATION
+
+
+def test_a_relation_that_was_there_is_a_duplicate() -> None:
+    transport = FakeTransport(DUPLICATE)
+    with pytest.raises(DuplicateRelation):
+        relations(transport).create(ASSOCIATION, FIRST, SECOND)
+    assert len(transport.calls) == 1
+
+
+@pytest.mark.parametrize("failure", [lost(), refusal(500, "x")], ids=["no answer", "500"])
+def test_a_create_whose_answer_was_lost_is_read_and_returned(failure: Any) -> None:
+    transport = FakeTransport(failure, DUPLICATE, page([RELATION], 1))
+    assert relations(transport).create(ASSOCIATION, FIRST, SECOND) == RELATION
+    assert [method for method, _ in sent_by(transport)] == ["POST", "POST", "GET"]
+
+
+def test_a_create_that_was_never_sent_before_the_duplicate_is_no_creation() -> None:
+    transport = FakeTransport(lost(sent=False), DUPLICATE)
+    with pytest.raises(DuplicateRelation):
+        relations(transport).create(ASSOCIATION, FIRST, SECOND)
+
+
+def test_a_delete_whose_answer_was_lost_succeeded() -> None:
+    assert relations(FakeTransport(lost(), MISSING)).delete("r")["id"] == "r"
+
+
+def test_deleting_what_is_not_there_is_an_error() -> None:
+    with pytest.raises(NotFound):
+        relations(FakeTransport(MISSING)).delete("r")
+
+
+@pytest.mark.parametrize("bad", ["", " ", ".", ".."])
+def test_what_cannot_be_a_path_segment_is_refused(bad: str) -> None:
+    transport = FakeTransport(page([], 0))
+    with pytest.raises(ConfigurationError):
+        relations(transport).delete(bad)
+    assert not transport.calls
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (RELATION, RELATION["id"]),
+        ({"relationId": "x"}, "x"),
+        ({"relation": {"id": "y"}}, "y"),
+        ({}, None),
+        (None, None),
+        ([], None),
+        ({"relation": None}, None),
+    ],
+)
+def test_the_id_in_a_creates_answer(data: Any, expected: str | None) -> None:
+    assert relation_id_of(data) == expected
