@@ -1,0 +1,114 @@
+"""The requests of one row, from its first to its verdict.
+
+Written as a conversation: it yields the requests that it needs and is sent their answers (or has their errors thrown in), so
+that the order of things reads top to bottom while ``dispatch`` keeps hundreds of them in flight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from airflow_provider_ghl.api.answers import mask
+from airflow_provider_ghl.api.calls import Answer, Call
+from airflow_provider_ghl.api.paging import PAGE_SIZE, Pages
+from airflow_provider_ghl.api.relations import create_call, is_pair, list_call, page_of, relation_id_of
+from airflow_provider_ghl.exceptions import (
+    APIError,
+    BudgetSpent,
+    ConfigurationError,
+    DuplicateRelation,
+    GHLError,
+    QuotaExhausted,
+    RelationLimitReached,
+    RequestRejected,
+    Stopped,
+    TransportError,
+    Unauthorized,
+)
+from airflow_provider_ghl.load.outcomes import Evidence, Outcome, RowResult, StoppedBy
+
+__all__ = ["Conversation", "relate"]
+
+Conversation = Generator[Call, Answer, RowResult]
+
+#: What ends a row's requests from our side, and says nothing of the row.
+_ENDED_BY_US = (QuotaExhausted, BudgetSpent, Stopped)
+
+
+def relate(location_id: str, association_id: str, first: str, second: str) -> Conversation:
+    """Create the relation of one pair, and settle what the answer leaves open."""
+    try:
+        answer = yield create_call(location_id, association_id, first, second)
+    except DuplicateRelation as error:
+        return _there(error, Evidence.ANSWER, None)
+    except RelationLimitReached as error:
+        return (yield from _settle_limit(error, location_id, association_id, first, second))
+    except GHLError as error:
+        return verdict_on(error)
+    return RowResult(
+        Outcome.CREATED,
+        Evidence.ANSWER,
+        relation_id=relation_id_of(answer.data),
+        status_code=answer.status,
+        trace_id=answer.trace_id,
+    )
+
+
+def verdict_on(error: GHLError) -> RowResult:
+    """What an error that ends a row's requests says of the row."""
+    reason = _reason(error)
+    status, trace_id = (error.status, error.trace_id) if isinstance(error, APIError) else (None, None)
+    if isinstance(error, Unauthorized):
+        # A refused token says nothing of what an earlier try without an answer did.
+        outcome = Outcome.FAILED if error.unanswered_before else Outcome.REJECTED
+        return RowResult(outcome, None, None, status, reason, trace_id, stops=StoppedBy.TOKEN)
+    if isinstance(error, RequestRejected):
+        return RowResult(Outcome.REJECTED, None, None, status, reason, trace_id)
+    if isinstance(error, _ENDED_BY_US) and not error.unanswered_before:
+        return RowResult(Outcome.NOT_ATTEMPTED, reason=reason)
+    if isinstance(error, Stopped):
+        reason = "told to stop before HighLevel gave a definite answer"
+    return RowResult(Outcome.FAILED, None, None, status, reason, trace_id)
+
+
+def _settle_limit(error: RelationLimitReached, location_id: str, association_id: str, first: str, second: str) -> Conversation:
+    """The same answer comes for a pair that is there and for one that has no room: only reading tells them apart."""
+    pages = Pages()
+    try:
+        while pages.skip is not None:
+            call = list_call(location_id, first, [association_id], pages.skip, PAGE_SIZE)
+            answer = yield call
+            for relation in pages.take(*page_of(call, answer.data)):
+                if is_pair(relation, association_id, first, second):
+                    return _there(error, Evidence.READ, relation.get("id"))
+    except GHLError as unreadable:
+        return _unsettled(error, unreadable)
+    return verdict_on(error)
+
+
+def _unsettled(error: RelationLimitReached, unreadable: GHLError) -> RowResult:
+    """HighLevel said no, and whether that means "it is there" could not be read."""
+    if isinstance(unreadable, _ENDED_BY_US) and not (error.unanswered_before or unreadable.unanswered_before):
+        return verdict_on(unreadable)
+    is_definite = isinstance(unreadable, Unauthorized | RequestRejected | ConfigurationError) and not error.unanswered_before
+    outcome = Outcome.REJECTED if is_definite else Outcome.FAILED
+    # A token may lack only the scope to read; if it is refused as such, no other row needs to find out.
+    is_refused = isinstance(unreadable, Unauthorized) and unreadable.kind in {"token", "location"}
+    why = mask(f"{error.message}; whether the pair is there could not be read: {_reason(unreadable)}")
+    stops = StoppedBy.TOKEN if is_refused else None
+    return RowResult(outcome, None, None, error.status, why, error.trace_id, stops=stops)
+
+
+def _there(error: APIError, evidence: Evidence, relation_id: str | None) -> RowResult:
+    if error.unanswered_before:
+        # We sent this pair before and never heard of it: that try made it.
+        outcome, evidence = Outcome.CREATED, Evidence.PRESUMED
+    else:
+        outcome = Outcome.ALREADY_EXISTS
+    return RowResult(outcome, evidence, relation_id, error.status, None, error.trace_id)
+
+
+def _reason(error: GHLError) -> str:
+    if isinstance(error, APIError | TransportError):
+        return error.message
+    return mask(str(error))

@@ -1,0 +1,290 @@
+"""What became of every row: counted from the rows themselves, kept in input order, a few of them for XCom."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from airflow_provider_ghl.load.outcomes import FAILURES, OUTCOMES, Outcome, RowResult, gist
+from airflow_provider_ghl.load.results_file import RESULT_FIELDS, ResultsFile
+
+__all__ = ["Report", "RowIdentity"]
+
+Objects = np.ndarray[Any, np.dtype[np.object_]]
+Numbers = np.ndarray[Any, np.dtype[np.int64]]
+Codes = np.ndarray[Any, np.dtype[np.uint8]]
+
+_PENDING = len(OUTCOMES)
+_CODE = {outcome: code for code, outcome in enumerate(OUTCOMES)}
+_NAMES = np.array([str(outcome) for outcome in OUTCOMES], dtype=object)
+_IS_FAILURE = np.array([*(outcome in FAILURES for outcome in OUTCOMES), False])
+#: By outcome: rows that need attention come before those that were not reached, and these before the others.
+_RANK = np.array([*(0 if one in FAILURES else 1 if one is Outcome.NOT_ATTEMPTED else 2 for one in OUTCOMES), 2])
+_RANKS = (0, 1, 2)
+_NOTHING = RowResult(Outcome.NOT_ATTEMPTED)
+#: Different reasons that are counted one by one; the rest are counted as others.
+_MOST_REASONS = 50
+#: What a result takes from a row's verdict, besides its outcome.
+_OF_VERDICT = ("evidence", "relation_id", "status_code", "reason", "requests", "trace_id")
+
+
+@dataclass(frozen=True, slots=True)
+class RowIdentity:
+    """What all rows of a load have in common."""
+
+    location_id: str | None
+    association_id: str | None
+    try_number: int
+
+
+@dataclass(slots=True)
+class _OpenBatch:
+    """A batch of which some rows have no outcome yet, or whose turn has not come."""
+
+    start: int
+    first: Objects
+    second: Objects
+    row_keys: list[Any] | None
+    pending: int
+    #: Verdicts of single rows by offset, earlier rows by the offsets of their repeats, and the verdict of the others.
+    details: dict[int, RowResult] = field(default_factory=dict)
+    repeats: dict[int, int] = field(default_factory=dict)
+    others: RowResult = _NOTHING
+
+    @property
+    def size(self) -> int:
+        return len(self.first)
+
+    def verdict(self, offset: int) -> RowResult:
+        if offset in self.details:
+            return self.details[offset]
+        if offset in self.repeats:
+            return RowResult(Outcome.REPEATED, reason=f"the same pair as row {self.repeats[offset]}")
+        return self.others
+
+    def key(self, offset: int) -> str | int | None:
+        key = self.row_keys[offset] if self.row_keys else None
+        return key if key is None or isinstance(key, str | int) else str(key)
+
+
+class Report:
+    """Takes each row's outcome once, in any order.
+
+    :param keep: rows that :meth:`kept` returns at most; those that need attention come before the others.
+    :param results_file: takes every row, in input order; ``None`` for none.
+    """
+
+    def __init__(self, identity: RowIdentity, keep: int, results_file: ResultsFile | None = None) -> None:
+        self.identity = identity
+        self._keep = keep
+        self._file = results_file
+        self._codes = bytearray()
+        self._earlier = array("q")  # for each repeated row, the row that it repeats
+        self._open: deque[_OpenBatch] = deque()
+        self._kept: dict[int, list[dict[str, Any]]] = {rank: [] for rank in _RANKS}
+        self._reasons: Counter[tuple[Outcome, str]] = Counter()
+        self.done = 0
+        #: What kept results from being written, if anything did.
+        self.file_error: Exception | None = None
+
+    @property
+    def rows(self) -> int:
+        """Rows that were read."""
+        return len(self._codes)
+
+    @property
+    def waiting(self) -> int:
+        """Rows that are held, because they or a row before them have no outcome yet."""
+        return self.rows - self._open[0].start if self._open else 0
+
+    def begin(self, start: int, first: Objects, second: Objects, row_keys: list[Any] | None) -> None:
+        """Take in the next batch; none of its rows has an outcome yet.
+
+        :raises RuntimeError: it does not begin where the last one ended, which is a mistake in the program.
+        """
+        if start != self.rows:
+            raise RuntimeError(f"a batch begins with row {start}, and {self.rows} rows were read before it")
+        self._codes.extend(bytes([_PENDING]) * len(first))
+        self._open.append(_OpenBatch(start, first, second, row_keys, len(first)))
+        self._flush()
+
+    def decide(self, row: int, result: RowResult) -> None:
+        """A row's outcome.
+
+        :raises RuntimeError: it has one already, which is a mistake in the program.
+        """
+        batch = self._batch_of(row)
+        if self._codes[row] != _PENDING:
+            raise RuntimeError(f"row {row} has an outcome already")
+        self._codes[row] = _CODE[result.outcome]
+        batch.details[row - batch.start] = result
+        if result.outcome in FAILURES:
+            self._count_reason(batch, row, result)
+        self._count_done(batch, 1)
+
+    def decide_invalid(self, start: int, problems: Mapping[int, str]) -> None:
+        """Refused rows of the batch that begins with row ``start``: their reasons by offset. Errors as in :meth:`decide`."""
+        batch = self._settle(start, np.fromiter(problems, np.int64, len(problems)), Outcome.INVALID)
+        for offset, reason in problems.items():
+            result = RowResult(Outcome.INVALID, reason=reason)
+            batch.details[offset] = result
+            self._count_reason(batch, start + offset, result)
+        self._count_done(batch, len(problems))
+
+    def decide_repeats(self, start: int, earlier: Numbers) -> None:
+        """Rows with the pair of an earlier row: its number for each row of the batch, or -1. Errors as in :meth:`decide`."""
+        offsets = np.flatnonzero(earlier >= 0)
+        batch = self._settle(start, offsets, Outcome.REPEATED)
+        of_repeats = earlier[offsets]
+        self._earlier.frombytes(of_repeats.astype(np.int64).tobytes())
+        batch.repeats = dict(zip(offsets.tolist(), of_repeats.tolist(), strict=True))
+        self._count_done(batch, len(offsets))
+
+    def decide_not_attempted(self, start: int, offsets: Numbers, reason: str) -> None:
+        """Rows of a batch that the load did not reach. Errors as in :meth:`decide`."""
+        batch = self._settle(start, offsets, Outcome.NOT_ATTEMPTED)
+        batch.others = RowResult(Outcome.NOT_ATTEMPTED, reason=reason)
+        self._count_done(batch, len(offsets))
+
+    def counts(self) -> dict[str, int]:
+        """Rows by outcome.
+
+        :raises RuntimeError: a row has none, which is a mistake in the program.
+        """
+        numbers = np.bincount(np.frombuffer(self._codes, dtype=np.uint8), minlength=_PENDING + 1)
+        counts = {str(outcome): int(numbers[code]) for outcome, code in _CODE.items()}
+        if int(numbers[_PENDING]) or sum(counts.values()) != self.rows:
+            raise RuntimeError(f"{int(numbers[_PENDING])} of {self.rows} rows have no outcome")
+        return counts
+
+    def failures(self) -> int:
+        """Rows that failed, and repeats of such rows."""
+        codes = np.frombuffer(self._codes, dtype=np.uint8)
+        of_repeats = codes[np.frombuffer(self._earlier, dtype=np.int64)]
+        return int(_IS_FAILURE[codes].sum() + _IS_FAILURE[of_repeats].sum())
+
+    def reasons(self) -> list[tuple[str, str, int]]:
+        """(outcome, reason without ids, rows), the commonest first."""
+        return [(str(outcome), reason, rows) for (outcome, reason), rows in self._reasons.most_common()]
+
+    def kept(self) -> tuple[list[dict[str, Any]], bool]:
+        """Results for XCom, by row; and whether rows were left out."""
+        chosen = [result for rank in _RANKS for result in self._kept[rank]][: self._keep]
+        return sorted(chosen, key=lambda result: int(result["row"])), len(chosen) < self.rows
+
+    def _batch_of(self, row: int) -> _OpenBatch:
+        at = bisect_right(self._open, row, key=lambda batch: batch.start) - 1
+        if at < 0:
+            raise RuntimeError(f"row {row} has an outcome already" if 0 <= row < self.rows else f"row {row} was never read")
+        batch = self._open[at]
+        if row >= batch.start + batch.size:
+            raise RuntimeError(f"row {row} was never read")
+        return batch
+
+    def _settle(self, start: int, offsets: Numbers, outcome: Outcome) -> _OpenBatch:
+        if not len(offsets):
+            return _OpenBatch(start, _NO_IDS, _NO_IDS, None, 0)
+        batch = self._batch_of(start)
+        codes = np.frombuffer(self._codes, dtype=np.uint8)[batch.start : batch.start + batch.size]
+        if start != batch.start or (codes[offsets] != _PENDING).any():
+            raise RuntimeError(f"a row of the batch at {start} has an outcome already")
+        codes[offsets] = _CODE[outcome]
+        return batch
+
+    def _count_done(self, batch: _OpenBatch, rows: int) -> None:
+        batch.pending -= rows
+        self.done += rows
+        if not batch.pending:
+            self._flush()
+
+    def _count_reason(self, batch: _OpenBatch, row: int, result: RowResult) -> None:
+        offset = row - batch.start
+        reason = gist(result.reason or "", batch.first[offset] or "", batch.second[offset] or "")
+        key = (result.outcome, f"{result.status_code}: {reason}" if result.status_code else reason)
+        if key not in self._reasons and len(self._reasons) >= _MOST_REASONS:
+            key = (result.outcome, "other reasons")
+        self._reasons[key] += 1
+
+    def _flush(self) -> None:
+        while self._open and not self._open[0].pending:
+            batch = self._open.popleft()
+            codes = np.frombuffer(self._codes[batch.start : batch.start + batch.size], dtype=np.uint8)
+            self._keep_some(batch, codes)
+            if self._file is not None and self.file_error is None and batch.size:
+                self._write(self._file, batch, codes)
+
+    def _write(self, file: ResultsFile, batch: _OpenBatch, codes: Codes) -> None:
+        # A full disk must not take the verdicts of the rows in flight with it: the load goes on, and is red at its end.
+        try:
+            file.append(self._frame(batch, codes))
+        except Exception as error:  # noqa: BLE001 - whatever a file's format or its disk may raise
+            self.file_error = error
+
+    def _keep_some(self, batch: _OpenBatch, codes: Codes) -> None:
+        room = self._keep
+        for rank in _RANKS:
+            room -= len(self._kept[rank])
+            if room <= 0:
+                return
+            offsets = np.flatnonzero(_RANK[codes] == rank)[:room].tolist()
+            self._kept[rank].extend(self._as_dict(batch, offset, OUTCOMES[codes[offset]]) for offset in offsets)
+            room -= len(offsets)
+
+    def _as_dict(self, batch: _OpenBatch, offset: int, outcome: Outcome) -> dict[str, Any]:
+        result = batch.verdict(offset)
+        return {
+            "row": batch.start + offset,
+            "row_key": batch.key(offset),
+            "location_id": self.identity.location_id,
+            "association_id": self.identity.association_id,
+            "first_record_id": batch.first[offset] or None,
+            "second_record_id": batch.second[offset] or None,
+            "outcome": str(outcome),
+            "evidence": str(result.evidence) if result.evidence else None,
+            "relation_id": result.relation_id,
+            "status_code": result.status_code,
+            "reason": result.reason,
+            "requests": result.requests,
+            "try_number": self.identity.try_number,
+            "trace_id": result.trace_id,
+        }
+
+    def _frame(self, batch: _OpenBatch, codes: Codes) -> pd.DataFrame:
+        columns: dict[str, Any] = {
+            "row": np.arange(batch.start, batch.start + batch.size),
+            "row_key": [batch.key(offset) for offset in range(batch.size)] if batch.row_keys else None,
+            "location_id": self.identity.location_id,
+            "association_id": self.identity.association_id,
+            "first_record_id": _missing_where_blank(batch.first),
+            "second_record_id": _missing_where_blank(batch.second),
+            "outcome": _NAMES[codes],
+            "try_number": self.identity.try_number,
+        }
+        columns |= {name: np.full(batch.size, getattr(batch.others, name), dtype=object) for name in _OF_VERDICT}
+        for offset, result in _single_verdicts(batch):
+            for name in _OF_VERDICT:
+                columns[name][offset] = getattr(result, name)
+        columns["evidence"] = [value and str(value) for value in columns["evidence"]]
+        return pd.DataFrame(columns, columns=list(RESULT_FIELDS), index=range(batch.size), dtype=object)
+
+
+_NO_IDS: Objects = np.empty(0, dtype=object)
+
+
+def _single_verdicts(batch: _OpenBatch) -> Iterator[tuple[int, RowResult]]:
+    yield from batch.details.items()
+    for offset in batch.repeats:
+        yield offset, batch.verdict(offset)
+
+
+def _missing_where_blank(ids: Objects) -> Objects:
+    ids = ids.copy()
+    ids[ids == ""] = None
+    return ids

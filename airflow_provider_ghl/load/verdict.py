@@ -1,0 +1,127 @@
+"""What a load came to, and what that means for the task: DESIGN's table of ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow_provider_ghl.exceptions import ConfigurationError, GHLError, QuotaExhausted, Unauthorized
+from airflow_provider_ghl.load.outcomes import FAILURES, End, Outcome, StoppedBy
+from airflow_provider_ghl.load.refusals import NO_ANSWER
+from airflow_provider_ghl.load.report import Report
+from airflow_provider_ghl.load.tolerance import Tolerance
+
+__all__ = ["Ending", "Verdict", "judge"]
+
+#: Kinds of reason that a message names.
+_MOST_REASONS = 5
+
+
+@dataclass(slots=True)
+class Ending:
+    """Why a load ended, other than by its last row."""
+
+    too_few: bool = False
+    was_told_to_stop: bool = False
+    stopped_by: StoppedBy | None = None
+    why: GHLError | str | None = None
+    #: What broke the source, or kept the association from being read.
+    broken_by: Exception | None = None
+    #: The wall clock at the end.
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def is_final(self) -> bool:
+        """Whether another try would end the same way. An outage ends a load as a refusal does, but is worth one."""
+        return self.stopped_by is StoppedBy.TOKEN or (self.stopped_by is StoppedBy.ABORT and self.why != NO_ANSWER)
+
+    @property
+    def cause(self) -> Exception | None:
+        """What to raise from."""
+        why = self.why if isinstance(self.why, Exception) else None
+        return why if self.is_final else self.broken_by or why
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A load's end. ``summary`` and ``results`` are JSON; ``cause`` is what to raise from."""
+
+    end: End
+    message: str
+    summary: dict[str, Any]
+    results: list[dict[str, Any]]
+    warnings: list[str] = field(default_factory=list)
+    cause: Exception | None = None
+
+    @property
+    def is_green(self) -> bool:
+        """Whether the task has done what it was for."""
+        return self.end is End.GREEN
+
+
+def judge(report: Report, ending: Ending, summary: dict[str, Any], tolerance: Tolerance, min_rows: int) -> Verdict:
+    """Turn counts into an end."""
+    results, cut = report.kept()
+    summary["results_cut"] = cut
+    end, message = _end(report, ending, summary, tolerance, min_rows)
+    warnings = []
+    if end is End.GREEN and ending.stopped_by is StoppedBy.MAX_REQUESTS:
+        warnings.append(f"max_requests is spent: {summary[Outcome.NOT_ATTEMPTED]:,} rows were not attempted")
+    if end is End.GREEN and not report.rows:
+        warnings.append("the source has no rows: nothing was sent")
+    return Verdict(end, message, summary, results, warnings, ending.cause)
+
+
+def _end(report: Report, ending: Ending, summary: dict[str, Any], tolerance: Tolerance, min_rows: int) -> tuple[End, str]:
+    account = _account(report, summary)
+    if ending.is_final:
+        return End.FINAL, f"{_why_stopped(ending)} {account}"
+    if ending.broken_by is not None:
+        end = End.FINAL if isinstance(ending.broken_by, ConfigurationError) else End.RETRYABLE
+        return end, f"The load could not go on: {_told(ending.broken_by)}. {account}"
+    if ending.was_told_to_stop:
+        return End.RETRYABLE, f"The load was told to stop. {account}"
+    if ending.too_few and min_rows:
+        return End.RETRYABLE, f"The source has {report.rows:,} rows, fewer than min_rows={min_rows:,}: nothing was sent"
+    if ending.stopped_by is not None and ending.stopped_by is not StoppedBy.MAX_REQUESTS:
+        return End.RETRYABLE, f"{_why_stopped(ending)} {account}"
+    failures = report.failures()
+    if tolerance.allows(failures, report.rows):
+        return End.GREEN, account
+    end = End.RETRYABLE if summary[Outcome.FAILED] else End.FINAL
+    return end, f"{failures:,} of {report.rows:,} rows failed; failure_tolerance={tolerance} allows fewer. {account}"
+
+
+def _why_stopped(ending: Ending) -> str:
+    why = ending.why
+    if isinstance(why, QuotaExhausted):
+        return f"The day's requests are spent; they are back {_when(ending.at, why.resets_in)}."
+    if isinstance(why, GHLError):
+        return f"{_told(why)}."
+    return f"The same answer again and again with no success between, so that the load was stopped: {why}."
+
+
+def _told(error: Exception) -> str:
+    # The text of an exception that is not ours may hold parameters, and with them people's data.
+    if isinstance(error, Unauthorized):
+        return error.explain()
+    return str(error) if isinstance(error, GHLError) else f"the source failed ({type(error).__name__})"
+
+
+def _when(now: datetime, seconds: float | None) -> str:
+    if seconds is None:
+        return "at the next reset, which HighLevel does not announce (midnight UTC is likely)"
+    at = now + timedelta(seconds=seconds)
+    return f"in {timedelta(seconds=round(seconds))} (at {at:%Y-%m-%d %H:%M} UTC)"
+
+
+def _account(report: Report, summary: dict[str, Any]) -> str:
+    parts = [f"{summary[outcome]:,} {outcome}" for outcome in Outcome if summary[outcome]]
+    text = f"{report.rows:,} rows: {', '.join(parts) or 'none'}."
+    reasons = [reason for reason in report.reasons() if reason[0] in FAILURES]
+    if not reasons:
+        return text
+    shown = "; ".join(f"{rows:,} × {outcome}: {reason}" for outcome, reason, rows in reasons[:_MOST_REASONS])
+    rest = len(reasons) - _MOST_REASONS
+    return f"{text} Why: {shown}{f'; and {rest} more kinds' if rest > 0 else ''}."

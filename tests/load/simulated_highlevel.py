@@ -1,0 +1,269 @@
+"""A HighLevel in simulated time.
+
+Written apart from the sandbox, so that a mistake made there is not made twice.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+from airflow_provider_ghl.api.calls import Call
+from airflow_provider_ghl.api.clock import Clock
+from airflow_provider_ghl.api.transport import RawAnswer
+from airflow_provider_ghl.exceptions import TransportError
+
+__all__ = ["ASSOCIATION", "FAULTS", "KEY", "LOCATION", "TOKEN", "FakeClock", "SimulatedServer", "spread_around"]
+
+LOCATION = "ve9EPM428h8vShlRW1KT"
+TOKEN = "pit-5f0ad1de-0000-4000-8000-5ec7e7700000"
+ASSOCIATION = "6758b5c1f5e2a1d3c4b5a697"
+KEY = "student_teacher"
+
+#: What may happen to a request besides its answer; "after" means that HighLevel did what was asked.
+#: ("day_spent", which ends a load, is known as well.)
+FAULTS = (
+    "never_sent",
+    "reset_before",
+    "reset_after",
+    "503_before",
+    "500_after",
+    "html_502_before",
+    "html_502_after",
+    "truncated_after",
+    "hang_before",
+    "hang_after",
+    "gateway_401_before",
+    "gateway_401_after",
+    "limited",
+)
+_TIMEOUT = 30.0
+_NEVER = 10_000_000.0
+
+
+class FakeClock(Clock):
+    """Time that passes when somebody waits. A wait that never ends is an error here."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def utc_now(self) -> datetime:
+        return datetime(2026, 11, 21, tzinfo=UTC) + timedelta(seconds=self.now)
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        assert self.now < _NEVER, "this would take for ever"
+
+
+def spread_around(seconds: float, share: float, seed: int) -> Iterator[float]:
+    """Latencies, uniform in ``seconds`` × (1 ± ``share``)."""
+    draw = random.Random(seed)
+    while True:
+        yield seconds * draw.uniform(1.0 - share, 1.0 + share)
+
+
+def _always(seconds: float) -> Iterator[float]:
+    while True:
+        yield seconds
+
+
+@dataclass
+class SimulatedServer:
+    """Implements the meaning of ``Transport``; ``faults[n]`` is what befalls the n-th request, counted from 0.
+
+    ``counts_at``: the part of a request's time after which it is counted and takes effect.
+    """
+
+    clock: FakeClock
+    limit: int = 100
+    interval: float = 10.0
+    window: str = "sliding"
+    daily_limit: int = 200_000
+    latencies: Iterator[float] = field(default_factory=lambda: _always(0.3))
+    counts_at: float = 0.0
+    faults: Mapping[int, str] = field(default_factory=dict)
+    draw_fault: Callable[[], str | None] = lambda: None
+    associations: dict[str, str] = field(default_factory=lambda: {KEY: ASSOCIATION})
+    association_location: str = LOCATION
+    missing: frozenset[str] = frozenset()
+    failing: frozenset[str] = frozenset()
+    relations_per_record: int | None = None
+    page_cap: int = 100
+    refuse_token_from: int | None = None
+    refusal: str = "Invalid JWT"
+
+    def __post_init__(self) -> None:
+        self.requests = 0
+        self.association_reads = 0
+        self.limited = 0
+        self.relations: dict[tuple[str, str], str] = {}
+        self.creations: Counter[tuple[str, str]] = Counter()
+        self.sent_at: list[float] = []
+        self.write_times: list[float] = []
+        self._fault: str | None = None
+        #: Set while workers carry a request, which then keep the time and know the fault.
+        self.is_carried = False
+        self.carried_fault: str | None = None
+        self._counted: deque[float] = deque()
+        self._window_ends = float("-inf")
+        self._of_day = 0
+        self._ids = count(1)
+
+    def add(self, *pairs: tuple[str, str]) -> None:
+        """Relations that were there before."""
+        for pair in pairs:
+            self.relations[pair] = f"{next(self._ids):024x}"
+
+    def close(self) -> None:
+        pass
+
+    def next_latency(self) -> float:
+        """Drawn when a request is sent, so that its moments can be put in order."""
+        fault = self.faults.get(self.requests) or self.draw_fault()
+        self.requests += 1
+        self._fault = fault
+        return _TIMEOUT if fault and fault.startswith("hang") else next(self.latencies)
+
+    def send(self, call: Call, headers: Mapping[str, str]) -> RawAnswer:
+        assert headers["Authorization"] == f"Bearer {TOKEN}"
+        if self.is_carried:
+            return self.handle(call, self.carried_fault)
+        latency = self.next_latency()
+        fault = self._fault
+        self.clock.sleep(latency * self.counts_at)
+        try:
+            return self.handle(call, fault)
+        finally:
+            self.clock.sleep(latency * (1.0 - self.counts_at))
+
+    @property
+    def drawn_fault(self) -> str | None:
+        return self._fault
+
+    def handle(self, call: Call, fault: str | None) -> RawAnswer:
+        """Count the request and do what it asks, at the clock's time."""
+        self.association_reads += not call.template.startswith("/associations/relations")
+        if fault == "never_sent":
+            raise TransportError("the host cannot be reached", method=call.method, path=call.template, sent=False)
+        self.sent_at.append(self.clock.now)
+        if self._is_over_limit() or fault == "limited":
+            self.limited += fault != "limited"
+            return self._answer(429, {"statusCode": 429, "message": "Too Many Requests"})
+        if fault is None:
+            return self._answer(*self._do(call))
+        if fault == "day_spent":  # by others
+            self._of_day = self.daily_limit
+            return self._answer(429, {"statusCode": 429, "message": "Too Many Requests"})
+        what, _, when = fault.rpartition("_")
+        if when == "after":
+            self._do(call)
+        return self._break(what, call)
+
+    def _break(self, what: str, call: Call) -> RawAnswer:
+        if what in {"reset", "hang"}:
+            raise TransportError("the connection broke", method=call.method, path=call.template)
+        if what == "truncated":
+            return 201, self._headers(), b'{"id": "0123'
+        if what == "html_502":
+            return 502, {}, b"<html><title>502 Bad Gateway</title></html>"
+        if what == "gateway_401":
+            return self._answer(401, {"statusCode": 401, "message": "Command timed out"})
+        return self._answer(int(what), {"statusCode": int(what), "message": "Internal Server Error"})
+
+    def _is_over_limit(self) -> bool:
+        now = self.clock.now
+        if self.window == "fixed":
+            if now >= self._window_ends:
+                self._window_ends = now + self.interval
+                self._counted.clear()
+        else:
+            while self._counted and self._counted[0] <= now - self.interval:
+                self._counted.popleft()
+        if len(self._counted) >= self.limit or self._of_day >= self.daily_limit:
+            return True
+        self._counted.append(now)
+        self._of_day += 1
+        return False
+
+    def _headers(self) -> dict[str, str]:
+        return {
+            "x-ratelimit-max": str(self.limit),
+            "x-ratelimit-remaining": str(max(0, self.limit - len(self._counted))),
+            "x-ratelimit-interval-milliseconds": str(int(self.interval * 1000)),
+            "x-ratelimit-limit-daily": str(self.daily_limit),
+            "x-ratelimit-daily-remaining": str(max(0, self.daily_limit - self._of_day)),
+            "x-ratelimit-daily-reset": "7200000",
+        }
+
+    def _answer(self, status: int, body: Any) -> RawAnswer:
+        return status, self._headers(), json.dumps(body).encode()
+
+    def _do(self, call: Call) -> tuple[int, Any]:
+        if self.refuse_token_from is not None and len(self.sent_at) > self.refuse_token_from:
+            return 401, {"statusCode": 401, "message": self.refusal}
+        if call.template == "/associations/relations":
+            return self._create(call.json["firstRecordId"], call.json["secondRecordId"])
+        if call.template == "/associations/relations/{recordId}":
+            return self._list(call)
+        return self._association(call)
+
+    def _create(self, first: str, second: str) -> tuple[int, Any]:
+        for record in (first, second):
+            if record in self.failing:
+                return 503, {"statusCode": 503, "message": "Service Unavailable"}
+            if record in self.missing:
+                return 400, {"error": f"Contact with id {record} not found", "status": 400}
+        most = self.relations_per_record
+        if most is not None and sum(pair[0] == first for pair in self.relations) >= most:
+            return _refused(f"Max relation limit[{most}] reached for record[{first}] for association[{ASSOCIATION}]")
+        pair = (first, second)
+        if pair in self.relations:
+            return _refused("Could not create relation: duplicate relation of object Ids for given association")
+        self.add(pair)
+        self.creations[pair] += 1
+        self.write_times.append(self.clock.now)
+        return 201, {"id": self.relations[pair], "firstRecordId": first, "secondRecordId": second}
+
+    def _list(self, call: Call) -> tuple[int, Any]:
+        record = call.path.rpartition("/")[2]
+        of_record = [
+            {"id": key, "associationId": ASSOCIATION, "firstRecordId": first, "secondRecordId": second}
+            for (first, second), key in self.relations.items()
+            if record in (first, second)
+        ]
+        params = call.params or {}
+        skip, limit = params["skip"], min(params["limit"], self.page_cap)
+        return 200, {"relations": of_record[skip : skip + limit], "total": len(of_record)}
+
+    def _association(self, call: Call) -> tuple[int, Any]:
+        if call.template == "/associations/":
+            skip, limit = (call.params or {})["skip"], min((call.params or {})["limit"], self.page_cap)
+            listed = [self._one(key) for key in self.associations]
+            return 200, {"associations": listed[skip : skip + limit]}
+        wanted = call.path.rpartition("/")[2]
+        for key, association_id in self.associations.items():
+            if wanted in (key, association_id):
+                return 200, self._one(key)
+        return 404, {"statusCode": 404, "message": "Association not found"}
+
+    def _one(self, key: str) -> dict[str, str]:
+        return {
+            "id": self.associations[key],
+            "key": key,
+            "locationId": self.association_location,
+            "firstObjectKey": "custom_objects.student",
+            "secondObjectKey": "custom_objects.teacher",
+        }
+
+
+def _refused(message: str) -> tuple[int, Any]:
+    return 400, {"statusCode": 400, "message": message, "error": "Bad Request", "traceId": "b3a1c5d0"}

@@ -1,0 +1,96 @@
+"""When to stop asking: the same no, so many times, with no success between."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_ghl.load.outcomes import Outcome, RowResult, gist, names
+from airflow_provider_ghl.load.refusals import NO_ANSWER, Refusals
+
+FAILED = RowResult(Outcome.FAILED, reason="the connection broke")
+
+
+def rejected(reason: str, status: int = 400) -> RowResult:
+    return RowResult(Outcome.REJECTED, status_code=status, reason=reason)
+
+
+def notes(refusals: Refusals, *results: tuple[RowResult, str, str]) -> list[bool]:
+    return [refusals.note(*result) for result in results]
+
+
+def test_the_same_refusal_of_different_rows() -> None:
+    refusals = Refusals(3)
+    assert notes(refusals, *((rejected("wrong side"), f"a{n}", f"b{n}") for n in range(3))) == [False, False, True]
+    assert refusals.reason == "400: wrong side"
+
+
+def test_ids_make_no_difference() -> None:
+    refusals = Refusals(3)
+    results = [(rejected(f"record a{n} has no side"), f"a{n}", f"b{n}") for n in range(3)]
+    assert notes(refusals, *results) == [False, False, True]
+    assert refusals.reason == "400: record <id> has no side"
+
+
+def test_short_ids_make_no_difference_either() -> None:
+    refusals = Refusals(5)
+    results = [(rejected("the relation is refused"), first, "r") for first in "thela"]
+    assert notes(refusals, *results) == [False, False, False, False, True]
+    assert refusals.reason == "400: the relation is refused"
+
+
+def test_status_and_message_make_a_kind() -> None:
+    refusals = Refusals(2)
+    assert notes(refusals, (rejected("no"), "a", "b"), (rejected("no", 422), "c", "d"), (rejected("nope"), "e", "f")) == [
+        False,
+        False,
+        False,
+    ]
+
+
+def test_a_success_begins_the_count_anew() -> None:
+    refusals = Refusals(2)
+    for outcome in (Outcome.CREATED, Outcome.ALREADY_EXISTS):
+        assert notes(refusals, (rejected("no"), "a", "b"), (RowResult(outcome), "c", "d")) == [False, False]
+    assert refusals.note(rejected("no"), "e", "f") is False
+    assert refusals.note(rejected("no"), "g", "h") is True
+
+
+def test_a_record_that_is_named_counts_once() -> None:
+    refusals = Refusals(2)
+    results = [(rejected("record hub not found"), "hub", f"b{n}") for n in range(50)]
+    assert not any(notes(refusals, *results))
+    assert refusals.note(rejected("record hub2 not found"), "hub2", "b") is True
+
+
+def test_rows_without_a_definite_answer_are_one_kind() -> None:
+    refusals = Refusals(3)
+    results = [FAILED, RowResult(Outcome.FAILED, status_code=503, reason="down"), RowResult(Outcome.FAILED, reason="gone")]
+    assert notes(refusals, *((result, "a", "b") for result in results)) == [False, False, True]
+    assert refusals.reason == NO_ANSWER
+
+
+@pytest.mark.parametrize("outcome", [Outcome.INVALID, Outcome.NOT_ATTEMPTED, Outcome.REPEATED])
+def test_other_outcomes_say_nothing(outcome: Outcome) -> None:
+    assert not any(notes(Refusals(1), (RowResult(outcome, reason="no"), "a", "b")))
+
+
+@pytest.mark.parametrize(
+    ("reason", "ids", "expected"),
+    [
+        ("record 6758b5c1f5e2a1d3c4b5a697 not found", (), "record <id> not found"),
+        ("record zxVbGp0Qq4nM1c9LrT2w not found", (), "record <id> not found"),
+        ("limit[1] reached for record[a-b]", ("a-b",), "limit[<id>] reached for record[<id>]"),
+        ("internationalization is refused", (), "internationalization is refused"),
+        ("every e is an e", ("e", ""), "every <id> is an <id>"),
+        ("a.c and abc", ("a.c",), "<id> and abc"),
+        ("row 12, column 'x'", (), "row <id>, column 'x'"),
+    ],
+)
+def test_gist(reason: str, ids: tuple[str, ...], expected: str) -> None:
+    assert gist(reason, *ids) == expected
+
+
+def test_an_id_is_named_where_it_is_a_word() -> None:
+    assert names("record[ab] is full", "ab")
+    assert not names("record[abc] is full", "ab")
+    assert not names("record[] is full", "")

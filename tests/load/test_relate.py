@@ -1,0 +1,215 @@
+"""The requests of one row, driven by hand: each answer, and what it says of the row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_ghl.api.calls import Answer, Call
+from airflow_provider_ghl.exceptions import (
+    APIError,
+    BudgetSpent,
+    DuplicateRelation,
+    GHLError,
+    NotFound,
+    QuotaExhausted,
+    RateLimited,
+    RelationLimitReached,
+    RequestRejected,
+    ServerError,
+    Stopped,
+    TransportError,
+    Unauthorized,
+)
+from airflow_provider_ghl.load.outcomes import Evidence, Outcome, RowResult, StoppedBy
+from airflow_provider_ghl.load.relate import Conversation, relate
+
+FIRST, SECOND = "6758b5c1f5e2a1d3c4b5a697", "zxVbGp0Qq4nM1c9LrT2w"
+TRACE = "b3a1c5d0-trace"
+
+
+def begin() -> tuple[Conversation, Call]:
+    conversation = relate("location", "association", FIRST, SECOND)
+    return conversation, next(conversation)
+
+
+def end_of(conversation: Conversation, said: Answer | GHLError, unanswered: int = 0) -> RowResult:
+    """The verdict after this answer, which must be the last."""
+    with pytest.raises(StopIteration) as end:
+        tell(conversation, said, unanswered)
+    result: RowResult = end.value.value
+    return result
+
+
+def tell(conversation: Conversation, said: Answer | GHLError, unanswered: int = 0) -> Call:
+    if isinstance(said, Answer):
+        return conversation.send(said)
+    said.unanswered_before = unanswered
+    return conversation.throw(said)
+
+
+def api_error(kind: type[APIError], status: int, message: str = "no") -> APIError:
+    return kind(message, method="POST", path="/associations/relations", status=status, trace_id=TRACE)
+
+
+def page(*pairs: tuple[str, str], total: int | None = None, start: int = 0) -> Answer:
+    relations = [
+        {"id": f"relation{start + at}", "associationId": "association", "firstRecordId": first, "secondRecordId": second}
+        for at, (first, second) in enumerate(pairs)
+    ]
+    return Answer(200, {"relations": relations, "total": len(pairs) if total is None else total})
+
+
+def settling(unanswered: int = 0) -> tuple[Conversation, Call]:
+    """A conversation whose create was answered that a record has all relations it may have."""
+    conversation, _ = begin()
+    return conversation, tell(conversation, api_error(RelationLimitReached, 400, "Max relation limit[1] reached"), unanswered)
+
+
+def test_it_begins_with_the_create() -> None:
+    _, call = begin()
+    assert (call.method, call.template, call.location_id, call.repeat_safe) == (
+        "POST",
+        "/associations/relations",
+        "location",
+        True,
+    )
+    assert call.json == {
+        "locationId": "location",
+        "associationId": "association",
+        "firstRecordId": FIRST,
+        "secondRecordId": SECOND,
+    }
+
+
+@pytest.mark.parametrize("unanswered", [0, 2])
+@pytest.mark.parametrize(
+    ("data", "relation_id"), [({"id": "r1"}, "r1"), ({"relationId": "r2"}, "r2"), ({}, None), (None, None)]
+)
+def test_a_success_is_created(data: Any, relation_id: str | None, unanswered: int) -> None:
+    conversation, _ = begin()
+    result = end_of(conversation, Answer(201, data, TRACE, unanswered))
+    assert result == RowResult(Outcome.CREATED, Evidence.ANSWER, relation_id, 201, None, TRACE)
+
+
+def test_a_duplicate_was_there() -> None:
+    result = end_of(begin()[0], api_error(DuplicateRelation, 400))
+    assert result == RowResult(Outcome.ALREADY_EXISTS, Evidence.ANSWER, None, 400, None, TRACE)
+
+
+def test_a_duplicate_after_a_try_without_an_answer_is_presumed_ours() -> None:
+    result = end_of(begin()[0], api_error(DuplicateRelation, 400), unanswered=1)
+    assert result == RowResult(Outcome.CREATED, Evidence.PRESUMED, None, 400, None, TRACE)
+
+
+@pytest.mark.parametrize("unanswered", [0, 1])
+@pytest.mark.parametrize(("kind", "status"), [(NotFound, 404), (RequestRejected, 422), (RequestRejected, 409)])
+def test_a_definite_no_is_rejected(kind: type[APIError], status: int, unanswered: int) -> None:
+    result = end_of(begin()[0], api_error(kind, status, "no such record"), unanswered)
+    assert result == RowResult(Outcome.REJECTED, None, None, status, "no such record", TRACE)
+
+
+def test_a_refused_token_stops_the_load() -> None:
+    result = end_of(begin()[0], api_error(Unauthorized, 401))
+    assert (result.outcome, result.stops) == (Outcome.REJECTED, StoppedBy.TOKEN)
+
+
+def test_a_refused_token_says_nothing_of_an_earlier_try() -> None:
+    result = end_of(begin()[0], api_error(Unauthorized, 401), unanswered=1)
+    assert (result.outcome, result.stops) == (Outcome.FAILED, StoppedBy.TOKEN)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        api_error(ServerError, 503, "down"),
+        api_error(RateLimited, 429, "down"),
+        TransportError("down", method="POST", path="/associations/relations"),
+    ],
+)
+def test_no_definite_answer_is_failed(error: GHLError) -> None:
+    result = end_of(begin()[0], error, unanswered=6)
+    assert (result.outcome, result.reason, result.stops) == (Outcome.FAILED, "down", None)
+
+
+@pytest.mark.parametrize("error", [Stopped("told"), BudgetSpent("spent"), api_error(QuotaExhausted, 429, "spent")])
+def test_what_we_end_ourselves_is_not_attempted_unless_a_try_is_open(error: GHLError) -> None:
+    assert end_of(begin()[0], error).outcome is Outcome.NOT_ATTEMPTED
+    assert end_of(begin()[0], error, unanswered=1).outcome is Outcome.FAILED
+
+
+def test_a_limit_is_settled_by_reading_the_first_record() -> None:
+    conversation, call = settling()
+    assert (call.method, call.path) == ("GET", f"/associations/relations/{FIRST}")
+    assert call.params == {"locationId": "location", "skip": 0, "limit": 100, "associationIds": ["association"]}
+    result = end_of(conversation, page(("x", "y"), (SECOND, FIRST), (FIRST, SECOND)))
+    assert result == RowResult(Outcome.ALREADY_EXISTS, Evidence.READ, "relation2", 400, None, TRACE)
+
+
+def test_a_limit_after_a_try_without_an_answer_and_the_pair_is_there() -> None:
+    result = end_of(settling(unanswered=1)[0], page((FIRST, SECOND)))
+    assert result == RowResult(Outcome.CREATED, Evidence.PRESUMED, "relation0", 400, None, TRACE)
+
+
+@pytest.mark.parametrize("there", [(), ((FIRST, "other"),), ((SECOND, FIRST),), ((FIRST.upper(), SECOND),)])
+def test_a_limit_and_the_pair_is_not_there(there: tuple[tuple[str, str], ...]) -> None:
+    result = end_of(settling()[0], page(*there))
+    assert result == RowResult(Outcome.REJECTED, None, None, 400, "Max relation limit[1] reached", TRACE)
+
+
+def test_a_limit_is_settled_over_all_pages() -> None:
+    conversation, call = settling()
+    skips = []
+    for start in (0, 100):
+        skips.append(call.params and call.params["skip"])
+        call = conversation.send(page(*((FIRST, f"other{start + n}") for n in range(100)), total=201, start=start))
+    skips.append(call.params and call.params["skip"])
+    assert skips == [0, 100, 200]
+    assert end_of(conversation, page((FIRST, SECOND), total=201, start=200)).outcome is Outcome.ALREADY_EXISTS
+
+
+def test_a_limit_that_cannot_be_settled_for_good_is_rejected() -> None:
+    error = api_error(Unauthorized, 401, "The token is not authorized for this scope.")
+    assert isinstance(error, Unauthorized)
+    error.kind = "scope"
+    result = end_of(settling()[0], error)
+    assert (result.outcome, result.status_code, result.stops) == (Outcome.REJECTED, 400, None)
+    assert result.reason == (
+        "Max relation limit[1] reached; whether the pair is there could not be read: "
+        "The token is not authorized for this scope."
+    )
+
+
+def test_a_limit_that_cannot_be_settled_and_a_try_without_an_answer_is_failed() -> None:
+    assert end_of(settling(unanswered=1)[0], api_error(NotFound, 404)).outcome is Outcome.FAILED
+
+
+@pytest.mark.parametrize("error", [api_error(ServerError, 503), TransportError("down"), api_error(RateLimited, 429)])
+def test_a_limit_that_cannot_be_settled_now_is_failed(error: GHLError) -> None:
+    assert end_of(settling()[0], error, unanswered=6).outcome is Outcome.FAILED
+
+
+def test_a_page_that_is_none_does_not_mean_that_nothing_is_there() -> None:
+    result = end_of(settling()[0], Answer(200, {"message": "hello"}))
+    assert result.outcome is Outcome.FAILED
+
+
+def test_a_limit_that_we_leave_unsettled_is_not_attempted_unless_a_try_is_open() -> None:
+    assert end_of(settling()[0], Stopped("told")).outcome is Outcome.NOT_ATTEMPTED
+    assert end_of(settling(unanswered=1)[0], Stopped("told")).outcome is Outcome.FAILED
+    assert end_of(settling()[0], Stopped("told"), unanswered=1).outcome is Outcome.FAILED
+
+
+def test_a_token_that_is_refused_while_settling_stops_the_load() -> None:
+    result = end_of(settling()[0], api_error(Unauthorized, 401, "Invalid JWT"))
+    assert (result.outcome, result.stops) == (Outcome.REJECTED, StoppedBy.TOKEN)
+
+
+def test_reasons_are_short_and_hold_no_addresses() -> None:
+    error = api_error(RelationLimitReached, 400, "Max relation limit[1] reached for ada@example.com " + "x" * 190)
+    conversation, _ = begin()
+    tell(conversation, error)
+    reason = end_of(conversation, api_error(NotFound, 404)).reason or ""
+    assert len(reason) <= 200
+    assert "ada@example.com" not in reason

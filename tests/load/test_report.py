@@ -1,0 +1,235 @@
+"""What became of every row: each counted once, in input order, those that need attention first where not all can be kept."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_ghl.load.outcomes import FAILURES, OUTCOMES, Evidence, Outcome, RowResult
+from airflow_provider_ghl.load.report import Report, RowIdentity
+from airflow_provider_ghl.load.results_file import RESULT_FIELDS, local_results_file
+
+IDENTITY = RowIdentity("location", "association", 2)
+CREATED = RowResult(Outcome.CREATED, Evidence.ANSWER, "relation", 201, None, "trace", 1)
+
+
+def ids(*values: str) -> Any:
+    return np.array(values, dtype=object)
+
+
+def begin(report: Report, size: int, row_keys: list[Any] | None = None) -> int:
+    """A batch of new pairs; the number of its first row."""
+    start = report.rows
+    names = [str(start + at) for at in range(size)]
+    report.begin(start, ids(*(f"a{name}" for name in names)), ids(*(f"b{name}" for name in names)), row_keys)
+    return start
+
+
+def offsets(*values: int) -> Any:
+    return np.array(values, dtype=np.int64)
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_result_holds_all_there_is_to_say() -> None:
+    report = Report(IDENTITY, 10)
+    begin(report, 2, ["K-1", 7.5])
+    report.decide(0, CREATED)
+    report.decide_invalid(0, {1: "column 'a' is empty"})
+    assert report.kept() == (
+        [
+            {
+                "row": 0,
+                "row_key": "K-1",
+                "location_id": "location",
+                "association_id": "association",
+                "first_record_id": "a0",
+                "second_record_id": "b0",
+                "outcome": "created",
+                "evidence": "answer",
+                "relation_id": "relation",
+                "status_code": 201,
+                "reason": None,
+                "requests": 1,
+                "try_number": 2,
+                "trace_id": "trace",
+            },
+            {
+                "row": 1,
+                "row_key": "7.5",
+                "location_id": "location",
+                "association_id": "association",
+                "first_record_id": "a1",
+                "second_record_id": "b1",
+                "outcome": "invalid",
+                "evidence": None,
+                "relation_id": None,
+                "status_code": None,
+                "reason": "column 'a' is empty",
+                "requests": 0,
+                "try_number": 2,
+                "trace_id": None,
+            },
+        ],
+        False,
+    )
+    assert tuple(report.kept()[0][0]) == RESULT_FIELDS
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
+def test_the_file_holds_every_row_in_input_order(tmp_path: Path, ending: str, seed: int) -> None:
+    draw = random.Random(seed)
+    path = tmp_path / f"results.{ending}"
+    file = local_results_file(path)
+    report = Report(IDENTITY, 1000, file)
+    waiting: list[int] = []
+    for size in (3, 0, 7, 1, 20):
+        start = begin(report, size)
+        if size == 7:
+            report.decide_repeats(start, offsets(-1, 0, -1, -1, 4, -1, -1))
+            report.decide_not_attempted(start, offsets(0, 2), "not reached")
+            waiting += [start + at for at in (3, 5, 6)]
+        else:
+            waiting += range(start, start + size)
+    draw.shuffle(waiting)
+    for row in waiting:
+        report.decide(row, RowResult(draw.choice([Outcome.CREATED, Outcome.REJECTED]), reason="why", requests=2))
+    file.commit()
+    read = pd.DataFrame(rows_of(path)) if ending == "jsonl" else getattr(pd, f"read_{ending}")(path)
+    kept, cut = report.kept()
+    assert not cut
+    assert list(read.columns) == list(RESULT_FIELDS)
+    for name in ("row", "outcome", "first_record_id", "second_record_id", "reason", "requests", "try_number"):
+        assert read[name].tolist() == [result[name] for result in kept], name
+    assert read["row"].tolist() == list(range(31))
+
+
+def test_rows_are_written_when_all_before_them_are_known(tmp_path: Path) -> None:
+    file = local_results_file(tmp_path / "results.jsonl")
+    report = Report(IDENTITY, 10, file)
+    for _ in range(2):
+        begin(report, 2)
+    for row in (3, 2, 1):
+        report.decide(row, CREATED)
+    assert report.kept()[0] == []
+    report.decide(0, CREATED)
+    file.commit()
+    assert [row["row"] for row in rows_of(tmp_path / "results.jsonl")] == [0, 1, 2, 3]
+
+
+OUTCOME_LISTS = st.lists(st.sampled_from([*Outcome]), max_size=60)
+
+
+@settings(deadline=None)
+@given(outcomes=OUTCOME_LISTS, keep=st.integers(0, 20), size=st.integers(1, 9), draw=st.randoms(use_true_random=False))
+def test_rows_that_need_attention_are_kept_first(outcomes: list[Outcome], keep: int, size: int, draw: Any) -> None:
+    report = Report(IDENTITY, keep)
+    for start in range(0, len(outcomes), size):
+        begin(report, min(size, len(outcomes) - start))
+    for row in draw.sample(range(len(outcomes)), len(outcomes)):
+        report.decide(row, RowResult(outcomes[row]))
+    kept, cut = report.kept()
+    rank = [0 if one in FAILURES else 1 if one is Outcome.NOT_ATTEMPTED else 2 for one in outcomes]
+    expected = sorted(sorted(range(len(outcomes)), key=lambda row: (rank[row], row))[:keep])
+    assert [result["row"] for result in kept] == expected
+    assert cut == (len(outcomes) > keep)
+    assert report.counts() == {str(one): outcomes.count(one) for one in OUTCOMES}
+    assert report.failures() == sum(one in FAILURES for one in outcomes)
+    assert report.done == report.rows == len(outcomes)
+
+
+def test_a_repeat_counts_as_the_row_that_it_repeats() -> None:
+    report = Report(IDENTITY, 10)
+    begin(report, 6)
+    report.decide_repeats(0, offsets(-1, -1, -1, 0, 1, 2))
+    for row, outcome in enumerate((Outcome.REJECTED, Outcome.CREATED, Outcome.NOT_ATTEMPTED)):
+        report.decide(row, RowResult(outcome))
+    assert report.failures() == 2
+    assert report.counts()["repeated"] == 3
+    assert report.kept()[0][3]["reason"] == "the same pair as row 0"
+
+
+def test_an_outcome_is_given_once() -> None:
+    report = Report(IDENTITY, 10)
+    begin(report, 3)
+    report.decide(0, CREATED)
+    again_and_again: list[Callable[[], None]] = [
+        lambda: report.decide(0, CREATED),
+        lambda: report.decide_invalid(0, {0: "no"}),
+        lambda: report.decide_repeats(0, offsets(5, -1, -1)),
+        lambda: report.decide_not_attempted(0, offsets(2, 0), "why"),
+    ]
+    for again in again_and_again:
+        with pytest.raises(RuntimeError, match="has an outcome already"):
+            again()
+    report.decide(1, CREATED)
+    report.decide(2, CREATED)
+    with pytest.raises(RuntimeError, match="has an outcome already"):
+        report.decide(2, CREATED)
+    assert report.counts()["created"] == report.done == 3
+
+
+@pytest.mark.parametrize("row", [3, 1000, -1])
+def test_a_row_that_was_never_read_has_no_outcome(row: int) -> None:
+    report = Report(IDENTITY, 10)
+    begin(report, 3)
+    with pytest.raises(RuntimeError, match="never read"):
+        report.decide(row, CREATED)
+
+
+def test_a_row_without_an_outcome_shows() -> None:
+    report = Report(IDENTITY, 10)
+    begin(report, 2)
+    report.decide(1, CREATED)
+    with pytest.raises(RuntimeError, match="1 of 2 rows have no outcome"):
+        report.counts()
+
+
+def test_batches_follow_each_other() -> None:
+    report = Report(IDENTITY, 10)
+    begin(report, 2)
+    with pytest.raises(RuntimeError, match="begins with row 3, and 2 rows were read"):
+        report.begin(3, ids("a"), ids("b"), None)
+
+
+def test_reasons_are_counted_without_their_ids() -> None:
+    report = Report(IDENTITY, 0)
+    begin(report, 100)
+    for row in range(99):
+        report.decide(row, RowResult(Outcome.REJECTED, status_code=404, reason=f"record a{row} of b{row} not found"))
+    report.decide(99, RowResult(Outcome.FAILED, reason="record"))
+    assert report.reasons() == [("rejected", "404: record <id> of <id> not found", 99), ("failed", "record", 1)]
+
+
+def test_reasons_of_many_kinds_are_counted_together() -> None:
+    report = Report(IDENTITY, 0)
+    begin(report, 80)
+    for row in range(80):
+        report.decide(row, RowResult(Outcome.REJECTED, reason="word " + "x" * row))
+    assert len(report.reasons()) == 51
+    assert report.reasons()[0] == ("rejected", "other reasons", 30)
+
+
+def test_rows_wait_for_the_one_before_them() -> None:
+    report = Report(IDENTITY, 10)
+    assert report.waiting == 0
+    for _ in range(3):
+        begin(report, 2)
+    assert report.waiting == 6
+    for row in (5, 4, 3, 2, 1):
+        report.decide(row, CREATED)
+    assert report.waiting == 6
+    report.decide(0, CREATED)
+    assert report.waiting == 0

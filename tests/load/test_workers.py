@@ -1,0 +1,149 @@
+"""The threads that carry requests, and a whole load over them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+
+import pytest
+from simulated_highlevel import KEY, LOCATION, TOKEN, FakeClock, SimulatedServer
+from simulated_load import COLUMNS
+
+from airflow_provider_ghl.api.auth import BearerToken
+from airflow_provider_ghl.api.calls import Call
+from airflow_provider_ghl.api.client import Client
+from airflow_provider_ghl.api.transport import RawAnswer
+from airflow_provider_ghl.load.loader import LoadSpec, Ports, run
+from airflow_provider_ghl.load.outcomes import End
+from airflow_provider_ghl.load.rows import from_data
+from airflow_provider_ghl.load.workers import ThreadWorkers
+
+LONG = 10.0
+
+
+def our_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("ghl-")]
+
+
+@pytest.fixture
+def workers() -> Iterator[ThreadWorkers]:
+    """Workers whose threads must all be gone in the end."""
+    workers = ThreadWorkers()
+    yield workers
+    workers.close()
+    for thread in our_threads():
+        thread.join(LONG)
+    assert our_threads() == []
+
+
+def collect(workers: ThreadWorkers, results: int) -> dict[int, object]:
+    done: dict[int, object] = {}
+    while len(done) < results:
+        got = workers.wait(LONG)
+        assert got, "nothing came out"
+        done.update(got)
+    return done
+
+
+def test_results_come_out_with_their_keys(workers: ThreadWorkers) -> None:
+    for key in range(50):
+        workers.submit(key, partial(pow, key, 2))
+    assert collect(workers, 50) == {key: key * key for key in range(50)}
+    assert workers.wait(0.0) == []
+
+
+def test_all_work_runs_at_once(workers: ThreadWorkers) -> None:
+    together = threading.Barrier(40)
+
+    def meet() -> int:
+        return together.wait(LONG)
+
+    for key in range(40):
+        workers.submit(key, meet)
+    assert sorted(str(place) for place in collect(workers, 40).values()) == sorted(map(str, range(40)))
+
+
+def test_threads_are_used_again(workers: ThreadWorkers) -> None:
+    for key in range(30):
+        workers.submit(key, threading.get_ident)
+        collect(workers, 1)
+    assert len(our_threads()) == 1
+
+
+def test_results_come_out_while_other_work_hangs(workers: ThreadWorkers) -> None:
+    end = threading.Event()
+    workers.submit(0, lambda: end.wait(LONG))
+    workers.submit(1, lambda: "done")
+    assert workers.wait(LONG) == [(1, "done")]
+    assert workers.wait(0.0) == []
+    end.set()
+    assert workers.wait(LONG) == [(0, True)]
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("mistake"), SystemExit(3)])
+def test_a_mistake_in_the_program_is_raised_where_it_is_waited_for(workers: ThreadWorkers, error: BaseException) -> None:
+    def fail() -> None:
+        raise error
+
+    workers.submit(0, fail)
+    with pytest.raises(type(error)) as raised:
+        workers.wait(LONG)
+    assert raised.value is error
+    workers.submit(1, lambda: "goes on")
+    assert workers.wait(LONG) == [(1, "goes on")]
+
+
+def test_no_thread_keeps_the_interpreter_from_its_end(workers: ThreadWorkers) -> None:
+    end = threading.Event()
+    workers.submit(0, lambda: end.wait(LONG))
+    assert [thread.daemon for thread in our_threads()] == [True]
+    end.set()
+
+
+class _OneAtATime:
+    """The simulated server behind a lock, answering from many threads; no time passes."""
+
+    def __init__(self, server: SimulatedServer, before: Callable[[], None]) -> None:
+        self._server = server
+        self._lock = threading.Lock()
+        self._before = before
+        self.threads: set[int] = set()
+
+    def send(self, call: Call, headers: Mapping[str, str]) -> RawAnswer:
+        self._before()
+        with self._lock:
+            self.threads.add(threading.get_ident())
+            return self._server.send(call, headers)
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_load_over_real_threads(workers: ThreadWorkers) -> None:
+    server = SimulatedServer(FakeClock(), limit=10**9, latencies=iter(lambda: 0.0, 1.0))
+    transport = _OneAtATime(server, lambda: None)
+    client = Client(BearerToken(TOKEN), location_id=LOCATION, transport=transport)
+    pairs = [(f"s{n}", f"t{n}") for n in range(500)]
+    spec = LoadSpec(load_id="load", location_id=LOCATION, columns=COLUMNS, association_key=KEY, keep_results=1000)
+    verdict = run(spec, Ports(batches=from_data([*pairs, *pairs], COLUMNS, 100), client=client, workers=workers))
+    assert verdict.end is End.GREEN
+    assert (verdict.summary["created"], verdict.summary["repeated"]) == (500, 500)
+    assert set(server.relations) == set(pairs)
+    assert threading.get_ident() in transport.threads  # the association is read before threads start
+    assert len(transport.threads) > 1
+
+
+def test_a_mistake_in_the_program_ends_the_load_and_its_threads(workers: ThreadWorkers) -> None:
+    calls: list[int] = []
+
+    def fail_later() -> None:
+        calls.append(1)
+        if len(calls) > 5:
+            raise ZeroDivisionError
+
+    server = SimulatedServer(FakeClock(), latencies=iter(lambda: 0.0, 1.0))
+    client = Client(BearerToken(TOKEN), location_id=LOCATION, transport=_OneAtATime(server, fail_later))
+    spec = LoadSpec(load_id="load", location_id=LOCATION, columns=COLUMNS, association_key=KEY)
+    with pytest.raises(ZeroDivisionError):
+        run(spec, Ports(batches=from_data([(f"s{n}", "t") for n in range(50)], COLUMNS, 10), client=client, workers=workers))
