@@ -56,7 +56,7 @@ class ConfigurationError(GHLError, ValueError):
 class APIError(GHLError):
     """HighLevel answered, and the answer is not a success.
 
-    :param message: HighLevel's own message, masked and cut (see ``api.errors``).
+    :param message: HighLevel's own message, masked and cut (see ``api.answers``).
     :param method: HTTP method of the request.
     :param path: the endpoint's path template, such as ``/associations/{associationId}``.
     :param status: HTTP status; the ``statusCode`` in bodies is not trusted.
@@ -72,11 +72,13 @@ class APIError(GHLError):
         self.trace_id = trace_id
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (type(self), self.__dict__.copy())
+        return _rebuild, (type(self), self.args, self.__dict__.copy())
 
     def __str__(self) -> str:
         trace = f" (trace id {self.trace_id})" if self.trace_id else ""
-        return f"{self.method} {self.path} answered {self.status}: {self.message}{trace}"
+        # What is known before a request (a spent day) was answered to none.
+        where = f"{self.method} {self.path} answered {self.status}: " if self.method else ""
+        return f"{where}{self.message}{trace}"
 
 
 class Unauthorized(APIError):
@@ -151,7 +153,7 @@ class TransportError(GHLError):
         self.sent = sent
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (type(self), self.__dict__.copy())
+        return _rebuild, (type(self), self.args, self.__dict__.copy())
 
     def __str__(self) -> str:
         return f"{self.method} {self.path} got no answer: {self.message}"
@@ -165,7 +167,7 @@ class Stopped(GHLError):
     """The work was told to stop."""
 
 
-def _rebuild(kind: type[GHLError], state: dict[str, object]) -> GHLError:
-    error = kind.__new__(kind)
+def _rebuild(kind: type[GHLError], args: tuple[object, ...], state: dict[str, object]) -> GHLError:
+    error = kind.__new__(kind, *args)
     error.__dict__.update(state)
     return error

@@ -135,6 +135,8 @@ class Associations:
     def _page(self, skip: int, limit: int) -> tuple[list[dict[str, Any]], int | None]:
         params = {"locationId": self._location_id, "skip": skip, "limit": limit}
         data = self._client.request(_LIST.call(self._location_id, params=params), self._budget).data
+        if not isinstance(data, list) and not {"associations", "id"} & set(data or ()):
+            raise ServerError("the answer holds no associations", method=_LIST.method, path=_LIST.template, status=200)
         return cast("list[dict[str, Any]]", _many(data)), data.get("total") if isinstance(data, dict) else None
 
     def _one(self, call: Call) -> Association:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import queue
 import threading
 from dataclasses import dataclass
 
@@ -16,14 +17,7 @@ from airflow_provider_ghl.api.limits import Limit
 from airflow_provider_ghl.api.rates import Rate
 from airflow_provider_ghl.api.retry import Retry, Tries
 from airflow_provider_ghl.api.transport import RequestsTransport, Transport
-from airflow_provider_ghl.exceptions import (
-    APIError,
-    ConfigurationError,
-    GHLError,
-    RateLimited,
-    Stopped,
-    TransportError,
-)
+from airflow_provider_ghl.exceptions import ConfigurationError, GHLError, RateLimited, Stopped
 
 __all__ = ["API_VERSIONS", "Attempt", "Client", "version_of"]
 
@@ -107,17 +101,17 @@ class Client:
         :param sent_at: clock seconds at which the slot was taken.
         """
         charge.use()
-        headers = {"Authorization": self._authorization.header(call.location_id), **self._headers}
         rate: Rate | None = None
         connecting = 0.0
         result: Answer | GHLError
         try:
+            headers = {"Authorization": self._authorization.header(call.location_id), **self._headers}
             raw = self._transport.send(call, headers)
             status, answer_headers, body = raw[:3]
             connecting = raw[3] if len(raw) == 4 else 0.0
             rate = Rate.from_headers(answer_headers)
             result = read_answer(call, status, body, rate)
-        except (APIError, TransportError) as error:
+        except GHLError as error:
             result = error
         return Attempt(call, sent_at, self.clock.monotonic(), result, rate, connecting)
 
@@ -135,13 +129,14 @@ class Client:
     def request(self, call: Call, budget: Budget | None = None) -> Answer:
         """Send, wait and repeat as the limits and the retry policy say. The one blocking loop.
 
-        :raises GHLError: see ``exceptions``. :class:`Stopped` when told to stop while waiting.
+        :raises GHLError: see ``exceptions``. :class:`Stopped` when told to stop, at the latest half a second after that.
         """
         budget = budget or Budget()
         tries = Tries(since=self.clock.monotonic())
         while True:
+            charge = budget.charge()
             sent_at = self._wait_for_slot(call)
-            attempt = self.attempt(call, budget.charge(), sent_at)
+            attempt = self._attempt_until_stopped(call, charge, sent_at)
             self.learn(attempt)
             result = attempt.result
             if isinstance(result, Answer):
@@ -166,13 +161,36 @@ class Client:
             self._limits[key] = Limit(share=self._share, daily_reserve=self._reserve)
         return self._limits[key]
 
-    def _wait_for_slot(self, call: Call) -> float:
+    def _attempt_until_stopped(self, call: Call, charge: Charge, sent_at: float) -> Attempt:
+        """On a thread of its own: a socket that waits for an answer hears no flag."""
+        done: queue.SimpleQueue[Attempt | BaseException] = queue.SimpleQueue()
+
+        def work() -> None:
+            try:
+                done.put(self.attempt(call, charge, sent_at))
+            except BaseException as error:  # noqa: BLE001 - a mistake in the program, raised below
+                done.put(error)
+
+        threading.Thread(target=work, name="ghl-call", daemon=True).start()
         while True:
+            try:
+                result = done.get(timeout=LONGEST_WAIT)
+            except queue.Empty:
+                if self.stop.is_set:
+                    raise Stopped("told to stop before HighLevel answered") from None
+                continue
+            if isinstance(result, BaseException):
+                raise result
+            return result
+
+    def _wait_for_slot(self, call: Call) -> float:
+        while not self.stop.is_set:
             now = self.clock.monotonic()
             wait = self.reserve(call, now)
             if wait <= 0.0:
                 return now
             self._sleep(wait)
+        raise Stopped("told to stop before anything was sent")
 
     def _sleep(self, seconds: float) -> None:
         until = self.clock.monotonic() + seconds

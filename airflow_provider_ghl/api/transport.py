@@ -28,7 +28,7 @@ from airflow_provider_ghl.api.calls import Call
 from airflow_provider_ghl.api.connections import OneHostAdapter, connecting_seconds, forget_connecting
 from airflow_provider_ghl.exceptions import ConfigurationError, TransportError
 
-__all__ = ["DEFAULT_HOST", "DEFAULT_TIMEOUT", "RawAnswer", "RequestsTransport", "Transport"]
+__all__ = ["DEFAULT_HOST", "DEFAULT_TIMEOUT", "RawAnswer", "RequestsTransport", "Transport", "is_loopback", "safe_host"]
 
 #: The only API host there is (specified in every spec's ``servers``).
 DEFAULT_HOST = "https://services.leadconnectorhq.com"

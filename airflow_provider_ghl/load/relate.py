@@ -27,7 +27,7 @@ from airflow_provider_ghl.exceptions import (
 )
 from airflow_provider_ghl.load.outcomes import Evidence, Outcome, RowResult, StoppedBy
 
-__all__ = ["Conversation", "relate"]
+__all__ = ["Conversation", "relate", "verdict_on"]
 
 Conversation = Generator[Call, Answer, RowResult]
 

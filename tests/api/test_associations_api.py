@@ -169,3 +169,9 @@ def test_all_is_charged_to_the_budget_that_was_given() -> None:
     budget = Budget()
     associations(FakeTransport(lost(), answer(WHOLE)), budget).create(**NEW)
     assert budget.spent == 2
+
+
+@pytest.mark.parametrize("data", [None, {}, {"message": "hello"}])
+def test_what_is_no_list_of_associations_is_not_taken_for_an_empty_one(data: Any) -> None:
+    with pytest.raises(ServerError, match="no associations"):
+        associations(FakeTransport(answer(data))).first_page()

@@ -1,0 +1,57 @@
+# Everything here needs Python >= 3.11 with venv, make and a package index. All of it stays inside this folder.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --cache-dir $(VENV)/cache --disable-pip-version-check
+PYTEST_ARGS ?=
+# The tests' Airflow; the demo has a home of its own.
+export AIRFLOW_HOME := $(CURDIR)/.airflow
+export AIRFLOW__CORE__LOAD_EXAMPLES := False
+
+.PHONY: help
+help: ## list these
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: install
+install: $(VENV)/ready ## set up .venv with all that is pinned in constraints.txt
+
+.PHONY: demo
+demo: install ## run the main job: a warehouse table becomes relations in the sandbox, by Airflow
+	@$(BIN)/python scripts/demo.py
+
+.PHONY: up
+up: install ## the whole of Airflow, wired to the sandbox, until Ctrl-C
+	@exec $(BIN)/python scripts/up.py
+
+.PHONY: test
+test: install ## all tests
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: check
+check: install ## lint, format, types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+.PHONY: bench
+bench: install $(VENV)/ready-bench ## measure, side by side with a plain loop and the official SDK (about 25 minutes)
+	$(BIN)/python benchmarks/run.py
+
+.PHONY: soak
+soak: install ## the properties for much longer
+	GHL_SOAK=1 $(BIN)/python -m pytest -m "not slow" tests/load tests/api $(PYTEST_ARGS)
+
+.PHONY: clean
+clean: ## remove what the others made
+	rm -rf $(VENV) .demo .airflow .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+
+$(VENV)/ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python >= 3.11 is needed: make PYTHON=/path/to/python3.12"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install -q -c constraints.txt pip
+	$(PIP) install -q -c constraints.txt -e '.[parquet]' --group test --group check
+	@touch $@
+
+$(VENV)/ready-bench: $(VENV)/ready
+	$(PIP) install -q -c constraints.txt --group bench
+	@touch $@

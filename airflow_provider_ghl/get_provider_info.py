@@ -1,0 +1,70 @@
+"""What Airflow is told of this package. Data only: Airflow reads it at every start, in every process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["get_provider_info"]
+
+_CONNECTION_FIELDS: dict[str, Any] = {
+    "location_id": {
+        "label": "Location ID",
+        "description": "The sub-account: Settings > Business Profile, or the text after /location/ in its URL",
+        "schema": {"type": ["string", "null"]},
+    },
+    # "version-3" and not "v3": Airflow logs a masking warning for extras of fewer than five characters at every task.
+    "api_version": {
+        "label": "API version",
+        "description": "The Version header; associations and relations are the same under both",
+        "schema": {"type": "string", "enum": ["2021-07-28", "version-3"], "default": "2021-07-28"},
+    },
+    "quota_share": {
+        "label": "Share of the burst limit",
+        "description": "Part of the location's requests per 10 seconds that this connection may use, above 0 up to 1",
+        "schema": {"type": ["number", "null"], "minimum": 0, "maximum": 1, "default": 1},
+    },
+    "daily_reserve": {
+        "label": "Daily reserve",
+        "description": "Requests of the location's day that this connection leaves to others",
+        "schema": {"type": ["integer", "null"], "minimum": 0, "default": 0},
+    },
+}
+
+
+def get_provider_info() -> dict[str, Any]:
+    """The provider's metadata, in the shape of Airflow's ``provider.yaml.schema.json``."""
+    return {
+        "package-name": "airflow-provider-ghl",
+        "name": "HighLevel",
+        "description": "Relations between records of HighLevel (GoHighLevel) from tables of pairs.",
+        "integrations": [
+            {
+                "integration-name": "HighLevel",
+                "external-doc-url": "https://marketplace.gohighlevel.com/docs/",
+                "tags": ["service"],
+            }
+        ],
+        "hooks": [{"integration-name": "HighLevel", "python-modules": ["airflow_provider_ghl.hooks.ghl"]}],
+        "operators": [
+            {
+                "integration-name": "HighLevel",
+                "python-modules": [
+                    "airflow_provider_ghl.operators.associations",
+                    "airflow_provider_ghl.operators.relations",
+                ],
+            }
+        ],
+        "connection-types": [
+            {
+                "connection-type": "ghl",
+                "hook-class-name": "airflow_provider_ghl.hooks.ghl.GHLHook",
+                "hook-name": "HighLevel",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["schema", "port", "login"],
+                    "relabeling": {"host": "Base URL", "password": "Private Integration Token"},
+                    "placeholders": {"host": "https://services.leadconnectorhq.com", "password": "pit-…"},
+                },
+                "conn-fields": _CONNECTION_FIELDS,
+            }
+        ],
+    }

@@ -1,0 +1,259 @@
+"""The HighLevel connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook
+
+from airflow_provider_ghl.api.clock import Stop
+from airflow_provider_ghl.exceptions import (
+    ConfigurationError,
+    DuplicateRelation,
+    GHLError,
+    NotFound,
+    RelationLimitReached,
+    RequestRejected,
+    ServerError,
+    TransportError,
+    Unauthorized,
+)
+from airflow_provider_ghl.hooks.settings import Settings
+
+if TYPE_CHECKING:
+    from airflow_provider_ghl.api.associations import Association, Associations
+    from airflow_provider_ghl.api.client import Client
+    from airflow_provider_ghl.api.relations import Relation, Relations
+    from airflow_provider_ghl.api.retry import Retry
+
+__all__ = ["GHLHook"]
+
+
+class GHLHook(BaseHook):
+    """Talks to HighLevel with what an Airflow connection of type ``ghl`` says.
+
+    Requests keep to the location's limits and are sent again where that is safe. Errors are those of
+    :mod:`airflow_provider_ghl.exceptions`; none of them carries a token, a header or a body.
+
+    :param ghl_conn_id: the connection.
+    :param location_id: the sub-account, instead of the connection's.
+    :param api_version: ``2021-07-28`` or ``v3``, instead of the connection's.
+    """
+
+    conn_name_attr = "ghl_conn_id"
+    default_conn_name = "ghl_default"
+    conn_type = "ghl"
+    hook_name = "HighLevel"
+
+    def __init__(
+        self, ghl_conn_id: str = default_conn_name, location_id: str | None = None, api_version: str | None = None
+    ) -> None:
+        super().__init__()
+        self.ghl_conn_id = ghl_conn_id
+        self._location_id = location_id
+        self._api_version = api_version
+        self._client: Client | None = None
+        #: Ends every wait of this hook's client.
+        self.stop = Stop()
+
+    def get_conn(self) -> Client:
+        """The client, made once. Airflow's connection is looked up here, on the calling thread.
+
+        :raises ConfigurationError: the connection cannot be right; the message says what would be.
+        """
+        if self._client is None:
+            self._client = self._make_client()
+        return self._client
+
+    @property
+    def location_id(self) -> str:
+        """The sub-account that this hook speaks to.
+
+        :raises ConfigurationError: neither the connection nor the hook names one.
+        """
+        location_id = self.get_conn().location_id
+        if not location_id:
+            raise ConfigurationError(
+                f"no sub-account: put location_id into the extra of connection {self.ghl_conn_id!r}, or pass location_id="
+            )
+        return location_id
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Whether token, scope and location are right: one request, never repeated, nothing changed."""
+        try:
+            there = self._try_once()
+        except GHLError as error:
+            return False, self._complaint(error)
+        return True, f"HighLevel accepts the token for location {self.location_id}" + (
+            "" if there else " (it has no associations yet)"
+        )
+
+    def run(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        repeat_safe: bool | None = None,
+    ) -> Any:
+        """Any endpoint, through the same limits, retries and errors.
+
+        :param path: below the base URL, such as ``/contacts/abc``; a query goes into ``params``.
+        :param repeat_safe: whether to send it again when nobody knows if it took effect. By default only GET, PUT and DELETE
+            are: a repeated ``POST /conversations/messages`` would text a person twice.
+        :return: the answer's JSON, ``None`` where it has none.
+        """
+        from airflow_provider_ghl.api.calls import Call
+
+        if not path.startswith("/") or path.startswith("//") or "?" in path or "#" in path:
+            raise ConfigurationError("path must begin with one / and hold no query: put that into params")
+        if {".", ".."} & set(path.split("/")):
+            raise ConfigurationError("path must not hold the steps . or ..: they would lead to another endpoint")
+        method = method.upper()
+        safe = method in {"GET", "PUT", "DELETE"} if repeat_safe is None else repeat_safe
+        call = Call(method, path, path, self.get_conn().location_id, params, json, safe)
+        return self.get_conn().request(call).data
+
+    def create_association(
+        self, *, key: str, first_object_key: str, first_object_label: str, second_object_key: str, second_object_label: str
+    ) -> Association:
+        """Create an association. Where the answer is lost, it is read back by key before anything else.
+
+        :raises DuplicateAssociation: the key was taken before.
+        """
+        return self._associations.create(
+            key=key,
+            first_object_key=first_object_key,
+            first_object_label=first_object_label,
+            second_object_key=second_object_key,
+            second_object_label=second_object_label,
+        )
+
+    def get_association(self, association_id: str) -> Association:
+        """An association by id. :raises NotFound: there is none."""
+        return self._associations.get(association_id)
+
+    def get_association_by_key(self, key: str) -> Association:
+        """An association by key. :raises NotFound: there is none."""
+        return self._associations.get_by_key(key)
+
+    def find_association(self, *, association_id: str | None = None, association_key: str | None = None) -> Association:
+        """An association by id or by key, HighLevel's own ones too.
+
+        :raises ConfigurationError: there is none; the message names the keys there are.
+        """
+        from airflow_provider_ghl.load.target import find_association
+
+        return find_association(self._associations, association_id=association_id, association_key=association_key)
+
+    def list_associations(self) -> list[Association]:
+        """All associations of the location, HighLevel's own included."""
+        return list(self._associations.iterate())
+
+    def list_associations_by_object(self, object_key: str) -> list[Association]:
+        """Those with this object on either side, such as ``contact`` or ``custom_objects.car``."""
+        return self._associations.list_by_object(object_key)
+
+    def update_association(self, association_id: str, first_object_label: str, second_object_label: str) -> Association:
+        """Change an association's labels, all of it that can be changed."""
+        return self._associations.update_labels(
+            association_id, first_object_label=first_object_label, second_object_label=second_object_label
+        )
+
+    def delete_association(self, association_id: str) -> dict[str, Any]:
+        """Delete an association, and with it its relations. :raises NotFound: there is none."""
+        return self._associations.delete(association_id)
+
+    def create_relation(self, association_id: str, first_record_id: str, second_record_id: str) -> Relation:
+        """Link two records. Where only the answer was lost, the relation is read and returned.
+
+        :raises DuplicateRelation: they were linked before.
+        :raises RelationLimitReached: they are not linked, and one of them has no room left.
+        """
+        pair = (association_id, first_record_id, second_record_id)
+        try:
+            return self._relations.create(*pair)
+        except RelationLimitReached as error:
+            # The same answer comes for a pair that is there (of a 1:1 link, say): only reading tells.
+            found = self.find_relation(*pair)
+            if found is None:
+                raise
+            if error.unanswered_before:
+                return found
+            raise DuplicateRelation(
+                "the relation is there", method=error.method, path=error.path, status=error.status, trace_id=error.trace_id
+            ) from error
+
+    def list_relations(self, record_id: str, association_ids: Sequence[str] | None = None) -> Iterator[Relation]:
+        """A record's relations, on either side, over all pages."""
+        return self._relations.iterate(record_id, association_ids)
+
+    def find_relation(self, association_id: str, first_record_id: str, second_record_id: str) -> Relation | None:
+        """The relation of a pair, order and case as given; ``None`` where there is none."""
+        return self._relations.find(association_id, first_record_id, second_record_id)
+
+    def delete_relation(self, relation_id: str) -> dict[str, Any]:
+        """Unlink. :raises NotFound: there is no such relation."""
+        return self._relations.delete(relation_id)
+
+    @property
+    def _associations(self) -> Associations:
+        from airflow_provider_ghl.api.associations import Associations
+
+        return Associations(self.get_conn(), self.location_id)
+
+    @property
+    def _relations(self) -> Relations:
+        from airflow_provider_ghl.api.relations import Relations
+
+        return Relations(self.get_conn(), self.location_id)
+
+    def _try_once(self) -> bool:
+        """One request with a client of its own. Whether the location has associations."""
+        from airflow_provider_ghl.api.associations import Associations
+        from airflow_provider_ghl.api.retry import Retry
+
+        client = self._make_client(Retry(max_failures=1, max_limited=1))
+        try:
+            return bool(Associations(client, self.location_id).first_page())
+        finally:
+            client.close()
+
+    def _complaint(self, error: GHLError) -> str:
+        """What is wrong, in plain words."""
+        if isinstance(error, Unauthorized):
+            return error.explain()
+        if isinstance(error, TransportError):
+            return f"HighLevel did not answer at {self._host()}: {error.message}"
+        if _is_of_another_host(error):
+            return f"what answers at {self._host()} is not HighLevel: check the base URL ({error})"
+        return str(error)
+
+    def _host(self) -> str:
+        from airflow_provider_ghl.api.transport import safe_host
+
+        return safe_host(Settings.of(self.get_connection(self.ghl_conn_id)).host)
+
+    def _make_client(self, retry: Retry | None = None) -> Client:
+        from airflow_provider_ghl.api.auth import BearerToken
+        from airflow_provider_ghl.api.client import Client
+
+        settings = Settings.of(self.get_connection(self.ghl_conn_id))
+        return Client(
+            BearerToken(settings.token),
+            location_id=self._location_id or settings.location_id,
+            host=settings.host,
+            api_version=self._api_version or settings.api_version or "",
+            quota_share=settings.quota_share,
+            daily_reserve=settings.daily_reserve,
+            retry=retry,
+            stop=self.stop,
+        )
+
+
+def _is_of_another_host(error: GHLError) -> bool:
+    """Whether it is an answer that HighLevel does not give to a list of associations."""
+    if isinstance(error, ServerError):
+        return error.status < 500 and error.status != 401  # HTML with a 4xx, or a success that is no JSON
+    return isinstance(error, NotFound) or (isinstance(error, RequestRejected) and 300 <= error.status < 400)

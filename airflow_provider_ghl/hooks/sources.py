@@ -1,0 +1,118 @@
+"""What Airflow connections can read and write for a load: SQL queries as chunks of rows, files as open streams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from airflow.sdk import BaseHook, ObjectStoragePath
+from airflow.sdk.exceptions import AirflowException
+
+from airflow_provider_ghl.exceptions import ConfigurationError
+from airflow_provider_ghl.load.batches import Batch, Columns
+from airflow_provider_ghl.load.results_file import ResultsFile, local_results_file
+from airflow_provider_ghl.load.rows import from_file, from_records
+
+__all__ = ["file_batches", "results_file", "sql_batches"]
+
+#: Rows that are fetched from a database at once.
+_FETCH = 2000
+
+
+def sql_batches(
+    conn_id: str, sql: str, parameters: Sequence[Any] | Mapping[str, Any] | None, columns: Columns, batch_size: int
+) -> Iterator[Batch]:
+    """The rows of a query on any Airflow SQL connection, through a server-side cursor where the database has one.
+
+    Reading so keeps memory flat (a million rows through ``get_df_by_chunks`` keep the whole result in the client). The read
+    transaction stays open while the load runs.
+
+    :raises ConfigurationError: the connection is not one of a SQL database.
+    """
+    connection: Any = BaseHook.get_connection(conn_id)
+    hook = _sql_hook(connection)
+    chunks = _through_engine(hook, sql, parameters) or _through_cursor(hook, sql, parameters)
+    names = cast("list[str]", next(chunks))
+    yield from from_records(names, chunks, columns, batch_size)
+
+
+def file_batches(path: str, conn_id: str | None, columns: Columns, batch_size: int) -> Iterator[Batch]:
+    """The rows of a file, local or at any URL that ``ObjectStoragePath`` opens."""
+    if conn_id is None and "://" not in path:
+        return from_file(lambda: Path(path).open("rb"), path, columns, batch_size)
+
+    remote = _storage(path, conn_id)
+    return from_file(lambda: cast(BinaryIO, remote.open("rb")), path, columns, batch_size)
+
+
+def results_file(path: str, conn_id: str | None) -> ResultsFile:
+    """Where the results go: a local file, or any URL that ``ObjectStoragePath`` writes; there whole or not at all."""
+    if conn_id is None and "://" not in path:
+        return local_results_file(path)
+    target = _storage(path, conn_id)
+    if target.protocol == "file":
+        return local_results_file(target.path)
+    # Object stores show a file when its upload is complete.
+    return ResultsFile(path, lambda finished: target.fs.put_file(str(finished), target.path))
+
+
+def _storage(path: str, conn_id: str | None) -> Any:
+    """The file at a URL. Its storage is looked up now and not when it is first used, which may be after the load."""
+    try:
+        found = ObjectStoragePath(path, conn_id=conn_id)
+        _ = found.fs
+    except (ValueError, ImportError) as error:
+        scheme = path.partition("://")[0]
+        raise ConfigurationError(f"Airflow knows no storage for {scheme}://: is its provider installed?") from error
+    return found
+
+
+def _sql_hook(connection: Any) -> Any:
+    try:
+        hook = connection.get_hook()
+    except (AirflowException, AttributeError, ImportError):  # how Airflow says that it has no hook for the type
+        hook = None
+    # get_conn and run would not do: the hooks of many services have them too.
+    if not hasattr(hook, "get_records"):
+        what = f"connection {connection.conn_id!r} (type {connection.conn_type!r}) is not one of a SQL database"
+        raise ConfigurationError(f"{what} that Airflow knows: is its provider installed?")
+    return hook
+
+
+def _through_engine(hook: Any, sql: str, parameters: Any) -> Iterator[Any] | None:
+    """Column names, then chunks of rows; ``None`` where the hook has no SQLAlchemy engine."""
+    try:
+        engine = hook.get_sqlalchemy_engine(engine_kwargs={"hide_parameters": True})
+    except Exception:  # noqa: BLE001 - hooks say "no engine" in many ways: NotImplementedError, ImportError, their own
+        return None
+    return _stream(engine, sql, parameters)
+
+
+def _stream(engine: Any, sql: str, parameters: Any) -> Iterator[Any]:
+    # Without parameters "%" in the query must stay what it is, for drivers whose placeholders begin with it.
+    options = {"stream_results": True, "max_row_buffer": _FETCH, "no_parameters": not parameters}
+    try:
+        with engine.connect() as connection:
+            given = tuple(parameters) if isinstance(parameters, list) else parameters
+            result = connection.execution_options(**options).exec_driver_sql(sql, given or None)
+            _must_have_rows(result.returns_rows)
+            yield list(result.keys())
+            yield from result.partitions(_FETCH)
+    finally:
+        engine.dispose()
+
+
+def _through_cursor(hook: Any, sql: str, parameters: Any) -> Iterator[Any]:
+    with closing(hook.get_conn()) as connection, closing(connection.cursor()) as cursor:
+        cursor.execute(sql, parameters) if parameters else cursor.execute(sql)
+        _must_have_rows(cursor.description is not None)
+        yield [column[0] for column in cursor.description]
+        while rows := cursor.fetchmany(_FETCH):
+            yield rows
+
+
+def _must_have_rows(has_rows: bool) -> None:
+    if not has_rows:
+        raise ConfigurationError("the query returns no rows by its nature: it must be a SELECT of the record pairs")

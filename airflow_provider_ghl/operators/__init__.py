@@ -1,0 +1,1 @@
+"""Airflow's side of loads and single calls."""

@@ -1,0 +1,212 @@
+"""Operators on associations, the types of link between two objects of a sub-account."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_ghl.exceptions import ConfigurationError, DuplicateAssociation, NotFound
+from airflow_provider_ghl.operators.base import GHLOperator, choice, one_of
+from airflow_provider_ghl.operators.errors import translated
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_ghl.api.associations import Association
+
+__all__ = [
+    "CreateAssociationOperator",
+    "DeleteAssociationOperator",
+    "GetAssociationOperator",
+    "ListAssociationsOperator",
+    "UpdateAssociationOperator",
+]
+
+
+class CreateAssociationOperator(GHLOperator):
+    """Makes sure that an association exists, and returns it as HighLevel gives it.
+
+    :param key: its unique key in the location, such as ``student_teacher`` (templated).
+    :param first_object_key: object of the first records, such as ``custom_objects.student`` (templated).
+    :param first_object_label: what the first record is to the second, such as ``Student`` (templated).
+    :param second_object_key: object of the second records, such as ``contact`` (templated).
+    :param second_object_label: what the second record is to the first, such as ``Teacher``; HighLevel refuses equal labels
+        (templated).
+    :param if_exists: ``reuse`` it where its object keys are the same, and fail where they differ; ``update_labels`` does that
+        and sets the labels; ``fail`` fails.
+    """
+
+    template_fields: Sequence[str] = (
+        *GHLOperator.template_fields,
+        "key",
+        "first_object_key",
+        "first_object_label",
+        "second_object_key",
+        "second_object_label",
+    )
+
+    def __init__(
+        self,
+        *,
+        key: str,
+        first_object_key: str,
+        first_object_label: str,
+        second_object_key: str,
+        second_object_label: str,
+        if_exists: str = "reuse",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.key = key
+        self.first_object_key = first_object_key
+        self.first_object_label = first_object_label
+        self.second_object_key = second_object_key
+        self.second_object_label = second_object_label
+        self.if_exists = choice("if_exists", if_exists, "reuse", "update_labels", "fail")
+
+    def execute(self, context: Context) -> Association:
+        """One request where it is there, two where it is not."""
+        with translated():
+            if self.if_exists != "fail":
+                try:
+                    return self._use(self.hook.get_association_by_key(self.key))
+                except NotFound:
+                    self.log.info("There is no association %s yet", self.key)
+            try:
+                return self._create()
+            except DuplicateAssociation:
+                if self.if_exists == "fail":
+                    raise
+                # Somebody else created it since we looked.
+                return self._use(self.hook.get_association_by_key(self.key))
+
+    def _create(self) -> Association:
+        return self.hook.create_association(
+            key=self.key,
+            first_object_key=self.first_object_key,
+            first_object_label=self.first_object_label,
+            second_object_key=self.second_object_key,
+            second_object_label=self.second_object_label,
+        )
+
+    def _use(self, found: Association) -> Association:
+        there = (found.get("firstObjectKey"), found.get("secondObjectKey"))
+        asked = (self.first_object_key, self.second_object_key)
+        if there != asked:
+            raise ConfigurationError(
+                f"the association {self.key!r} is there, but links {there[0]} to {there[1]}, not {asked[0]} to {asked[1]}"
+            )
+        labels = (self.first_object_label, self.second_object_label)
+        if self.if_exists == "reuse" or labels == (found.get("firstObjectLabel"), found.get("secondObjectLabel")):
+            self.log.info("The association %s is there", found.get("id"))
+            return found
+        return self.hook.update_association(str(found["id"]), *labels)
+
+
+class _OneAssociationOperator(GHLOperator):
+    """An operator on one association, named by id or by key."""
+
+    template_fields: Sequence[str] = (*GHLOperator.template_fields, "association_id", "association_key")
+
+    def __init__(self, *, association_id: str | None = None, association_key: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.association_id = association_id
+        self.association_key = association_key
+
+    def _named(self) -> str:
+        """Which of the two arguments was given."""
+        return one_of(association_id=self.association_id, association_key=self.association_key)
+
+    def _find(self) -> Association:
+        """:raises ConfigurationError: there is none; the message names those there are."""
+        named = self._named()
+        return self.hook.find_association(**{named: str(getattr(self, named))})
+
+    def _find_id(self) -> str:
+        """The id, without a request where it was given."""
+        return str(self.association_id) if self._named() == "association_id" else str(self._find()["id"])
+
+
+class UpdateAssociationOperator(_OneAssociationOperator):
+    """Sets an association's labels, the only thing of it that HighLevel lets change, and returns it.
+
+    :param association_id: its id (templated); or
+    :param association_key: its key (templated).
+    :param first_object_label: the new label of the first object (templated).
+    :param second_object_label: the new label of the second object (templated).
+    """
+
+    template_fields: Sequence[str] = (*_OneAssociationOperator.template_fields, "first_object_label", "second_object_label")
+
+    def __init__(self, *, first_object_label: str, second_object_label: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.first_object_label = first_object_label
+        self.second_object_label = second_object_label
+
+    def execute(self, context: Context) -> Association:
+        """One or two requests."""
+        with translated():
+            return self.hook.update_association(self._find_id(), self.first_object_label, self.second_object_label)
+
+
+class DeleteAssociationOperator(_OneAssociationOperator):
+    """Deletes an association, and with it all its relations. Returns whether it was there.
+
+    :param association_id: its id (templated); or
+    :param association_key: its key (templated).
+    :param if_missing: ``skip`` or ``fail``.
+    """
+
+    def __init__(self, *, if_missing: str = "skip", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.if_missing = choice("if_missing", if_missing, "skip", "fail")
+
+    def execute(self, context: Context) -> bool:
+        """One or two requests."""
+        with translated():
+            try:
+                self.hook.delete_association(self._find_id())
+            except NotFound:
+                if self.if_missing == "fail":
+                    raise
+                self.log.info("There is no such association")
+                return False
+            return True
+
+    def _find_id(self) -> str:
+        if self.if_missing == "skip" and self._named() == "association_key":
+            return str(self.hook.get_association_by_key(str(self.association_key))["id"])
+        return super()._find_id()
+
+
+class GetAssociationOperator(_OneAssociationOperator):
+    """Returns an association as HighLevel gives it; fails where there is none.
+
+    :param association_id: its id (templated); or
+    :param association_key: its key (templated).
+    """
+
+    def execute(self, context: Context) -> Association:
+        """One request."""
+        with translated():
+            return self._find()
+
+
+class ListAssociationsOperator(GHLOperator):
+    """Returns the location's associations as HighLevel gives them, its own system-defined ones included.
+
+    :param object_key: only those with this object on either side, such as ``contact`` (templated).
+    """
+
+    template_fields: Sequence[str] = (*GHLOperator.template_fields, "object_key")
+
+    def __init__(self, *, object_key: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.object_key = object_key
+
+    def execute(self, context: Context) -> list[Association]:
+        """A request a page of 100."""
+        with translated():
+            if self.object_key:
+                return self.hook.list_associations_by_object(self.object_key)
+            return self.hook.list_associations()

@@ -1,0 +1,77 @@
+"""What all operators of this package share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from airflow.sdk import BaseOperator
+
+from airflow_provider_ghl.exceptions import ConfigurationError
+from airflow_provider_ghl.hooks.ghl import GHLHook
+
+__all__ = ["GHLOperator", "choice", "given", "one_of", "whole_number"]
+
+
+class GHLOperator(BaseOperator):
+    """An operator with a HighLevel connection.
+
+    :param ghl_conn_id: Airflow connection of type ``ghl`` (templated).
+    :param location_id: the sub-account, instead of the connection's (templated).
+    """
+
+    template_fields: Sequence[str] = ("ghl_conn_id", "location_id")
+    ui_color = "#e8f0fe"
+
+    def __init__(self, *, ghl_conn_id: str = "ghl_default", location_id: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.ghl_conn_id = ghl_conn_id
+        self.location_id = location_id
+
+    @cached_property
+    def hook(self) -> GHLHook:
+        """The connection's hook, made when a task runs."""
+        return GHLHook(self.ghl_conn_id, location_id=given(self.location_id))
+
+    def on_kill(self) -> None:
+        """End every wait. Runs inside a signal handler: it sets a flag and does nothing else."""
+        if "hook" in self.__dict__:
+            self.hook.stop.set()
+
+
+def given(value: str | None) -> str | None:
+    """The text, or ``None`` where a template rendered to nothing (or to the text of Python's ``None``)."""
+    return None if _is_absent(value) else value
+
+
+def one_of(**arguments: Any) -> str:
+    """The name of the only argument that was given.
+
+    Judged when the task runs, since a template may render to nothing.
+
+    :raises ConfigurationError: none was given, or several were.
+    """
+    names = [name for name, value in arguments.items() if not _is_absent(value)]
+    if len(names) != 1:
+        what = " and ".join(names) if names else "none"
+        raise ConfigurationError(f"give exactly one of {', '.join(arguments)}; given: {what}")
+    return names[0]
+
+
+def _is_absent(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and value.strip() in ("", "None"))
+
+
+def choice(name: str, value: str, *allowed: str) -> str:
+    """The value. :raises ConfigurationError: it is none of those allowed."""
+    if value not in allowed:
+        raise ConfigurationError(f"{name} must be one of {', '.join(map(repr, allowed))}, not {value!r}")
+    return value
+
+
+def whole_number(name: str, value: int, *, least: int) -> int:
+    """The value. :raises ConfigurationError: it is no whole number, or too small."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ConfigurationError(f"{name} must be a whole number, {least} or more, not {value!r}")
+    return value

@@ -1,0 +1,154 @@
+"""From the core's errors to Airflow's: the one place that decides whether a task may be tried again.
+
+::
+
+    AirflowFailException
+    └─ GHLFailed                 a new try would end the same way
+       ├─ GHLMisconfigured       connection, argument or association is wrong (a ValueError too)
+       ├─ GHLTokenRefused        the token is refused
+       ├─ GHLRequestRefused      HighLevel gave a definite no to a single call
+       └─ GHLRowsRefused         too many rows ended in a definite no
+    AirflowException
+    └─ GHLRetryable              a new try may help
+       ├─ GHLUnavailable         HighLevel did not answer, or not clearly
+       ├─ GHLQuotaSpent          the day's requests are spent
+       ├─ GHLRowsFailed          too many rows got no definite answer
+       ├─ GHLTooFewRows          the source has fewer rows than min_rows
+       ├─ GHLSourceFailed        the database or the file's storage failed
+       └─ GHLStopped             the task was told to stop
+
+The names are for ``RetryRule``s and callbacks. The core's error is the ``__cause__``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from airflow_provider_ghl.exceptions import (
+    ConfigurationError,
+    GHLError,
+    QuotaExhausted,
+    RequestRejected,
+    Stopped,
+    Unauthorized,
+)
+
+if TYPE_CHECKING:
+    from airflow_provider_ghl.load.verdict import Verdict
+
+__all__ = [
+    "GHLFailed",
+    "GHLMisconfigured",
+    "GHLQuotaSpent",
+    "GHLRequestRefused",
+    "GHLRetryable",
+    "GHLRowsFailed",
+    "GHLRowsRefused",
+    "GHLSourceFailed",
+    "GHLStopped",
+    "GHLTokenRefused",
+    "GHLTooFewRows",
+    "GHLUnavailable",
+    "error_of",
+    "translated",
+]
+
+
+class GHLFailed(AirflowFailException):
+    """A new try would end the same way."""
+
+
+class GHLMisconfigured(GHLFailed, ValueError):
+    """A connection, an argument or an association is wrong; the message says what would be right."""
+
+
+class GHLTokenRefused(GHLFailed):
+    """The token is refused; the message says whether it is the token, a scope, the location or the route."""
+
+
+class GHLRequestRefused(GHLFailed):
+    """HighLevel gave a definite no."""
+
+
+class GHLRowsRefused(GHLFailed):
+    """More rows than ``failure_tolerance`` allows ended in a definite no."""
+
+
+class GHLRetryable(AirflowException):
+    """A new try may help."""
+
+
+class GHLUnavailable(GHLRetryable):
+    """HighLevel did not answer, or not clearly."""
+
+
+class GHLQuotaSpent(GHLRetryable):
+    """The day's requests are spent."""
+
+
+class GHLRowsFailed(GHLRetryable):
+    """More rows than ``failure_tolerance`` allows failed, and some of them may go through in a new try."""
+
+
+class GHLTooFewRows(GHLRetryable):
+    """The source has fewer rows than ``min_rows``; it may have more later."""
+
+
+class GHLSourceFailed(GHLRetryable):
+    """The source broke off while it was read; its own error is the ``__cause__``."""
+
+
+class GHLStopped(GHLRetryable):
+    """The task was told to stop."""
+
+
+#: The first that fits decides.
+_BY_CAUSE: tuple[tuple[type[GHLError], type[AirflowException]], ...] = (
+    (ConfigurationError, GHLMisconfigured),
+    (Unauthorized, GHLTokenRefused),
+    (RequestRejected, GHLRequestRefused),
+    (QuotaExhausted, GHLQuotaSpent),
+    (Stopped, GHLStopped),
+    (GHLError, GHLUnavailable),
+)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raises Airflow's exceptions for the core's."""
+    try:
+        yield
+    except GHLError as error:
+        message = error.explain() if isinstance(error, Unauthorized) else str(error)
+        raise _kind_of(error)(message) from error
+
+
+def error_of(verdict: Verdict, where: str, *, was_stopped: bool = False) -> Exception:
+    """What to raise for a load that ended red. ``where`` says where the rest of the results is."""
+    from airflow_provider_ghl.load.outcomes import End
+
+    is_final = verdict.end is End.FINAL
+    kind = _kind_of_end(verdict, is_final, was_stopped)
+    if is_final != issubclass(kind, GHLFailed):
+        kind = GHLFailed if is_final else GHLRetryable
+    error = kind(f"{verdict.message} {where}".strip())
+    error.__cause__ = verdict.cause
+    return error
+
+
+def _kind_of_end(verdict: Verdict, is_final: bool, was_stopped: bool) -> type[AirflowException]:
+    if verdict.cause is not None:
+        return _kind_of(verdict.cause) if isinstance(verdict.cause, GHLError) else GHLSourceFailed
+    if is_final:
+        return GHLTokenRefused if verdict.summary["stopped_by"] == "token" else GHLRowsRefused
+    if was_stopped:
+        return GHLStopped
+    return GHLRowsFailed if verdict.summary["failed"] else GHLTooFewRows
+
+
+def _kind_of(error: GHLError) -> type[AirflowException]:
+    return next(kind for cause, kind in _BY_CAUSE if isinstance(error, cause))

@@ -1,0 +1,50 @@
+"""``rows`` is data, not a template.
+
+A plain template field would evaluate ``{{ }}`` in cells, take 8 s for 20,000 rows, and put rows into the serialised DAG and the
+rendered-fields table. Left out of ``template_fields``, an XComArg would not make its task an upstream. So rows travel in a
+wrapper that Airflow resolves and never looks into. The only file that uses Airflow's internal ``ResolveMixin``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sized
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.definitions._internal.mixins import ResolveMixin
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+__all__ = ["Rows", "RowsArgument"]
+
+
+class Rows:
+    """Rows at run time; as text only their number."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __str__(self) -> str:
+        return f"{len(self.value)} rows" if isinstance(self.value, Sized) else "rows"
+
+    __repr__ = __str__
+
+
+class RowsArgument(ResolveMixin):
+    """Rows as a DAG's author gave them: data, or an XComArg of data. As text always the same, so that DAGs do not change."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def iter_references(self) -> Iterable[tuple[Any, str]]:
+        """The tasks that the rows come from."""
+        return self.value.iter_references() if isinstance(self.value, ResolveMixin) else ()
+
+    def resolve(self, context: Context) -> Rows:
+        """The rows, whatever their cells hold."""
+        return Rows(self.value.resolve(context) if isinstance(self.value, ResolveMixin) else self.value)
+
+    def __str__(self) -> str:
+        return "rows"
+
+    __repr__ = __str__

@@ -1,0 +1,86 @@
+"""Airflow's side. Its home is a folder of this run, chosen before anything imports Airflow."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+assert "airflow" not in sys.modules, "Airflow read its settings before the tests chose its home"
+HOME = tempfile.mkdtemp(prefix="ghl-airflow-home-")
+atexit.register(shutil.rmtree, HOME, ignore_errors=True)
+for name in [name for name in os.environ if name.startswith("AIRFLOW_")]:
+    del os.environ[name]
+os.environ["AIRFLOW_HOME"] = HOME
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = os.path.join(HOME, "dags")  # noqa: PTH118 - a text, before any import
+os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "INFO"
+
+from airflow_provider_ghl.sandbox import Sandbox  # noqa: E402 - see above
+
+Connect = Callable[..., None]
+
+
+@pytest.fixture
+def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    """HighLevel without a burst limit; other arguments by an indirect parameter. Its seed is in a failing test's output."""
+    with Sandbox(**{"limit": None, **getattr(request, "param", {})}) as started:
+        sys.stdout.write(f"{started!r}\n")
+        yield started
+
+
+@pytest.fixture
+def connect(monkeypatch: pytest.MonkeyPatch) -> Connect:
+    """Sets Airflow connections: ``connect(ghl_default=json)``."""
+
+    def set_connections(**connections: str) -> None:
+        for conn_id, text in connections.items():
+            monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", text)
+
+    return set_connections
+
+
+@pytest.fixture
+def ghl(sandbox: Sandbox, connect: Connect) -> Sandbox:
+    """The sandbox behind the connection ``ghl_default``."""
+    connect(ghl_default=sandbox.connection_json)
+    return sandbox
+
+
+@pytest.fixture
+def attended(ghl: Sandbox) -> str:
+    """The id of the association ``attended``, from contacts to events."""
+    return ghl.state.add_association("attended", "contact", "custom_objects.event", "Attendee", "Event")
+
+
+@pytest.fixture(scope="session")
+def database() -> None:
+    """Airflow's database, which ``dag.test()`` needs."""
+    from airflow.utils.db import initdb
+
+    initdb()
+
+
+@pytest.fixture
+def warehouse(tmp_path: Any, connect: Connect) -> Callable[..., None]:
+    """An SQLite connection ``warehouse``; fills its table ``attendance`` with ``(attendance_id, contact_id, event_id)``."""
+    import json
+    import sqlite3
+
+    path = tmp_path / "warehouse.db"
+    connect(warehouse=json.dumps({"conn_type": "sqlite", "host": str(path)}))
+
+    def fill(rows: Any) -> None:
+        database = sqlite3.connect(path)
+        with database:
+            database.execute("CREATE TABLE attendance (attendance_id, contact_id, event_id)")
+            database.executemany("INSERT INTO attendance VALUES (?, ?, ?)", rows)
+        database.close()
+
+    return fill

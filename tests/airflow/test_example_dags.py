@@ -1,0 +1,120 @@
+"""The example DAGs as they stand, against the sandbox and an SQLite warehouse."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from conftest import Connect
+from dag_runs import Finished, run_dag
+
+from airflow_provider_ghl.sandbox import Sandbox
+
+pytestmark = pytest.mark.usefixtures("database")
+
+FOLDER = Path(__file__).resolve().parents[2] / "example_dags"
+DATA = FOLDER / "data"
+#: (row key, outcome, evidence) of each late entry, and what is wrong with it.
+LATE = [
+    ("L01", "rejected", None),  # no such event
+    ("L02", "invalid", None),  # no contact
+    ("L03", "already_exists", "answer"),
+    ("L04", "repeated", None),
+    (None, "invalid", None),  # a field too many: no cell of the line can be trusted, the key neither
+    ("L06", "rejected", None),  # no such contact
+    ("L07", "invalid", None),  # no ids
+    ("L08", "rejected", None),  # swapped
+]
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def run(name: str) -> Finished:
+    bag = DagBag(str(FOLDER / f"{name}.py"))
+    assert bag.import_errors == {}
+    dag = bag.get_dag(name)
+    assert dag is not None
+    return run_dag(dag)
+
+
+def told(finished: Finished, task_id: str, map_index: int = -1) -> list[tuple[Any, ...]]:
+    """(row key, outcome, evidence) of each row."""
+    return [(r["row_key"], r["outcome"], r["evidence"]) for r in finished.xcom(task_id, "results", map_index)]
+
+
+def test_every_file_in_the_folder_is_a_dag_without_errors() -> None:
+    bag = DagBag(str(FOLDER))
+    assert bag.import_errors == {}
+    assert set(bag.dags) == {path.stem for path in FOLDER.glob("*.py")}
+
+
+class TestAttendance:
+    @pytest.fixture(autouse=True)
+    def records(self, ghl: Sandbox, warehouse: Callable[..., None]) -> None:
+        """The people, the events and the table."""
+        rows = read(DATA / "attendance.csv")
+        for row in rows:
+            ghl.state.add_record("contact", row["contact_id"])
+            ghl.state.add_record("custom_objects.event", row["event_id"])
+        warehouse([(row["attendance_id"], row["contact_id"], row["event_id"]) for row in rows])
+
+    def test_twice(self, ghl: Sandbox) -> None:
+        rows = read(DATA / "attendance.csv")
+        assert len(rows) == 89
+        finished = run("ghl_attendance")
+        assert finished.state == "success"
+        association = finished.xcom("create_association")["id"]
+        assert told(finished, "load_attendance") == [(row["attendance_id"], "created", "answer") for row in rows]
+        assert told(finished, "load_late_entries") == LATE
+        assert ghl.state.pairs(association) == {(row["contact_id"], row["event_id"]) for row in rows}
+
+        again = run("ghl_attendance")
+        assert again.state == "success"
+        assert again.xcom("create_association")["id"] == association
+        assert told(again, "load_attendance") == [(row["attendance_id"], "already_exists", "answer") for row in rows]
+        assert told(again, "load_late_entries") == LATE
+        assert ghl.state.count_relations() == 89
+
+
+class TestSubAccounts:
+    @pytest.fixture
+    def locations(self, ghl: Sandbox, connect: Connect) -> dict[str, str]:
+        """A location for each file, behind a connection with a token of its own."""
+        locations = {}
+        for path in sorted((DATA / "sub_accounts").glob("*.csv")):
+            location = ghl.state.add_location()
+            connect(**{f"ghl_{path.stem}": ghl.connection_json_for(location, ghl.add_token(location_id=location))})
+            locations[path.stem] = location
+        return locations
+
+    def test_each_file_goes_into_its_own(self, ghl: Sandbox, locations: dict[str, str]) -> None:
+        finished = run("ghl_sub_accounts")
+        assert finished.state == "success"
+        for index, (name, location) in enumerate(locations.items()):
+            rows = read(DATA / "sub_accounts" / f"{name}.csv")
+            assert told(finished, "load_enrolments", index) == [(row["enrolment_id"], "created", "answer") for row in rows]
+            there = {(r["firstRecordId"], r["secondRecordId"]) for r in ghl.state.relations(location)}
+            assert there == {(row["contact_id"], row["course_id"]) for row in rows}
+        again = run("ghl_sub_accounts")
+        for index in range(len(locations)):
+            assert {outcome for _, outcome, _ in told(again, "load_enrolments", index)} == {"already_exists"}
+
+    def test_one_that_is_refused_does_not_hold_up_the_others(self, ghl: Sandbox, locations: dict[str, str]) -> None:
+        run("ghl_sub_accounts")
+        ghl.state.remove_association(
+            str(ghl.state.association_by_key("enrolled", locations["north"])["id"]), locations["north"]
+        )
+        for row in read(DATA / "sub_accounts" / "north.csv"):
+            ghl.state.add_record("custom_objects.course", row["course_id"][::-1], locations["north"])
+        finished = run("ghl_sub_accounts")
+        assert {task: state for task, state in finished.states.items() if task[0] == "load_enrolments"} == {
+            ("load_enrolments", 0): "failed",
+            ("load_enrolments", 1): "success",
+        }
