@@ -1,0 +1,113 @@
+"""Everything that ``make bench`` measures, in one go."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from contestants import CONTESTANTS
+from server import Server
+from tables import make_table
+
+HERE = Path(__file__).parent
+REAL = {"latency": 0.3, "latency_spread": 0.3, "limit": 100, "window": "sliding"}
+OURS = "this package"
+SETTINGS: tuple[dict[str, Any], ...] = (
+    REAL,
+    {**REAL, "count_at": "answer"},
+    {**REAL, "window": "fixed"},
+    {**REAL, "latency": 1.0},
+    {**REAL, "latency": 1.0, "count_at": "answer"},
+    {**REAL, "latency": 1.0, "window": "fixed"},
+    {**REAL, "limit": 25},
+)
+
+
+def main() -> None:
+    """Three tables."""
+    title("300 pairs, 100 requests / 10 s, 0.3 s ± 30 %: four ways, side by side")
+    head("contestant", "seconds", "relations/s", "share of limit", "429s", "rows lost", "processor ms/request")
+    for name, line in zip(CONTESTANTS, side_by_side([(name, REAL, 300) for name in CONTESTANTS]), strict=True):
+        row(name, *line)
+    title("1,000 pairs through this package alone, side by side on separate locations")
+    head("limit, latency, window", "seconds", "relations/s", "share of limit", "429s", "rows lost", "processor ms/request")
+    for settings, line in zip(SETTINGS, side_by_side([(OURS, settings, 1000) for settings in SETTINGS]), strict=True):
+        row(described(settings), *line)
+    title("200,000 rows through the operator, no limit, with a results file")
+    head("source", "seconds", "rows/s", "MiB over an idle worker", "processor ms/request")
+    with tempfile.TemporaryDirectory() as folder:
+        make_table(Path(folder), 200_000)
+        for source in ("file", "sqlite"):
+            row(source, *bulk(source, folder))
+    title("One request")
+    subprocess.run([sys.executable, str(HERE / "transport.py")], check=True)
+
+
+def side_by_side(runs: list[tuple[str, dict[str, Any], int]]) -> list[list[str]]:
+    """Each in a process of its own, against a server of its own, all at once."""
+    with ThreadPoolExecutor(len(runs)) as pool:
+        return list(pool.map(lambda run: contest(*run), runs))
+
+
+def contest(name: str, settings: dict[str, Any], pairs: int) -> list[str]:
+    """One run; the cells of its line."""
+    with Server(**settings) as server:
+        measured = measure("contestants.py", name, json.dumps(server.connection), str(pairs))
+        stats = server.stats()
+    spent = stats["last_write"] - stats["first_write"]
+    requests = stats["requests"]
+    ideal = (math.ceil((requests - stats["rate_limited"]) / settings["limit"]) - 1) * 10.0
+    there = stats["relations"]
+    return [
+        f"{measured['seconds']:.1f}",
+        f"{there / measured['seconds']:.2f}",
+        f"{ideal / max(spent, ideal) * there / pairs:.1%}" if there == pairs else "rows are missing",
+        str(stats["rate_limited"]),
+        str(pairs - there),
+        f"{measured['processor'] / requests * 1000:.2f}",
+    ]
+
+
+def bulk(source: str, folder: str) -> list[str]:
+    """The operator; the cells of its line."""
+    with Server(limit=0, daily_limit=0) as server:
+        measured = measure("bulk.py", source, json.dumps(server.connection), folder)
+    seconds = measured["seconds"]
+    per_request = measured["processor"] / measured["requests"] * 1000
+    return [f"{seconds:.1f}", f"{measured['created'] / seconds:,.0f}", f"{measured['mebibytes']:.0f}", f"{per_request:.2f}"]
+
+
+def measure(script: str, *words: str) -> dict[str, Any]:
+    """Run a script; what its last line says."""
+    done = subprocess.run([sys.executable, str(HERE / script), *words], stdout=subprocess.PIPE, text=True, check=True)
+    measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return measured
+
+
+def described(settings: dict[str, Any]) -> str:
+    """A line's first cell."""
+    counted = settings.get("count_at", "arrival")
+    return f"{settings['limit']} / 10 s, {settings['latency']} s, {settings['window']}, counted at {counted}"
+
+
+def title(text: str) -> None:
+    print(f"\n### {text}\n", flush=True)
+
+
+def head(*cells: str) -> None:
+    row(*cells)
+    row(*["---"] * len(cells))
+
+
+def row(*cells: str) -> None:
+    print(f"| {' | '.join(cells)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""The sandbox as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import urllib.request
+from types import TracebackType
+from typing import Any
+
+#: There in every location, so that nobody needs a request to create one.
+ASSOCIATION = "OPPORTUNITIES_CONTACTS_ASSOCIATION"
+
+
+class Server:
+    """``with Server(latency=0.3) as server``; the options are those of ``python -m airflow_provider_ghl sandbox``."""
+
+    def __init__(self, **options: Any) -> None:
+        words = [str(word) for name, value in options.items() for word in (f"--{name.replace('_', '-')}", value)]
+        self._command = [sys.executable, "-m", "airflow_provider_ghl", "sandbox", *words]
+
+    def __enter__(self) -> Server:
+        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)
+        greeting = ""
+        while "AIRFLOW_CONN_GHL_DEFAULT" not in greeting:
+            line = self._process.stdout.readline() if self._process.stdout else ""
+            if not line:
+                raise RuntimeError("the sandbox did not start")
+            greeting += line
+        self.connection: dict[str, Any] = json.loads(re.search(r"'(\{.*\})'", greeting)[1])  # type: ignore[index]
+        self.url: str = self.connection["host"]
+        self.token: str = self.connection["password"]
+        self.location: str = self.connection["extra"]["location_id"]
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._process.terminate()
+        self._process.communicate()
+
+    def stats(self) -> dict[str, Any]:
+        """What the server saw."""
+        with urllib.request.urlopen(f"{self.url}/sandbox/stats") as answer:
+            stats: dict[str, Any] = json.load(answer)
+            return stats
