@@ -15,6 +15,7 @@ import pandas
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from soak import LONGER
 
 from airflow_provider_ghl.exceptions import ConfigurationError
 from airflow_provider_ghl.load.results_file import RESULT_FIELDS, ResultsFile, local_results_file
@@ -87,7 +88,7 @@ CELLS = st.none() | st.text(st.characters(exclude_categories=["Cs"], exclude_cha
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-@settings(max_examples=40)
+@settings(max_examples=40 * LONGER)
 @given(cells=st.lists(st.tuples(CELLS, CELLS), max_size=12), size=st.integers(1, 5))
 def test_any_text_comes_back(ending: str, cells: list[tuple[str | None, str | None]], size: int) -> None:
     rows = [result(row, row_key=key, reason=reason) for row, (key, reason) in enumerate(cells)]
