@@ -34,7 +34,10 @@ LONGEST_MESSAGE = 200
 DEFAULT_INTERVAL = 10.0
 
 _EMAIL = re.compile(r"[^\s@<>\"'\[\]():,;]+@[^\s@<>\"'\[\]():,;]+")
-_PHONE = re.compile(r"(?<![\w-])\+?\(?\d[\d ().-]{6,}\d(?![\w-])")
+_PHONE = re.compile(r"(?<![\w-])\+?\(?\d[\d ()./-]{6,}\d(?![\w-])")
+#: What neither XCom nor PostgreSQL can hold.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_TRACE_ID = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 
 #: Phrases of definite refusals, all lower case; the first that is in the message decides.
 _REJECTED: tuple[tuple[str, type[RequestRejected]], ...] = (
@@ -57,8 +60,11 @@ def read_answer(call: Call, status: int, body: bytes, rate: Rate) -> Answer:
         raise _error(ServerError, call, status, data, "the answer is not JSON")
     if status == 429:
         raise _limited(call, status, data, rate)
-    if status >= 500 or (body.strip() and not is_json):
-        # HighLevel's refusals are JSON (or empty): HTML with a 4xx comes from the network in front of it.
+    is_foreign = bool(body.strip()) and not is_json
+    if is_foreign and (300 <= status < 400 or status == 404):
+        raise _error(RequestRejected, call, status, data, "what answers is not HighLevel's API: is the host right?")
+    if status >= 500 or is_foreign:
+        # HighLevel's refusals are JSON (or empty): HTML with another 4xx comes from the network in front of it.
         raise _error(ServerError, call, status, data, "HighLevel or its gateway failed")
     if status == 401:
         raise _unauthorized(call, data)
@@ -69,14 +75,15 @@ def read_answer(call: Call, status: int, body: bytes, rate: Rate) -> Answer:
 
 def mask(text: str) -> str:
     """The text without e-mail addresses and phone numbers, on one line, cut to :data:`LONGEST_MESSAGE` characters."""
-    masked = _PHONE.sub("<phone>", _EMAIL.sub("<e-mail>", " ".join(text.split())))
+    plain = _CONTROL.sub(" ", text).encode(errors="backslashreplace").decode()
+    masked = _PHONE.sub("<phone>", _EMAIL.sub("<e-mail>", " ".join(plain.split())))
     return masked if len(masked) <= LONGEST_MESSAGE else masked[: LONGEST_MESSAGE - 1] + "…"
 
 
 def _parse(body: bytes) -> tuple[Any, bool]:
     try:
         return json.loads(body), True
-    except ValueError:
+    except (ValueError, RecursionError):
         return None, False
 
 
@@ -91,7 +98,7 @@ def _message(data: Any) -> str:
 
 def _trace_id(data: Any) -> str | None:
     trace_id = data.get("traceId") if isinstance(data, dict) else None
-    return str(trace_id)[:100] if trace_id else None
+    return str(trace_id) if trace_id and _TRACE_ID.fullmatch(str(trace_id)) else None
 
 
 def _error(kind: type[E], call: Call, status: int, data: Any, otherwise: str) -> E:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import queue
 import threading
 from dataclasses import dataclass
 
@@ -17,12 +16,14 @@ from airflow_provider_ghl.api.limits import Limit
 from airflow_provider_ghl.api.rates import Rate
 from airflow_provider_ghl.api.retry import Retry, Tries
 from airflow_provider_ghl.api.transport import RequestsTransport, Transport
-from airflow_provider_ghl.exceptions import ConfigurationError, GHLError, RateLimited, Stopped
+from airflow_provider_ghl.exceptions import APIError, ConfigurationError, GHLError, RateLimited, Stopped, TransportError
 
-__all__ = ["API_VERSIONS", "Attempt", "Client", "version_of"]
+__all__ = ["API_VERSIONS", "LONGEST_ANSWER", "Attempt", "Client", "version_of"]
 
 #: Values of the ``Version`` header under which associations and relations are specified.
 API_VERSIONS = ("2021-07-28", "v3")
+#: Seconds that a whole answer may take. The transport's own limit starts anew with every byte.
+LONGEST_ANSWER = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +105,19 @@ class Client:
         rate: Rate | None = None
         connecting = 0.0
         result: Answer | GHLError
+        authorization = ""
         try:
-            headers = {"Authorization": self._authorization.header(call.location_id), **self._headers}
+            authorization = self._authorization.header(call.location_id)
+            headers = {"Authorization": authorization, **self._headers}
             raw = self._transport.send(call, headers)
             status, answer_headers, body = raw[:3]
             connecting = raw[3] if len(raw) == 4 else 0.0
             rate = Rate.from_headers(answer_headers)
             result = read_answer(call, status, body, rate)
         except GHLError as error:
-            result = error
+            result = _without(authorization.removeprefix("Bearer "), error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this request's and must free its slot
+            result = GHLError(f"{call.method} {call.template} ended in an unforeseen {type(error).__name__}")
         return Attempt(call, sent_at, self.clock.monotonic(), result, rate, connecting)
 
     def learn(self, attempt: Attempt) -> None:
@@ -162,26 +167,24 @@ class Client:
         return self._limits[key]
 
     def _attempt_until_stopped(self, call: Call, charge: Charge, sent_at: float) -> Attempt:
-        """On a thread of its own: a socket that waits for an answer hears no flag."""
-        done: queue.SimpleQueue[Attempt | BaseException] = queue.SimpleQueue()
+        """On a thread of its own: a socket that waits for an answer hears no flag, and one that drips ends never."""
+        done: list[Attempt] = []
+        thread = threading.Thread(target=lambda: done.append(self.attempt(call, charge, sent_at)), name="ghl-call", daemon=True)
+        thread.start()
+        while not done and thread.is_alive():
+            thread.join(LONGEST_WAIT)
+            if done or not thread.is_alive():
+                break
+            if self.stop.is_set:
+                raise Stopped("told to stop before HighLevel answered")
+            if self.clock.monotonic() - sent_at >= LONGEST_ANSWER:
+                return self.overdue(call, sent_at)
+        return done[0]
 
-        def work() -> None:
-            try:
-                done.put(self.attempt(call, charge, sent_at))
-            except BaseException as error:  # noqa: BLE001 - a mistake in the program, raised below
-                done.put(error)
-
-        threading.Thread(target=work, name="ghl-call", daemon=True).start()
-        while True:
-            try:
-                result = done.get(timeout=LONGEST_WAIT)
-            except queue.Empty:
-                if self.stop.is_set:
-                    raise Stopped("told to stop before HighLevel answered") from None
-                continue
-            if isinstance(result, BaseException):
-                raise result
-            return result
+    def overdue(self, call: Call, sent_at: float) -> Attempt:
+        """What becomes of a request whose answer is not whole after :data:`LONGEST_ANSWER`."""
+        error = TransportError(f"no whole answer within {LONGEST_ANSWER:.0f} s", method=call.method, path=call.template)
+        return Attempt(call, sent_at, self.clock.monotonic(), error, None)
 
     def _wait_for_slot(self, call: Call) -> float:
         while not self.stop.is_set:
@@ -211,3 +214,11 @@ def version_of(text: str | None) -> str:
     if version not in API_VERSIONS:
         raise ConfigurationError(f"api_version must be one of {', '.join(API_VERSIONS)} (or version-3), not {text!r}")
     return version
+
+
+def _without(secret: str, error: GHLError) -> GHLError:
+    """The error, should HighLevel's message repeat the token, without it."""
+    if secret and isinstance(error, APIError) and secret in error.message:
+        error.message = error.message.replace(secret, "***")
+        error.args = (error.message, *error.args[1:])
+    return error

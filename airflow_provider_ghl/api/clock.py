@@ -28,15 +28,26 @@ class Clock:
 
 
 class Stop:
-    """A flag that ends every wait.
+    """A flag that ends every wait; it may be set for a moment to come.
 
     A bare attribute and no ``threading.Event``: ``on_kill`` sets it inside a signal handler, where taking the lock of an
     event that the interrupted thread may hold would hang for ever.
     """
 
-    def __init__(self) -> None:
-        self.is_set = False
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or Clock()
+        self._was_set = False
+        self._at = float("inf")
+
+    @property
+    def is_set(self) -> bool:
+        """Whether all waits end."""
+        return self._was_set or (self._at != float("inf") and self._clock.monotonic() >= self._at)
 
     def set(self) -> None:
         """End all waits, now and later."""
-        self.is_set = True
+        self._was_set = True
+
+    def set_at(self, moment: float) -> None:
+        """End all waits from a moment on, in seconds of the clock: before Airflow's ``execution_timeout`` strikes anywhere."""
+        self._at = moment

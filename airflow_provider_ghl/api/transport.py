@@ -16,6 +16,7 @@ from requests.utils import get_environ_proxies, requote_uri
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
+    LocationValueError,
     MaxRetryError,
     NewConnectionError,
     ProxyError,
@@ -93,6 +94,10 @@ class RequestsTransport:
                 verify=self._verify,
             )
             return response.status_code, response.headers, response.content, connecting_seconds()
+        except (requests.exceptions.InvalidSchema, requests.exceptions.InvalidURL, LocationValueError) as error:
+            raise ConfigurationError(
+                f"the host or the proxy of the environment cannot be used ({type(error).__name__})"
+            ) from None
         except (requests.RequestException, HTTPError, OSError) as error:
             # "from None": the text of these errors holds the whole URL, and with it whatever stands in the parameters.
             raise TransportError(
@@ -126,7 +131,10 @@ def _target(call: Call) -> str:
     if not call.params:
         return path
     pairs = [(name, item) for name, value in call.params.items() for item in _items(value) if item is not None]
-    return f"{path}?{urlencode(pairs)}" if pairs else path
+    try:
+        return f"{path}?{urlencode(pairs)}" if pairs else path
+    except UnicodeEncodeError:
+        raise ConfigurationError(f"a parameter of {call.method} {call.template} is no text that can be sent") from None
 
 
 def _items(value: Any) -> Sequence[Any]:

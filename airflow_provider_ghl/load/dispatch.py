@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import heapq
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from airflow_provider_ghl.api.budget import Budget
 from airflow_provider_ghl.api.calls import Answer, Call
-from airflow_provider_ghl.api.client import Attempt, Client
+from airflow_provider_ghl.api.client import LONGEST_ANSWER, Attempt, Client
 from airflow_provider_ghl.api.clock import LONGEST_WAIT
 from airflow_provider_ghl.api.retry import Tries
 from airflow_provider_ghl.exceptions import BudgetSpent, ConfigurationError, GHLError, QuotaExhausted, RateLimited, Stopped
@@ -49,6 +50,7 @@ class _Item:
     to_send: ToSend
     call: Call
     tries: Tries
+    sent_at: float = 0.0
     requests: int = 0
     unanswered: int = 0
     #: How it last failed, should it not be sent again.
@@ -147,6 +149,7 @@ class Dispatch:
             return 0.0
         heapq.heappop(self._due)
         item.requests += 1
+        item.sent_at = now
         self._sends += 1
         self._in_flight[self._sends] = item
         self._workers.submit(self._sends, lambda: self._client.attempt(item.call, charge, now))
@@ -154,13 +157,22 @@ class Dispatch:
 
     def _take_in(self, wait: float) -> list[tuple[int, RowResult]]:
         settled = []
-        for key, attempt in self._workers.wait(wait):
-            item = self._in_flight.pop(key)
+        done = self._workers.wait(wait)
+        for key, attempt in [*done, *self._overdue({key for key, _ in done})]:
+            item = self._in_flight.pop(key, None)
+            if item is None:  # it came after all, when it was given up already
+                continue
             self._client.learn(attempt)
             result = self._go_on(item, attempt)
             if result is not None:
                 settled.append((item.to_send.row, self._finish(item, result, attempt)))
         return settled
+
+    def _overdue(self, done: set[int]) -> list[tuple[int, Attempt]]:
+        """Requests that were sent too long ago; the oldest come first."""
+        before = self._clock.monotonic() - LONGEST_ANSWER
+        late = itertools.takewhile(lambda sent: sent[1].sent_at <= before, self._in_flight.items())
+        return [(key, self._client.overdue(item.call, item.sent_at)) for key, item in late if key not in done]
 
     def _go_on(self, item: _Item, attempt: Attempt) -> RowResult | None:
         """Continue a row's conversation; its verdict when that was the end of it."""

@@ -31,27 +31,31 @@ __all__ = ["Conversation", "relate", "verdict_on"]
 
 Conversation = Generator[Call, Answer, RowResult]
 
+#: Successes without a relation in them, after which a create is given up.
+_CLEAR_WITHIN = 2
 #: What ends a row's requests from our side, and says nothing of the row.
 _ENDED_BY_US = (QuotaExhausted, BudgetSpent, Stopped)
 
 
 def relate(location_id: str, association_id: str, first: str, second: str) -> Conversation:
     """Create the relation of one pair, and settle what the answer leaves open."""
-    try:
-        answer = yield create_call(location_id, association_id, first, second)
-    except DuplicateRelation as error:
-        return _there(error, Evidence.ANSWER, None)
-    except RelationLimitReached as error:
-        return (yield from _settle_limit(error, location_id, association_id, first, second))
-    except GHLError as error:
-        return verdict_on(error)
-    return RowResult(
-        Outcome.CREATED,
-        Evidence.ANSWER,
-        relation_id=relation_id_of(answer.data),
-        status_code=answer.status,
-        trace_id=answer.trace_id,
-    )
+    unclear = 0
+    while unclear < _CLEAR_WITHIN:
+        try:
+            answer = yield create_call(location_id, association_id, first, second)
+        except GHLError as error:
+            error.unanswered_before += unclear
+            if isinstance(error, DuplicateRelation):
+                return _there(error, Evidence.ANSWER, None)
+            if isinstance(error, RelationLimitReached):
+                return (yield from _settle_limit(error, location_id, association_id, first, second))
+            return verdict_on(error)
+        if relation_id := relation_id_of(answer.data):
+            return RowResult(Outcome.CREATED, Evidence.ANSWER, relation_id, answer.status, trace_id=answer.trace_id)
+        # A proxy's empty 200, say. Asked again, HighLevel says whether the relation is there.
+        unclear += 1
+    reason = "the answers name no relation: is it HighLevel that answers?"
+    return RowResult(Outcome.FAILED, None, None, answer.status, reason, answer.trace_id)
 
 
 def verdict_on(error: GHLError) -> RowResult:
@@ -72,11 +76,15 @@ def verdict_on(error: GHLError) -> RowResult:
 
 
 def _settle_limit(error: RelationLimitReached, location_id: str, association_id: str, first: str, second: str) -> Conversation:
-    """The same answer comes for a pair that is there and for one that has no room: only reading tells them apart."""
+    """The same answer comes for a pair that is there and for one that has no room: only reading tells them apart.
+
+    The record that the answer names is full, and may be a hub of thousands: the other one is read, which is a page mostly.
+    """
+    other = second if first in error.message else first
     pages = Pages()
     try:
         while pages.skip is not None:
-            call = list_call(location_id, first, [association_id], pages.skip, PAGE_SIZE)
+            call = list_call(location_id, other, [association_id], pages.skip, PAGE_SIZE)
             answer = yield call
             for relation in pages.take(*page_of(call, answer.data)):
                 if is_pair(relation, association_id, first, second):

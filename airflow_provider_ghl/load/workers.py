@@ -36,7 +36,8 @@ class ThreadWorkers:
 
     def __init__(self) -> None:
         self._todo: queue.SimpleQueue[tuple[Any, Work] | None] = queue.SimpleQueue()
-        self._done: queue.SimpleQueue[tuple[Any, Any]] = queue.SimpleQueue()
+        # No SimpleQueue: its get() never comes back when a signal's handler ends after the time is up (CPython 3.11).
+        self._done: queue.Queue[tuple[Any, Any]] = queue.Queue()
         self._threads = 0
         self._busy = 0
 

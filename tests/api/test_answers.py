@@ -88,7 +88,7 @@ def test_a_429_without_headers_waits_the_documented_window() -> None:
     assert error.retry_after == 10.0
 
 
-@pytest.mark.parametrize("status", [400, 403, 404, 502, 504])
+@pytest.mark.parametrize("status", [400, 403, 502, 504])
 def test_html_comes_from_the_network_in_front(status: int) -> None:
     error = error_for(status, b"<html><head><title>Attention</title></head></html>")
     assert isinstance(error, ServerError)
@@ -167,3 +167,28 @@ def test_the_trace_id_is_kept() -> None:
     assert error.trace_id == "t-1"
     assert "t-1" in str(error)
     assert read_answer(CALL, 200, b'{"traceId": "t-2"}', Rate()).trace_id == "t-2"
+
+
+@pytest.mark.parametrize("status", [301, 302, 308, 404])
+def test_a_page_where_the_api_should_be_is_another_host(status: int) -> None:
+    error = error_for(status, b"<html><head><title>Moved</title></head></html>")
+    assert type(error) is RequestRejected
+    assert "is the host right?" in error.message
+
+
+def test_json_that_is_nested_too_deep_is_no_json() -> None:
+    assert type(error_for(400, b"[" * 200_000)) is ServerError
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [("bad \ud83d thing", "bad \\ud83d thing"), ("nul \x00 here", "nul here"), ("call 0170/1234567 now", "call <phone> now")],
+)
+def test_a_message_can_be_written_anywhere(said: str, kept: str) -> None:
+    assert mask(said) == kept
+
+
+@pytest.mark.parametrize("trace_id", ["x@y.z +491701234567", "a" * 101, "a b", "\x00"])
+def test_a_trace_id_that_is_none_is_left_out(trace_id: str) -> None:
+    error = error_for(400, json.dumps({"message": "no", "traceId": trace_id}).encode())
+    assert error.trace_id is None

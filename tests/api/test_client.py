@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import pytest
@@ -13,9 +12,7 @@ from airflow_provider_ghl.api.auth import BearerToken
 from airflow_provider_ghl.api.budget import Budget
 from airflow_provider_ghl.api.calls import Call
 from airflow_provider_ghl.api.client import Client, version_of
-from airflow_provider_ghl.api.clock import Stop
 from airflow_provider_ghl.api.retry import Retry
-from airflow_provider_ghl.api.transport import RawAnswer
 from airflow_provider_ghl.exceptions import (
     BudgetSpent,
     ConfigurationError,
@@ -233,26 +230,3 @@ def test_what_is_no_token_is_refused_without_being_shown(token: str | None) -> N
 
 def test_a_token_may_be_pasted_with_its_word() -> None:
     assert BearerToken(f" Bearer {TOKEN}\n").header(None) == f"Bearer {TOKEN}"
-
-
-def test_a_stop_is_heard_while_an_answer_is_waited_for() -> None:
-    stop, end = Stop(), threading.Event()
-
-    def hang(call: Call) -> RawAnswer:
-        stop.set()
-        end.wait(20.0)
-        return answer({})
-
-    try:
-        with pytest.raises(Stopped, match="before HighLevel answered"):
-            client_of(FakeTransport(hang), FakeClock(), stop=stop).request(READ)
-    finally:
-        end.set()
-
-
-def test_nothing_is_sent_when_told_to_stop_before() -> None:
-    stop, transport = Stop(), FakeTransport(answer({}))
-    stop.set()
-    with pytest.raises(Stopped):
-        client_of(transport, FakeClock(), stop=stop).request(READ)
-    assert transport.calls == []

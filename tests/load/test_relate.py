@@ -84,13 +84,36 @@ def test_it_begins_with_the_create() -> None:
 
 
 @pytest.mark.parametrize("unanswered", [0, 2])
-@pytest.mark.parametrize(
-    ("data", "relation_id"), [({"id": "r1"}, "r1"), ({"relationId": "r2"}, "r2"), ({}, None), (None, None)]
-)
-def test_a_success_is_created(data: Any, relation_id: str | None, unanswered: int) -> None:
+@pytest.mark.parametrize(("data", "relation_id"), [({"id": "r1"}, "r1"), ({"relationId": "r2"}, "r2")])
+def test_a_success_is_created(data: Any, relation_id: str, unanswered: int) -> None:
     conversation, _ = begin()
     result = end_of(conversation, Answer(201, data, TRACE, unanswered))
     assert result == RowResult(Outcome.CREATED, Evidence.ANSWER, relation_id, 201, None, TRACE)
+
+
+EMPTY: list[Any] = [None, {}, [], {"success": False, "message": "nope"}]
+
+
+@pytest.mark.parametrize("data", EMPTY)
+def test_a_success_without_a_relation_is_asked_again(data: Any) -> None:
+    conversation, first = begin()
+    assert conversation.send(Answer(200, data)) == first
+    result = end_of(conversation, api_error(DuplicateRelation, 400))
+    assert (result.outcome, result.evidence) == (Outcome.CREATED, Evidence.PRESUMED)
+
+
+@pytest.mark.parametrize("data", EMPTY)
+def test_a_success_that_never_names_a_relation_is_no_definite_answer(data: Any) -> None:
+    conversation, _ = begin()
+    conversation.send(Answer(200, data))
+    result = end_of(conversation, Answer(204, data, TRACE))
+    assert (result.outcome, result.status_code) == (Outcome.FAILED, 204)
+
+
+def test_a_stop_after_a_success_without_a_relation_is_failed() -> None:
+    conversation, _ = begin()
+    conversation.send(Answer(200, None))
+    assert end_of(conversation, Stopped("stop")).outcome is Outcome.FAILED
 
 
 def test_a_duplicate_was_there() -> None:
@@ -156,6 +179,15 @@ def test_a_limit_after_a_try_without_an_answer_and_the_pair_is_there() -> None:
 def test_a_limit_and_the_pair_is_not_there(there: tuple[tuple[str, str], ...]) -> None:
     result = end_of(settling()[0], page(*there))
     assert result == RowResult(Outcome.REJECTED, None, None, 400, "Max relation limit[1] reached", TRACE)
+
+
+@pytest.mark.parametrize(("full", "read"), [(FIRST, SECOND), (SECOND, FIRST)])
+def test_the_record_that_is_not_full_is_read(full: str, read: str) -> None:
+    """The full one may have a thousand relations, which every row of it would read again."""
+    conversation, _ = begin()
+    message = f"Max relation limit[1000] reached for record[{full}] for association[association]"
+    call = tell(conversation, api_error(RelationLimitReached, 400, message))
+    assert call.path.endswith(read)
 
 
 def test_a_limit_is_settled_over_all_pages() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -134,16 +136,33 @@ def test_a_load_over_real_threads(workers: ThreadWorkers) -> None:
     assert len(transport.threads) > 1
 
 
-def test_a_mistake_in_the_program_ends_the_load_and_its_threads(workers: ThreadWorkers) -> None:
+def test_a_mistake_in_the_program_costs_its_rows_and_no_others(workers: ThreadWorkers) -> None:
     calls: list[int] = []
 
-    def fail_later() -> None:
+    def fail_once() -> None:
         calls.append(1)
-        if len(calls) > 5:
+        if len(calls) == 5:
             raise ZeroDivisionError
 
     server = SimulatedServer(FakeClock(), latencies=iter(lambda: 0.0, 1.0))
-    client = Client(BearerToken(TOKEN), location_id=LOCATION, transport=_OneAtATime(server, fail_later))
+    client = Client(BearerToken(TOKEN), location_id=LOCATION, transport=_OneAtATime(server, fail_once))
     spec = LoadSpec(load_id="load", location_id=LOCATION, columns=COLUMNS, association_key=KEY)
-    with pytest.raises(ZeroDivisionError):
-        run(spec, Ports(batches=from_data([(f"s{n}", "t") for n in range(50)], COLUMNS, 10), client=client, workers=workers))
+    ports = Ports(batches=from_data([(f"s{n}", "t") for n in range(20)], COLUMNS, 10), client=client, workers=workers)
+    verdict = run(spec, ports)
+    assert verdict.end is End.RETRYABLE
+    assert (verdict.summary["failed"], verdict.summary["created"]) == (1, 19)
+    (reason,) = [result["reason"] for result in verdict.results if result["outcome"] == "failed"]
+    assert reason == "POST /associations/relations ended in an unforeseen ZeroDivisionError"
+
+
+def test_waiting_survives_a_signal_whose_handler_ends_after_the_time_is_up() -> None:
+    """``SimpleQueue.get(timeout)`` never comes back from that (CPython 3.11)."""
+    script = """if True:
+        import signal, threading
+        from airflow_provider_ghl.load.workers import ThreadWorkers
+        late = threading.Event()
+        signal.signal(signal.SIGALRM, lambda *_: late.wait(0.3))
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        ThreadWorkers().wait(0.1)
+    """
+    subprocess.run([sys.executable, "-c", script], timeout=20, check=True)

@@ -1,0 +1,60 @@
+"""Loads against answers that never end, and records that are full."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from simulated_highlevel import FakeClock, SimulatedServer
+from simulated_load import COLUMNS, SimulatedWorkers, load_pairs
+
+from airflow_provider_ghl.api.auth import BearerToken
+from airflow_provider_ghl.api.client import Client
+from airflow_provider_ghl.load.loader import LoadSpec, Ports, run
+from airflow_provider_ghl.load.outcomes import End
+from airflow_provider_ghl.load.rows import from_data
+from airflow_provider_ghl.sandbox import Sandbox
+
+
+def test_an_answer_that_never_ends_holds_nothing_up_for_ever() -> None:
+    """The transport's own limit starts anew with every byte; the row is sent again, and its relation is there."""
+    server = SimulatedServer(FakeClock())
+
+    def lose_the_second(workers: SimulatedWorkers) -> None:
+        submit = workers.submit
+        seen: list[Any] = []
+
+        def losing(key: Any, work: Callable[[], Any]) -> None:
+            seen.append(key)
+            if len(seen) == 2:
+                work()  # it takes effect, and its answer drips on and on
+            else:
+                submit(key, work)
+
+        workers.submit = losing  # type: ignore[method-assign]
+
+    load = load_pairs([(f"student{n}", "teacher") for n in range(20)], server, prepare=lose_the_second)
+    assert load.verdict.end is End.GREEN
+    assert load.summary["created"] == 20
+    assert load.summary["retries"] == 1
+    assert 90.0 <= load.seconds < 200.0
+
+
+def test_a_hub_that_is_full_is_not_read_again_for_every_row() -> None:
+    """A rerun of a hub's rows costs a create and a page for each, however many relations the hub has."""
+    with Sandbox(limit=None, seed=1) as sandbox:
+        association = sandbox.state.add_association("full", "contact", "custom_objects.event", "A", "B", max_per_first=250)
+        pairs = [("hub", f"event{n}") for n in range(260)]
+        for first, second in pairs[:250]:
+            sandbox.state.add_relation(association, first, second)
+        summary = load_over_http(sandbox, pairs)
+        assert (summary["already_exists"], summary["rejected"]) == (250, 10)
+        assert summary["requests"] == 1 + 2 * len(pairs)
+
+
+def load_over_http(sandbox: Sandbox, pairs: list[tuple[str, str]]) -> dict[str, Any]:
+    client = Client(BearerToken(sandbox.token), location_id=sandbox.location_id, host=sandbox.url)
+    spec = LoadSpec(load_id="load", location_id=sandbox.location_id, columns=COLUMNS, association_key="full")
+    verdict = run(spec, Ports(batches=from_data(pairs, COLUMNS, 100), client=client))
+    client.close()
+    return verdict.summary
