@@ -5,8 +5,25 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
-__all__ = ["FAILURES", "OUTCOMES", "SUCCESSES", "End", "Evidence", "Outcome", "RowResult", "StoppedBy", "gist", "names"]
+import numpy
+import pandas
+
+__all__ = [
+    "FAILURES",
+    "OUTCOMES",
+    "SUCCESSES",
+    "End",
+    "Evidence",
+    "Outcome",
+    "RowResult",
+    "StoppedBy",
+    "gist",
+    "names",
+    "outline",
+    "storable",
+]
 
 
 class Outcome(StrEnum):
@@ -67,10 +84,56 @@ class RowResult:
 
 
 _ID = re.compile(r"(?=\w*\d)[\w-]{12,}|\d+")
+#: Where our own reasons say which line, or show a value: see ``files`` and ``validate``.
+_DETAIL = re.compile(r"^(line|the row on lines) \d+(?: to \d+)?|(': )\S+(?= is an? \w+;)")
+#: What JSONB cannot hold, and control characters that would garble a log.
+_UNSTORABLE = re.compile("[\x00-\x1f\ud800-\udfff]")
+_INT64 = range(-(2**63), 2**63)
+
+
+def storable(value: Any) -> str | int | None:
+    """A value of the source's as XCom and PostgreSQL's JSONB can hold it.
+
+    Missing values become ``None``; ints of 64 bits and bools stay; all else becomes text, in which control characters and
+    lone surrogates are escaped as Python writes them. Never raises.
+    """
+    if isinstance(value, str):
+        return _escaped(str.__str__(value))
+    if isinstance(value, bool | numpy.bool_):
+        return bool(value)
+    if isinstance(value, int | numpy.integer) and not isinstance(value, numpy.timedelta64):
+        return _storable_int(int(value))
+    try:
+        return None if pandas.api.types.is_scalar(value) and pandas.isna(value) else _escaped(str(value))
+    except Exception:  # noqa: BLE001 - a type of the source's own may raise anything, and no verdict may be lost to that
+        return f"a value of type {type(value).__name__}"
+
+
+def _storable_int(number: int) -> str | int:
+    if number in _INT64:
+        return number
+    try:
+        return str(number)
+    except ValueError:  # Python writes out a few thousand digits at most
+        return f"an int of {number.bit_length()} bits"
+
+
+def _escaped(text: str) -> str:
+    return _UNSTORABLE.sub(_escape, text) if _UNSTORABLE.search(text) else text
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x20 else f"\\u{code:04x}"
+
+
+def outline(reason: str) -> str:
+    """A reason of our own, with … for the lines and the values in it: for the same end as :func:`gist`."""
+    return _DETAIL.sub(lambda found: f"{found[1]} …" if found[1] else f"{found[2]}…", reason)
 
 
 def gist(reason: str, *ids: str) -> str:
-    """A reason without the ids in it, so that reasons that differ in nothing else are counted together."""
+    """A reason of HighLevel's without the ids in it, so that reasons that differ in nothing else are counted together."""
     for value in ids:
         if names(reason, value):
             reason = _as_word(value).sub("<id>", reason)

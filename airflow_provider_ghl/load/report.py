@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from airflow_provider_ghl.load.outcomes import FAILURES, OUTCOMES, Outcome, RowResult, gist
+from airflow_provider_ghl.load.outcomes import FAILURES, OUTCOMES, Outcome, RowResult, gist, outline, storable
 from airflow_provider_ghl.load.results_file import RESULT_FIELDS, ResultsFile
 
 __all__ = ["Report", "RowIdentity"]
@@ -70,8 +70,7 @@ class _OpenBatch:
         return self.others
 
     def key(self, offset: int) -> str | int | None:
-        key = self.row_keys[offset] if self.row_keys else None
-        return key if key is None or isinstance(key, str | int) else str(key)
+        return storable(self.row_keys[offset]) if self.row_keys else None
 
 
 class Report:
@@ -205,8 +204,9 @@ class Report:
             self._flush()
 
     def _count_reason(self, batch: _OpenBatch, row: int, result: RowResult) -> None:
-        offset = row - batch.start
-        reason = gist(result.reason or "", batch.first[offset] or "", batch.second[offset] or "")
+        offset, said = row - batch.start, result.reason or ""
+        is_ours = result.outcome is Outcome.INVALID
+        reason = outline(said) if is_ours else gist(said, batch.first[offset] or "", batch.second[offset] or "")
         key = (result.outcome, f"{result.status_code}: {reason}" if result.status_code else reason)
         if key not in self._reasons and len(self._reasons) >= _MOST_REASONS:
             key = (result.outcome, "other reasons")
@@ -248,7 +248,7 @@ class Report:
             "second_record_id": batch.second[offset] or None,
             "outcome": str(outcome),
             "evidence": str(result.evidence) if result.evidence else None,
-            "relation_id": result.relation_id,
+            "relation_id": storable(result.relation_id),
             "status_code": result.status_code,
             "reason": result.reason,
             "requests": result.requests,
@@ -270,7 +270,7 @@ class Report:
         columns |= {name: np.full(batch.size, getattr(batch.others, name), dtype=object) for name in _OF_VERDICT}
         for offset, result in _single_verdicts(batch):
             for name in _OF_VERDICT:
-                columns[name][offset] = getattr(result, name)
+                columns[name][offset] = storable(getattr(result, name))
         columns["evidence"] = [value and str(value) for value in columns["evidence"]]
         return pd.DataFrame(columns, columns=list(RESULT_FIELDS), index=range(batch.size), dtype=object)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 from airflow_provider_ghl.exceptions import ConfigurationError
 
@@ -28,8 +29,11 @@ class Tolerance:
             )
 
     def allows(self, failures: int, rows: int) -> bool:
-        """Whether so many failures of so many rows are within it. Compared exactly: 1 of 3 is more than 0.33."""
-        return failures <= (self.value if isinstance(self.value, int) else self.value * rows)
+        """Whether so many failures of so many rows are within it.
+
+        Compared exactly, with the share as it is written: 29 of 100 are within 0.29, and 1 of 3 is more than 0.33.
+        """
+        return failures <= (self.value if isinstance(self.value, int) else Fraction(str(self.value)) * rows)
 
     def __str__(self) -> str:
         return str(self.value)

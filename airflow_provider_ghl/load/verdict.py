@@ -79,11 +79,11 @@ def _end(report: Report, ending: Ending, summary: dict[str, Any], tolerance: Tol
         return End.FINAL, f"{_why_stopped(ending)} {account}"
     if ending.broken_by is not None:
         end = End.FINAL if isinstance(ending.broken_by, ConfigurationError) else End.RETRYABLE
-        return end, f"The load could not go on: {_told(ending.broken_by)}. {account}"
+        return end, f"{_sentence(f'The load could not go on: {_told(ending.broken_by)}')} {account}"
     if ending.was_told_to_stop:
         return End.RETRYABLE, f"The load was told to stop. {account}"
     if ending.too_few and min_rows:
-        return End.RETRYABLE, f"The source has {report.rows:,} rows, fewer than min_rows={min_rows:,}: nothing was sent"
+        return End.RETRYABLE, f"The source has {report.rows:,} rows, fewer than min_rows={min_rows:,}: nothing was sent."
     if ending.stopped_by is not None and ending.stopped_by is not StoppedBy.MAX_REQUESTS:
         return End.RETRYABLE, f"{_why_stopped(ending)} {account}"
     failures = report.failures()
@@ -98,8 +98,13 @@ def _why_stopped(ending: Ending) -> str:
     if isinstance(why, QuotaExhausted):
         return f"The day's requests are spent; they are back {_when(ending.at, why.resets_in)}."
     if isinstance(why, GHLError):
-        return f"{_told(why)}."
-    return f"The same answer again and again with no success between, so that the load was stopped: {why}."
+        return _sentence(_told(why))
+    return _sentence(f"The same answer again and again with no success between, so that the load was stopped: {why}")
+
+
+def _sentence(text: str) -> str:
+    # HighLevel's messages have a full stop or have none.
+    return f"{text.rstrip('.')}."
 
 
 def _told(error: Exception) -> str:
@@ -122,6 +127,6 @@ def _account(report: Report, summary: dict[str, Any]) -> str:
     reasons = [reason for reason in report.reasons() if reason[0] in FAILURES]
     if not reasons:
         return text
-    shown = "; ".join(f"{rows:,} × {outcome}: {reason}" for outcome, reason, rows in reasons[:_MOST_REASONS])
+    shown = "; ".join(f"{rows:,} × {outcome}: {reason.rstrip('.')}" for outcome, reason, rows in reasons[:_MOST_REASONS])
     rest = len(reasons) - _MOST_REASONS
     return f"{text} Why: {shown}{f'; and {rest} more kinds' if rest > 0 else ''}."

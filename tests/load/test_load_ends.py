@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from simulated_highlevel import ASSOCIATION, KEY, FakeClock, SimulatedServer
 from simulated_load import load_pairs
@@ -49,6 +50,10 @@ def test_a_tolerance_that_could_mean_two_things_is_refused(tolerance: Any) -> No
 def test_tolerance_is_compared_exactly() -> None:
     assert not Tolerance(0.33).allows(1, 3)
     assert Tolerance(0.34).allows(1, 3)
+    assert Tolerance(0.29).allows(29, 100)
+    assert not Tolerance(0.29).allows(30, 100)
+    assert Tolerance(1e-05).allows(1, 100_000)
+    assert Tolerance(np.float64(0.07)).allows(7, 100)
     assert Tolerance(0).allows(0, 0)
     assert (str(Tolerance(5)), str(Tolerance(0.05))) == ("5", "0.05")
 

@@ -87,6 +87,26 @@ def test_a_result_holds_all_there_is_to_say() -> None:
     assert tuple(report.kept()[0][0]) == RESULT_FIELDS
 
 
+def test_results_can_be_stored_whatever_the_row_keys_are(tmp_path: Path) -> None:
+    keys = ["\ud800", "a\x00b", 10**30, 10**5000, float("nan"), pd.NA, np.int64(5), 1.0]
+    file = local_results_file(tmp_path / "results.jsonl")
+    report = Report(IDENTITY, 10, file)
+    begin(report, len(keys), keys)
+    for row in range(len(keys)):
+        report.decide(row, RowResult(Outcome.CREATED, Evidence.READ, "relation\ud800\x00"))
+    stored = ["\\ud800", "a\\x00b", "1" + "0" * 30, "an int of 16610 bits", None, None, 5, "1.0"]
+    kept = report.kept()[0]
+    assert [result["row_key"] for result in kept] == stored
+    assert {result["relation_id"] for result in kept} == {"relation\\ud800\\x00"}
+    text = json.dumps(kept, allow_nan=False, ensure_ascii=False)
+    text.encode("utf-8")
+    assert "\\u0000" not in text
+    file.commit()
+    written = rows_of(tmp_path / "results.jsonl")
+    assert [row["row_key"] for row in written] == [key if key is None else str(key) for key in stored]
+    assert {row["relation_id"] for row in written} == {"relation\\ud800\\x00"}
+
+
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
 def test_the_file_holds_every_row_in_input_order(tmp_path: Path, ending: str, seed: int) -> None:
@@ -211,6 +231,18 @@ def test_reasons_are_counted_without_their_ids() -> None:
         report.decide(row, RowResult(Outcome.REJECTED, status_code=404, reason=f"record a{row} of b{row} not found"))
     report.decide(99, RowResult(Outcome.FAILED, reason="record"))
     assert report.reasons() == [("rejected", "404: record <id> of <id> not found", 99), ("failed", "record", 1)]
+
+
+def test_our_own_reasons_are_counted_without_lines_and_values() -> None:
+    report = Report(IDENTITY, 0)
+    begin(report, 60)
+    report.decide_invalid(0, {at: f"line {at + 2} has 4 fields, the header has 3" for at in range(30)})
+    report.decide_invalid(0, {at: f"column 'a1': {at}.5 is a float; cast it to text in the query" for at in range(30, 59)})
+    report.decide(59, CREATED)
+    assert report.reasons() == [
+        ("invalid", "line … has 4 fields, the header has 3", 30),
+        ("invalid", "column 'a1': … is a float; cast it to text in the query", 29),
+    ]
 
 
 def test_reasons_of_many_kinds_are_counted_together() -> None:

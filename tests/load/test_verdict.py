@@ -1,0 +1,81 @@
+"""What a load tells at its end: whole sentences, whoever's words are in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_ghl.exceptions import ConfigurationError, GHLError, QuotaExhausted, Unauthorized
+from airflow_provider_ghl.load.outcomes import OUTCOMES, End, Outcome, RowResult, StoppedBy
+from airflow_provider_ghl.load.report import Report, RowIdentity
+from airflow_provider_ghl.load.tolerance import Tolerance
+from airflow_provider_ghl.load.verdict import Ending, Verdict, judge
+
+
+def verdict_of(ending: Ending, *results: RowResult, min_rows: int = 0, tolerance: int = 0) -> Verdict:
+    """A load that read a row for each of these results."""
+    report = Report(RowIdentity("location", "association", 1), 10)
+    ids = np.array([f"r{n}" for n in range(len(results))], dtype=object)
+    report.begin(0, ids, ids, None)
+    for row, result in enumerate(results):
+        report.decide(row, result)
+    summary: dict[str, Any] = {"rows": report.rows} | report.counts()
+    return judge(report, ending, summary, Tolerance(tolerance), min_rows)
+
+
+def test_a_source_with_too_few_rows() -> None:
+    verdict = verdict_of(Ending(too_few=True), RowResult(Outcome.NOT_ATTEMPTED), min_rows=1500)
+    assert verdict.end is End.RETRYABLE
+    assert verdict.message == "The source has 1 rows, fewer than min_rows=1,500: nothing was sent."
+
+
+CREATED = RowResult(Outcome.CREATED)
+REFUSED = RowResult(Outcome.REJECTED, status_code=400, reason="no such record.")
+ASKING = RowResult(Outcome.INVALID, reason="is a quote left open?")
+ENDINGS = [
+    Ending(),
+    Ending(was_told_to_stop=True),
+    Ending(stopped_by=StoppedBy.QUOTA, why=QuotaExhausted("the day's requests are spent")),
+    Ending(stopped_by=StoppedBy.TOKEN, why=Unauthorized("no.")),
+    Ending(stopped_by=StoppedBy.ABORT, why="400: no such record."),
+    Ending(stopped_by=StoppedBy.ABORT, why=ConfigurationError("there is no association.")),
+    Ending(stopped_by=StoppedBy.MAX_REQUESTS),
+    Ending(broken_by=OSError("a secret")),
+    Ending(broken_by=ConfigurationError("cannot read it.")),
+    Ending(broken_by=GHLError("the results file could not be written")),
+    Ending(too_few=True),
+]
+
+
+@pytest.mark.parametrize("min_rows", [0, 9])
+@pytest.mark.parametrize("results", [(), (CREATED,), (REFUSED,), (REFUSED, ASKING, CREATED), (ASKING,)], ids=len)
+@pytest.mark.parametrize("ending", ENDINGS, ids=lambda one: str(one.stopped_by or one.broken_by or one.why))
+def test_every_message_ends_with_one_full_stop(ending: Ending, results: tuple[RowResult, ...], min_rows: int) -> None:
+    message = verdict_of(ending, *results, min_rows=min_rows).message
+    assert message.endswith(".")
+    assert ".." not in message
+    assert ".;" not in message
+    assert ". ." not in message
+
+
+def test_a_foreign_exception_is_named_by_its_class_alone() -> None:
+    verdict = verdict_of(Ending(broken_by=OSError("person@example.com")))
+    assert verdict.message == "The load could not go on: the source failed (OSError). 0 rows: none."
+
+
+def test_a_green_end_speaks_of_no_attention() -> None:
+    verdict = verdict_of(Ending(), CREATED, CREATED)
+    assert verdict.is_green
+    assert verdict.message == "2 rows: 2 created."
+
+
+@given(outcomes=st.lists(st.sampled_from(OUTCOMES), max_size=20), allowed=st.integers(0, 20))
+def test_within_the_tolerance_it_is_green_and_above_it_red(outcomes: list[Outcome], allowed: int) -> None:
+    verdict = verdict_of(Ending(), *map(RowResult, outcomes), tolerance=allowed)
+    failures = sum(outcomes.count(one) for one in (Outcome.INVALID, Outcome.UNRESOLVED, Outcome.REJECTED, Outcome.FAILED))
+    assert verdict.is_green == (failures <= allowed)
+    assert verdict.message.endswith(".")
