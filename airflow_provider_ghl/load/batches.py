@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from operator import itemgetter
@@ -15,9 +15,21 @@ import pandas
 
 from airflow_provider_ghl.exceptions import ConfigurationError
 
-__all__ = ["Batch", "Columns", "batch_of", "by_name", "by_position", "in_batches", "looks_personal", "positions_of"]
+__all__ = [
+    "Batch",
+    "Columns",
+    "batch_of",
+    "by_name",
+    "by_position",
+    "in_batches",
+    "looks_personal",
+    "positions_of",
+    "with_names",
+]
 
 _NAMES_SHOWN = 30
+#: A dict may lack a key that others have: of how many rows one must have it, for its column to be there.
+_ROWS_JUDGED = 1000
 _PERSONAL = re.compile(r".*@.*|\+?[\d\s().-]{7,}", re.DOTALL)
 
 
@@ -79,30 +91,48 @@ def by_position(positions: list[int], rows: list[Any], start: int, unreadable: d
     return batch_of(start, [list(map(itemgetter(at), rows)) for at in positions], unreadable or {})
 
 
-def by_name(columns: Columns, where: str, rows: list[Any], start: int, unreadable: dict[int, str]) -> Batch:
+def by_name(columns: Columns, rows: list[Any], start: int, unreadable: dict[int, str]) -> Batch:
     for at in unreadable:
         rows[at] = {}
-    if start == 0 and len(unreadable) < len(rows):
-        present = dict.fromkeys(map(str, chain.from_iterable(rows)))
-        if absent := [name for name in columns.needed if name not in present]:
-            raise _no_column(absent[0], list(present), where)
     return batch_of(start, [[row.get(name) for row in rows] for name in columns.needed], unreadable)
+
+
+def with_names(rows: Iterator[Any], columns: Columns, where: str) -> Iterator[Any]:
+    """The same rows. So many dicts are read ahead that each needed column was met once, however small the batches are.
+
+    :raises ConfigurationError: the first thousand rows lack a column.
+    """
+    ahead: list[Any] = []
+    present: dict[str, None] = {}
+    try:
+        for row in islice(rows, _ROWS_JUDGED):
+            ahead.append(row)
+            present.update(dict.fromkeys(map(str, row)) if isinstance(row, Mapping) else {})
+            if all(name in present for name in columns.needed):
+                break
+    except Exception:
+        yield from ahead
+        raise
+    absent = [name for name in columns.needed if name not in present]
+    if absent and any(isinstance(row, Mapping) for row in ahead):
+        raise _no_column(absent[0], list(present), columns, where)
+    yield from chain(ahead, rows)
 
 
 def positions_of(names: Iterable[Any], columns: Columns, where: str) -> list[int]:
     present = list(map(str, names))
     for name in columns.needed:
         if name not in present:
-            raise _no_column(name, present, where)
+            raise _no_column(name, present, columns, where)
         if (times := present.count(name)) > 1:
             raise ConfigurationError(f"column '{name}' stands {times} times in {where}: give each a name of its own")
     return [present.index(name) for name in columns.needed]
 
 
-def _no_column(name: str, present: Sequence[str], where: str) -> ConfigurationError:
+def _no_column(name: str, present: Sequence[str], columns: Columns, where: str) -> ConfigurationError:
     shown = ["(hidden)" if looks_personal(other) else other[:60] for other in present[:_NAMES_SHOWN]]
     more = f" and {len(present) - _NAMES_SHOWN} more" if len(present) > _NAMES_SHOWN else ""
-    folded = {_folded(other): other for other in present if not looks_personal(other)}
+    folded = {_folded(other): other for other in present if other not in columns.needed and not looks_personal(other)}
     close = difflib.get_close_matches(_folded(name), folded, n=1)
     hint = f"; did you mean '{folded[close[0]]}'?" if close else ""
     return ConfigurationError(f"no column '{name}' in {where}; its columns are: {', '.join(shown)}{more}{hint}")

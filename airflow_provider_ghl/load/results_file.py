@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import hashlib
 import os
+import platform
+import re
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -23,12 +27,14 @@ RESULT_FIELDS = (
 )
 _INTEGERS = {"row": "int64", "status_code": "int32", "requests": "int32", "try_number": "int32"}
 _ROW_GROUP = 50_000
+_DAY = 24 * 3600.0
 
 
 class ResultsFile:
     """Collects results in a temporary file; ``commit`` makes it durable and has it published.
 
-    As a context manager it commits at the end of the block, and discards after an exception.
+    As a context manager it commits at the end of the block, and discards after an exception. Temporary files of the same name
+    that killed processes left there are removed: those of this host at once, those of others a day after their last write.
 
     :param name: its ending decides the format: ``.csv``, ``.jsonl`` or ``.parquet``.
     :param publish: puts the finished file in its place; what it leaves is removed.
@@ -39,7 +45,10 @@ class ResultsFile:
     def __init__(self, name: str, publish: Callable[[Path], None], folder: Path | None = None):
         self._publish = publish
         start = _writer_for(name)
-        self._temporary, file = _new_file(folder or Path(tempfile.gettempdir()), name)
+        folder = folder or Path(tempfile.gettempdir())
+        _remove_leftovers(folder, name)
+        self._temporary, file = _new_file(folder, name)
+        self._is_over = False
         self._file: IO[bytes] | None = file
         self._writer = start(file)
 
@@ -57,12 +66,13 @@ class ResultsFile:
             os.fsync(self._file.fileno())
             self._file.close()
             self._file = None
-        if self._temporary.exists():
+        if not self._is_over:
             self._publish(self._temporary)
             self.discard()
 
     def discard(self) -> None:
         """Remove what is not published; may be called at any time, and again."""
+        self._is_over = True
         if self._file is not None:
             with contextlib.suppress(OSError):  # a full disk must not keep what is half written
                 self._writer.close()
@@ -179,11 +189,40 @@ def _writer_for(name: str) -> Callable[[IO[bytes]], _Writer]:
 
 
 def _new_file(folder: Path, name: str) -> tuple[Path, IO[bytes]]:
-    path = folder / f".{Path(name).name}.{os.getpid()}-{os.urandom(4).hex()}.part"
+    path = folder / f".{Path(name).name}.{_host()}-{os.getpid()}-{os.urandom(4).hex()}.part"
     try:
         return path, path.open("xb")  # not mkstemp: the published file gets the usual permissions, not its owner's only
     except OSError as error:
-        raise ConfigurationError(f"cannot write {name}: its folder cannot be written to ({error.strerror})") from error
+        why = f"no file can be made in the folder {folder} ({error.strerror})"
+        raise ConfigurationError(f"cannot write {name}: {why}") from error
+
+
+def _host() -> str:
+    """Where a process id means something: a host, and of its containers (Linux) the one."""
+    space = ""
+    with contextlib.suppress(OSError):
+        space = str(Path("/proc/self/ns/pid").readlink())
+    return hashlib.sha256(f"{platform.node()} {space}".encode()).hexdigest()[:8]
+
+
+def _remove_leftovers(folder: Path, name: str) -> None:
+    form = re.compile(rf"\.{re.escape(Path(name).name)}\.([0-9a-f]{{8}})-(\d{{1,9}})-[0-9a-f]{{8}}\.part")
+    with contextlib.suppress(OSError):  # the file that is made next tells what is wrong with the folder
+        named = [(path, form.fullmatch(path.name)) for path in folder.iterdir()]
+        for path, made_by in named:
+            with contextlib.suppress(OSError):  # somebody else's, or gone
+                if made_by and _is_left(path, made_by[1], int(made_by[2])):
+                    path.unlink()
+
+
+def _is_left(path: Path, host: str, process: int) -> bool:
+    if host != _host():
+        return time.time() - path.stat().st_mtime > _DAY
+    try:
+        os.kill(process, 0)  # sends nothing: it only asks whether the process is there
+    except OSError as error:
+        return isinstance(error, ProcessLookupError)
+    return False
 
 
 def _sync_folder(folder: Path) -> None:

@@ -14,7 +14,16 @@ from typing import Any
 import pandas
 
 from airflow_provider_ghl.exceptions import ConfigurationError
-from airflow_provider_ghl.load.batches import Batch, Columns, batch_of, by_name, by_position, in_batches, positions_of
+from airflow_provider_ghl.load.batches import (
+    Batch,
+    Columns,
+    batch_of,
+    by_name,
+    by_position,
+    in_batches,
+    positions_of,
+    with_names,
+)
 from airflow_provider_ghl.load.files import from_file
 
 __all__ = ["Batch", "Columns", "count_of", "from_data", "from_file", "from_records"]
@@ -26,7 +35,8 @@ def from_data(data: Any, columns: Columns, batch_size: int) -> Iterator[Batch]:
     """Batches of a DataFrame, or of any iterable of dicts, of pairs or of DataFrames; iterators are streamed.
 
     Pairs are tuples or lists of two and have no column names. The first element decides what the others must be; one that
-    is something else is an unreadable row. Errors of an iterator pass through.
+    is something else is an unreadable row. Lists of rows, as a mapped task's output has them, are joined (one level), which
+    is why a pair is of two plain values. Errors of an iterator pass through.
 
     :raises ConfigurationError: no such column, or not rows at all.
     """
@@ -58,7 +68,10 @@ def count_of(data: Any) -> int | None:
         return len(data)
     if not isinstance(data, Sequence):
         return None
-    return sum(map(len, data)) if data and isinstance(data[0], pandas.DataFrame) else len(data)
+    first = data[0] if data else None
+    if isinstance(first, pandas.DataFrame):
+        return sum(map(len, data))
+    return None if _holds_rows(first) else len(data)
 
 
 def _from_frame(frame: pandas.DataFrame, columns: Columns, batch_size: int) -> Iterator[Batch]:
@@ -69,6 +82,7 @@ def _from_frame(frame: pandas.DataFrame, columns: Columns, batch_size: int) -> I
 
 
 def _from_elements(elements: Iterator[Any], columns: Columns, batch_size: int) -> Iterator[Batch]:
+    elements = _joined(elements)
     head = list(islice(elements, 1))
     if not head:
         return
@@ -77,13 +91,35 @@ def _from_elements(elements: Iterator[Any], columns: Columns, batch_size: int) -
         rows = chain.from_iterable(_frame_rows(frame, columns) for frame in elements)
         yield from in_batches(rows, partial(by_position, list(range(len(columns.needed)))), batch_size)
     elif isinstance(first, Mapping):
-        yield from in_batches(elements, partial(_mappings, columns), batch_size)
+        yield from in_batches(with_names(elements, columns, "the rows"), partial(_mappings, columns), batch_size)
     elif isinstance(first, tuple | list):
         if columns.row_key is not None:
             raise ConfigurationError(f"pairs have no column '{columns.row_key}': give dicts to have a row key")
         yield from in_batches(elements, _pairs, batch_size)
     else:
         raise ConfigurationError(f"row 0 is a {type(first).__name__}: {_ROWS_ARE}")
+
+
+def _joined(elements: Iterator[Any]) -> Iterator[Any]:
+    """The rows themselves, where the first element that is not empty is a list of rows."""
+    ahead: list[Any] = []
+    for element in elements:
+        ahead.append(element)
+        if not isinstance(element, tuple | list) or element:
+            break
+    elements = chain(ahead, elements)
+    if not ahead or not _holds_rows(ahead[-1]):
+        return elements
+    return chain.from_iterable(element if _holds_rows(element) else [element] for element in elements)
+
+
+def _holds_rows(element: Any) -> bool:
+    """Whether an element is a list of rows, not one: it has dicts or pairs in it, and no plain value. An empty list may be."""
+    if not isinstance(element, tuple | list):
+        return False
+    if not all(member is None or isinstance(member, Mapping | tuple | list) for member in element):
+        return False
+    return not element or any(isinstance(member, Mapping) or (member and len(member) == 2) for member in element)
 
 
 def _frame_rows(frame: Any, columns: Columns) -> Iterator[tuple[Any, ...]]:
@@ -111,4 +147,4 @@ def _mappings(columns: Columns, chunk: list[Any], start: int) -> Batch:
         for at, row in enumerate(chunk)
         if not isinstance(row, dict | Mapping)
     }
-    return by_name(columns, "the rows", chunk, start, unreadable)
+    return by_name(columns, chunk, start, unreadable)

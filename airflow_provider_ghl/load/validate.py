@@ -56,10 +56,11 @@ def _column(values: list[Any]) -> tuple[list[str], dict[int, str]]:
     if set(map(type, values)) <= {str, int}:
         try:
             texts = list(map(str.strip, map(str, values)))
-            "".join(texts).encode()
+            together = "".join(texts).encode()
         except ValueError:
             return _one_by_one(values)
-        return texts, dict(_empty(texts))
+        if b"\0" not in together:
+            return texts, dict(_empty(texts))
     return _one_by_one(values)
 
 
@@ -103,6 +104,8 @@ def _stripped(text: str) -> tuple[str, str]:
         text.encode()
     except UnicodeEncodeError:
         return "", " holds text that is not Unicode"
+    if "\0" in text:  # which neither XCom nor PostgreSQL can hold
+        return "", " holds a NUL character"
     return text, "" if text else " is empty"
 
 

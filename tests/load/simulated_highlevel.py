@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
+from urllib.parse import unquote
 
 from airflow_provider_ghl.api.calls import Call
 from airflow_provider_ghl.api.clock import Clock
@@ -234,7 +235,7 @@ class SimulatedServer:
         return 201, {"id": self.relations[pair], "firstRecordId": first, "secondRecordId": second}
 
     def _list(self, call: Call) -> tuple[int, Any]:
-        record = call.path.rpartition("/")[2]
+        record = unquote(call.path.rpartition("/")[2])
         of_record = [
             {"id": key, "associationId": ASSOCIATION, "firstRecordId": first, "secondRecordId": second}
             for (first, second), key in self.relations.items()

@@ -84,22 +84,6 @@ def test_a_ragged_line_is_one_unreadable_row_named_by_its_line() -> None:
     assert batches[1].unreadable == {0: "the row on lines 7 to 8 has 2 fields, the header has 3"}
 
 
-@pytest.mark.parametrize(
-    ("body", "lines"),
-    [
-        (b'a,v,"1\nb,w,2\n', "the row on lines 2 to 3"),
-        (b'a,v,"1\nb,w,"2"\nc,x,3\n', "the row on lines 2 to 3"),
-        (b'a,"v"v,1\nc,x,3\n', "line 2"),
-        (b'a,v,"' + b"x\n" * 70_000 + b"c,x,3\n", "the row on lines 2 to "),
-    ],
-)
-def test_a_quote_that_would_swallow_rows_is_reported_and_reading_goes_on(body: bytes, lines: str) -> None:
-    batches = read(HEAD + body, size=100_000)
-    assert batches[0].unreadable[0].startswith(lines)
-    assert "is a quote left open" in batches[0].unreadable[0]
-    assert body.count(b"c,x,3") == cells(batches).count(("c", "x"))
-
-
 def test_a_json_line_that_is_no_object_is_an_unreadable_row() -> None:
     batches = read(LINES + b'\n\n[1]\n{"a\n' + b"[" * 100_000 + b"\nnull\n", "a.jsonl", size=100)
     assert batches[0].unreadable == {

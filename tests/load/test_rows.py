@@ -12,7 +12,7 @@ import pandas
 import pytest
 
 from airflow_provider_ghl.exceptions import ConfigurationError
-from airflow_provider_ghl.load.rows import Batch, Columns, count_of, from_data, from_file, from_records
+from airflow_provider_ghl.load.rows import Batch, Columns, from_data, from_file, from_records
 
 COLUMNS = Columns("student_id", "teacher_id")
 KEYED = Columns("student_id", "teacher_id", "n")
@@ -163,6 +163,35 @@ def test_an_optional_key_may_miss_in_a_dict() -> None:
     assert cells(from_data(later, COLUMNS, 1)) == [("a", "v"), (None, None), (None, None)]
 
 
+@pytest.mark.parametrize("size", [1, 2, 1000])
+@pytest.mark.parametrize("gap", [1, 999])
+def test_whether_a_column_is_there_does_not_hang_on_the_batch_size(size: int, gap: int) -> None:
+    rows = [*[{"student_id": "a"}] * gap, {"student_id": "b", "teacher_id": "v"}]
+    expected = [*[("a", None)] * gap, ("b", "v")]
+    assert cells(from_data(rows, COLUMNS, size)) == cells(from_data(iter(rows), COLUMNS, size)) == expected
+    assert cells(read("\n".join(map(json.dumps, rows)).encode(), "a.jsonl", size=size)) == expected
+    with pytest.raises(ConfigurationError, match="no column 'teacher' in the rows; its columns are: student_id, teacher_id;"):
+        list(from_data(rows, Columns("student_id", "teacher"), size))
+    with pytest.raises(ConfigurationError, match=r"no column 'teacher_id' in a\.jsonl; its columns are: student_id$"):
+        read("\n".join(map(json.dumps, rows[:gap] * 1001)).encode(), "a.jsonl", size=size)
+
+
+def test_a_needed_column_is_not_proposed_for_another() -> None:
+    with pytest.raises(ConfigurationError, match=r"its columns are: student_id$"):
+        list(from_data([{"student_id": "a"}], Columns("student_id", "students_id"), 2))
+    with pytest.raises(ConfigurationError, match=r"did you mean 'students_ids'\?$"):
+        list(from_data([{"student_id": "a", "students_ids": "b"}], Columns("student_id", "students_id"), 2))
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_errors_while_columns_are_looked_for_pass_through_after_the_rows(size: int) -> None:
+    def failing() -> Iterator[dict[str, str]]:
+        yield from [{"student_id": "a"}] * 4
+        raise ConnectionError("gone")
+
+    assert until_error(from_data(failing(), COLUMNS, size), ConnectionError) == ([("a", None)] * 4, "gone")
+
+
 def test_errors_of_an_iterator_pass_through_after_its_rows() -> None:
     def failing() -> Iterator[tuple[str, str]]:
         yield from PAIRS
@@ -184,13 +213,3 @@ def test_a_generator_is_read_no_further_than_the_batch() -> None:
     batches = from_data(source(), COLUMNS, 3)
     next(batches)
     assert taken == [0, 1, 2]
-
-
-def test_count_of_knows_what_has_a_length() -> None:
-    assert (count_of(FRAME), count_of(DICTS), count_of([FRAME, FRAME]), count_of(iter(DICTS)), count_of([])) == (
-        5,
-        5,
-        10,
-        None,
-        0,
-    )

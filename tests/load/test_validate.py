@@ -109,6 +109,16 @@ def test_text_that_cannot_be_sent_is_refused(value: str) -> None:
     assert valid.problems == {0: "column 'student_id' holds text that is not Unicode"}
 
 
+@pytest.mark.parametrize("others", [("y", "y"), ("y", None)])
+@pytest.mark.parametrize("value", ["\0", "a\0b", " a\0", numpy.str_("a\0b")])
+def test_text_with_a_nul_is_refused(value: str, others: tuple[Any, Any]) -> None:
+    valid = checked((value, "x"), ("y", value), others)
+    assert valid.problems[0] == "column 'student_id' holds a NUL character"
+    assert valid.problems[1] == "column 'teacher_id' holds a NUL character"
+    assert (list(valid.first), valid.second[1]) == (["", "y", "y"], "")
+    assert len(valid.problems) == 2 + (None in others)
+
+
 def test_an_int_too_long_for_text_is_refused_alone() -> None:
     valid = checked((10**5000, 1), (5, 2))
     assert valid.problems == {0: "column 'student_id' holds an int of too many digits"}
@@ -136,7 +146,7 @@ ANYTHING = st.one_of(
     st.decimals(),
     st.uuids(),
     st.dates(),
-    st.lists(st.integers(), max_size=2),
+    st.lists(st.integers(), max_size=1),  # two of them would be a pair, and a list of pairs is no pair
     st.sampled_from([pandas.NA, pandas.NaT, numpy.int32(5), numpy.float64(0.5)]),
 )
 
@@ -151,6 +161,7 @@ def test_a_row_has_two_sendable_ids_or_a_reason(pairs: list[tuple[Any, Any]]) ->
             assert type(text) is str
             assert text == text.strip()
             assert text.encode().decode() == text
+            assert "\0" not in text
 
 
 @given(st.lists(ANYTHING, min_size=1, max_size=30))
