@@ -19,7 +19,7 @@ from airflow_provider_ghl.exceptions import (
     TransportError,
     Unauthorized,
 )
-from airflow_provider_ghl.hooks.settings import Settings
+from airflow_provider_ghl.hooks.settings import Settings, connection_of
 
 if TYPE_CHECKING:
     from airflow_provider_ghl.api.associations import Association, Associations
@@ -233,13 +233,13 @@ class GHLHook(BaseHook):
     def _host(self) -> str:
         from airflow_provider_ghl.api.transport import safe_host
 
-        return safe_host(Settings.of(self.get_connection(self.ghl_conn_id)).host)
+        return safe_host(Settings.of(connection_of(self.ghl_conn_id)).host)
 
     def _make_client(self, retry: Retry | None = None) -> Client:
         from airflow_provider_ghl.api.auth import BearerToken
         from airflow_provider_ghl.api.client import Client
 
-        settings = Settings.of(self.get_connection(self.ghl_conn_id))
+        settings = Settings.of(connection_of(self.ghl_conn_id))
         return Client(
             BearerToken(settings.token),
             location_id=self._location_id or settings.location_id,
@@ -256,4 +256,6 @@ def _is_of_another_host(error: GHLError) -> bool:
     """Whether it is an answer that HighLevel does not give to a list of associations."""
     if isinstance(error, ServerError):
         return error.status < 500 and error.status != 401  # HTML with a 4xx, or a success that is no JSON
-    return isinstance(error, NotFound) or (isinstance(error, RequestRejected) and 300 <= error.status < 400)
+    return isinstance(error, NotFound) or (
+        isinstance(error, RequestRejected) and (300 <= error.status < 400 or error.status == 404)
+    )

@@ -1,14 +1,26 @@
-"""What a connection of type ``ghl`` says."""
+"""Airflow connections, and what one of type ``ghl`` says."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from typing import Any
 
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException
+
 from airflow_provider_ghl.exceptions import ConfigurationError
 
-__all__ = ["Settings"]
+__all__ = ["Settings", "connection_of"]
+
+
+def connection_of(conn_id: str) -> Any:
+    """An Airflow connection. :raises ConfigurationError: there is none with this id."""
+    try:
+        return BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException as error:
+        raise ConfigurationError(f"Airflow has no connection {conn_id!r}: create it, or correct the id") from error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +36,7 @@ class Settings:
 
     @classmethod
     def of(cls, connection: Any) -> Settings:
-        extra = {name: value for name, value in connection.extra_dejson.items() if value not in (None, "")}
+        extra = {name: value for name, value in _extra(connection).items() if value not in (None, "")}
         host = (connection.host or "").strip() or None
         if host and connection.port:
             host = f"{host.rstrip('/')}:{connection.port}"
@@ -36,6 +48,17 @@ class Settings:
             quota_share=_number(extra, "quota_share", 1.0, float),
             daily_reserve=_number(extra, "daily_reserve", 0, int),
         )
+
+
+def _extra(connection: Any) -> dict[str, Any]:
+    try:
+        said = json.loads(connection.extra or "{}")
+    except ValueError:
+        said = None
+    if not isinstance(said, dict):
+        raise ConfigurationError(f"the extra of connection {connection.conn_id!r} must be a JSON object, or empty")
+    masked: dict[str, Any] = connection.extra_dejson  # which has Airflow mask its secrets in logs
+    return masked
 
 
 def _number(extra: Mapping[str, Any], name: str, default: Any, kind: type) -> Any:

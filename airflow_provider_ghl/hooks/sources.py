@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from airflow.sdk import BaseHook, ObjectStoragePath
+from airflow.sdk import ObjectStoragePath
 from airflow.sdk.exceptions import AirflowException
 
 from airflow_provider_ghl.exceptions import ConfigurationError
+from airflow_provider_ghl.hooks.settings import connection_of
 from airflow_provider_ghl.load.batches import Batch, Columns
 from airflow_provider_ghl.load.results_file import ResultsFile, local_results_file
 from airflow_provider_ghl.load.rows import from_file, from_records
 
-__all__ = ["file_batches", "results_file", "sql_batches"]
+__all__ = ["file_batches", "must_be_another_file", "results_file", "sql_batches"]
 
 #: Rows that are fetched from a database at once.
 _FETCH = 2000
@@ -29,10 +30,12 @@ def sql_batches(
     Reading so keeps memory flat (a million rows through ``get_df_by_chunks`` keep the whole result in the client). The read
     transaction stays open while the load runs.
 
-    :raises ConfigurationError: the connection is not one of a SQL database.
+    :raises ConfigurationError: there is no such connection, or it is not one of a SQL database.
     """
-    connection: Any = BaseHook.get_connection(conn_id)
-    hook = _sql_hook(connection)
+    return _query(_sql_hook(connection_of(conn_id)), sql, parameters, columns, batch_size)
+
+
+def _query(hook: Any, sql: str, parameters: Any, columns: Columns, batch_size: int) -> Iterator[Batch]:
     chunks = _through_engine(hook, sql, parameters) or _through_cursor(hook, sql, parameters)
     names = cast("list[str]", next(chunks))
     yield from from_records(names, chunks, columns, batch_size)
@@ -58,11 +61,38 @@ def results_file(path: str, conn_id: str | None) -> ResultsFile:
     return ResultsFile(path, lambda finished: target.fs.put_file(str(finished), target.path))
 
 
+def must_be_another_file(path: str, conn_id: str | None, source: str, source_conn_id: str | None) -> None:
+    """:raises ConfigurationError: results at ``path`` would replace the source that they are the results of."""
+    if _is_same(_place(path, conn_id), _place(source, source_conn_id)):
+        raise ConfigurationError("results_path names the same file as path: the results would take the place of the rows")
+
+
+def _place(path: str, conn_id: str | None) -> Any:
+    """A local path, or what stands for the file in its storage."""
+    if conn_id is None and "://" not in path:
+        return Path(path)
+    found = _storage(path, conn_id)
+    return Path(found.path) if found.protocol == "file" else found
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    if isinstance(one, Path) and isinstance(other, Path):
+        with suppress(OSError, ValueError):  # what is not there, or cannot be looked at, is told when it is opened
+            return one.samefile(other)
+        return False
+    # Two connections may lead to the same bucket, so that they do not tell files apart.
+    return type(one) is type(other) and type(one.fs) is type(other.fs) and one.path == other.path
+
+
 def _storage(path: str, conn_id: str | None) -> Any:
     """The file at a URL. Its storage is looked up now and not when it is first used, which may be after the load."""
     try:
         found = ObjectStoragePath(path, conn_id=conn_id)
+        if found.conn_id is not None:
+            connection_of(found.conn_id)  # some storages go on without it, as somebody else
         _ = found.fs
+    except ConfigurationError:
+        raise
     except (ValueError, ImportError) as error:
         scheme = path.partition("://")[0]
         raise ConfigurationError(f"Airflow knows no storage for {scheme}://: is its provider installed?") from error

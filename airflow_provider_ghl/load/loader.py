@@ -22,7 +22,7 @@ from airflow_provider_ghl.exceptions import (
     Unauthorized,
 )
 from airflow_provider_ghl.load.dispatch import Dispatch, ToSend
-from airflow_provider_ghl.load.outcomes import StoppedBy
+from airflow_provider_ghl.load.outcomes import Outcome, StoppedBy
 from airflow_provider_ghl.load.progress import Progress
 from airflow_provider_ghl.load.relate import relate
 from airflow_provider_ghl.load.report import Report, RowIdentity
@@ -120,6 +120,8 @@ class _Load:
         self._ending = Ending()
         self._plan = self._plan_batches()
         self._current: _Planned | None = None
+        self._was_read_to_its_end = False
+        self._is_published = False
         self._report = Report(
             RowIdentity(spec.location_id, spec.association_id, spec.try_number), spec.keep_results, self._file
         )
@@ -214,7 +216,9 @@ class _Load:
         if self._client.stop.is_set:
             return None
         try:
-            return next(self._batches, None)
+            batch = next(self._batches, None)
+            self._was_read_to_its_end = batch is None
+            return batch
         except Exception as error:  # noqa: BLE001 - a database driver's own errors
             self._ending.broken_by = self._ending.broken_by or error
             self._batches = iter(())  # whatever broke is not asked again
@@ -245,25 +249,29 @@ class _Load:
                 self._file.commit()
             except Exception as failed:  # noqa: BLE001 - whatever a destination may raise
                 error = failed
+        self._is_published = self._file is not None and error is None
         if error is not None and self._ending.broken_by is None:
             self._ending.broken_by = GHLError(f"the results file could not be written ({type(error).__name__})")
             self._ending.broken_by.__cause__ = error
 
     def _judge(self) -> Verdict:
         self._publish()
-        self._ending.was_told_to_stop = self._client.stop.is_set
+        counts = self._report.counts()
+        # A stop that came when everything was done has stopped nothing.
+        is_done = self._was_read_to_its_end and not counts[Outcome.NOT_ATTEMPTED] and not counts[Outcome.FAILED]
+        self._ending.was_told_to_stop = self._client.stop.is_set and not is_done
         self._ending.at = self._client.clock.utc_now()
         summary: dict[str, Any] = {
             "load_id": self._spec.load_id,
             "rows": self._report.rows,
-            **self._report.counts(),
+            **counts,
             "stopped_by": str(self._ending.stopped_by) if self._ending.stopped_by else None,
             "requests": self._budget.spent,
             "retries": self._budget.retries,
             "rate_limited": self._budget.rate_limited,
             "seconds": round(self._client.clock.monotonic() - self._began, 3),
             "daily_remaining": self._client.limit(self._spec.location_id).daily_left,
-            "results_path": self._spec.results_path,
+            "results_path": self._spec.results_path if self._is_published else None,
         }
         return judge(self._report, self._ending, summary, self._spec.tolerance, self._spec.min_rows)
 

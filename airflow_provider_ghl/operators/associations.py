@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ghl.exceptions import ConfigurationError, DuplicateAssociation, NotFound
-from airflow_provider_ghl.operators.base import GHLOperator, choice, one_of
+from airflow_provider_ghl.operators.base import GHLOperator, choice, given, one_of, required
 from airflow_provider_ghl.operators.errors import translated
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ __all__ = [
     "UpdateAssociationOperator",
 ]
 
+_LABELS = ("first_object_label", "second_object_label")
+_DEFINITION = ("key", "first_object_key", "second_object_key", *_LABELS)
+
 
 class CreateAssociationOperator(GHLOperator):
     """Makes sure that an association exists, and returns it as HighLevel gives it.
@@ -36,14 +39,7 @@ class CreateAssociationOperator(GHLOperator):
         and sets the labels; ``fail`` fails.
     """
 
-    template_fields: Sequence[str] = (
-        *GHLOperator.template_fields,
-        "key",
-        "first_object_key",
-        "first_object_label",
-        "second_object_key",
-        "second_object_label",
-    )
+    template_fields: Sequence[str] = (*GHLOperator.template_fields, *_DEFINITION)
 
     def __init__(
         self,
@@ -67,6 +63,8 @@ class CreateAssociationOperator(GHLOperator):
     def execute(self, context: Context) -> Association:
         """One request where it is there, two where it is not."""
         with translated():
+            for name in _DEFINITION:
+                required(name, getattr(self, name))
             if self.if_exists != "fail":
                 try:
                     return self._use(self.hook.get_association_by_key(self.key))
@@ -136,7 +134,7 @@ class UpdateAssociationOperator(_OneAssociationOperator):
     :param second_object_label: the new label of the second object (templated).
     """
 
-    template_fields: Sequence[str] = (*_OneAssociationOperator.template_fields, "first_object_label", "second_object_label")
+    template_fields: Sequence[str] = (*_OneAssociationOperator.template_fields, *_LABELS)
 
     def __init__(self, *, first_object_label: str, second_object_label: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -146,7 +144,8 @@ class UpdateAssociationOperator(_OneAssociationOperator):
     def execute(self, context: Context) -> Association:
         """One or two requests."""
         with translated():
-            return self.hook.update_association(self._find_id(), self.first_object_label, self.second_object_label)
+            labels = [required(name, getattr(self, name)) for name in _LABELS]
+            return self.hook.update_association(self._find_id(), *labels)
 
 
 class DeleteAssociationOperator(_OneAssociationOperator):
@@ -207,6 +206,5 @@ class ListAssociationsOperator(GHLOperator):
     def execute(self, context: Context) -> list[Association]:
         """A request a page of 100."""
         with translated():
-            if self.object_key:
-                return self.hook.list_associations_by_object(self.object_key)
-            return self.hook.list_associations()
+            object_key = given(self.object_key)
+            return self.hook.list_associations_by_object(object_key) if object_key else self.hook.list_associations()

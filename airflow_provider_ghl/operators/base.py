@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow.sdk import BaseOperator
 
 from airflow_provider_ghl.exceptions import ConfigurationError
 from airflow_provider_ghl.hooks.ghl import GHLHook
 
-__all__ = ["GHLOperator", "choice", "given", "one_of", "whole_number"]
+__all__ = ["GHLOperator", "choice", "given", "one_of", "required", "whole_number"]
+
+T = TypeVar("T")
 
 
 class GHLOperator(BaseOperator):
@@ -32,7 +34,7 @@ class GHLOperator(BaseOperator):
     @cached_property
     def hook(self) -> GHLHook:
         """The connection's hook, made when a task runs."""
-        return GHLHook(self.ghl_conn_id, location_id=given(self.location_id))
+        return GHLHook(required("ghl_conn_id", self.ghl_conn_id), location_id=given(self.location_id))
 
     def on_kill(self) -> None:
         """End every wait. Runs inside a signal handler: it sets a flag and does nothing else."""
@@ -40,9 +42,16 @@ class GHLOperator(BaseOperator):
             self.hook.stop.set()
 
 
-def given(value: str | None) -> str | None:
-    """The text, or ``None`` where a template rendered to nothing (or to the text of Python's ``None``)."""
+def given(value: T | None) -> T | None:
+    """The value, or ``None`` where a template rendered to nothing (or to the text of Python's ``None``)."""
     return None if _is_absent(value) else value
+
+
+def required(name: str, value: T | None) -> T:
+    """The value. :raises ConfigurationError: it is absent, or a template rendered to nothing."""
+    if value is None or _is_absent(value):
+        raise ConfigurationError(f"{name} is empty")
+    return value
 
 
 def one_of(**arguments: Any) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ghl.exceptions import ConfigurationError
 from airflow_provider_ghl.load.tolerance import Tolerance
-from airflow_provider_ghl.operators.base import GHLOperator, choice, given, one_of, whole_number
+from airflow_provider_ghl.operators.base import GHLOperator, choice, given, one_of, required, whole_number
 from airflow_provider_ghl.operators.errors import error_of, translated
 from airflow_provider_ghl.operators.rows_argument import Rows, RowsArgument
 
@@ -16,9 +17,13 @@ if TYPE_CHECKING:
 
     from airflow_provider_ghl.load.batches import Batch, Columns
     from airflow_provider_ghl.load.loader import LoadSpec, Ports
+    from airflow_provider_ghl.load.results_file import ResultsFile
     from airflow_provider_ghl.load.verdict import Verdict
 
 __all__ = ["BulkCreateRelationsOperator"]
+
+#: Seconds of an ``execution_timeout`` that are left for writing down results.
+_MOST_KEPT_BACK = 5.0
 
 
 class BulkCreateRelationsOperator(GHLOperator):
@@ -27,13 +32,15 @@ class BulkCreateRelationsOperator(GHLOperator):
     Returns the load's summary: ``load_id``, ``rows``, a count for every outcome, ``stopped_by``, ``requests``, ``retries``,
     ``rate_limited``, ``seconds``, ``daily_remaining``, ``results_path``, ``results_cut``. Pushes the XCom ``results``: a dict
     for every row, up to ``xcom_results_limit``, those that need attention before the others. Both are pushed before the task
-    fails, and neither with ``do_xcom_push=False``.
+    fails, and neither with ``do_xcom_push=False``. With an ``execution_timeout`` the load ends up to 5 s before it, red and
+    retryable, so that they are pushed then too.
 
     Exactly one source (``rows``, ``sql``, ``path``) and exactly one of ``association_id`` and ``association_key``.
 
     :param association_id: the association's id (templated).
     :param association_key: its key (templated).
-    :param rows: list of dicts, list of pairs, DataFrame, or an XComArg of these. Data, never evaluated as a template.
+    :param rows: list of dicts, list of pairs, DataFrame, or an XComArg of these; no generator, which another try would find
+        empty. Data, never evaluated as a template.
     :param sql: a query, or a ``.sql`` file of one (templated), on the SQL connection
     :param source_conn_id: of this id (templated), with
     :param parameters: these parameters (templated), in the style of the database's driver.
@@ -86,7 +93,7 @@ class BulkCreateRelationsOperator(GHLOperator):
         sql: str | None = None,
         source_conn_id: str | None = None,
         parameters: Sequence[Any] | Mapping[str, Any] | None = None,
-        path: str | None = None,
+        path: str | os.PathLike[str] | None = None,
         path_conn_id: str | None = None,
         first_record_column: str = "first_record_id",
         second_record_column: str = "second_record_id",
@@ -97,7 +104,7 @@ class BulkCreateRelationsOperator(GHLOperator):
         failure_tolerance: int | float = 0,
         abort_after: int = 20,
         max_requests: int | None = None,
-        results_path: str | None = None,
+        results_path: str | os.PathLike[str] | None = None,
         results_conn_id: str | None = None,
         xcom_results_limit: int = 1000,
         **kwargs: Any,
@@ -109,7 +116,7 @@ class BulkCreateRelationsOperator(GHLOperator):
         self.sql = sql
         self.source_conn_id = source_conn_id
         self.parameters = parameters
-        self.path = path
+        self.path = _templatable(path)
         self.path_conn_id = path_conn_id
         self.first_record_column = first_record_column
         self.second_record_column = second_record_column
@@ -120,7 +127,7 @@ class BulkCreateRelationsOperator(GHLOperator):
         self.tolerance = Tolerance(failure_tolerance)
         self.abort_after = whole_number("abort_after", abort_after, least=1)
         self.max_requests = None if max_requests is None else whole_number("max_requests", max_requests, least=1)
-        self.results_path = results_path
+        self.results_path = _templatable(results_path)
         self.results_conn_id = results_conn_id
         self.xcom_results_limit = whole_number("xcom_results_limit", xcom_results_limit, least=0)
 
@@ -129,8 +136,17 @@ class BulkCreateRelationsOperator(GHLOperator):
         with translated():
             from airflow_provider_ghl.load.loader import run
 
+            self._end_before_timeout()
             verdict = run(self._spec(context), self._ports())
         return self._conclude(context, verdict)
+
+    def _end_before_timeout(self) -> None:
+        """Airflow's timeout strikes anywhere, and the results would be lost."""
+        if self.execution_timeout is None:
+            return
+        left = self.execution_timeout.total_seconds()
+        left -= min(_MOST_KEPT_BACK, left / 2)
+        self.hook.stop.set_at(self.hook.get_conn().clock.monotonic() + left)
 
     def _conclude(self, context: Context, verdict: Verdict) -> dict[str, Any]:
         for warning in verdict.warnings:
@@ -140,17 +156,25 @@ class BulkCreateRelationsOperator(GHLOperator):
         if ti is not None:
             ti.xcom_push(key="results", value=verdict.results)
         if verdict.is_green:
-            self.log.info("%s %s", verdict.message, self._where(pushes))
+            self.log.info("%s", f"{verdict.message} {self._where(verdict, pushes)}".strip())
             return verdict.summary
         if ti is not None:
             # Airflow pushes what execute returns, which a failing task never does.
             ti.xcom_push(key="return_value", value=verdict.summary)
-        raise error_of(verdict, self._where(pushes), was_stopped=self.hook.stop.is_set)
+        raise error_of(verdict, self._where(verdict, pushes), was_stopped=self.hook.stop.is_set)
 
-    def _where(self, pushes: bool) -> str:
-        if given(self.results_path):
-            return f"Every row's result is in {self.results_path}"
-        return "The rows that need attention are in this task's XCom 'results'" if pushes else ""
+    def _where(self, verdict: Verdict, pushes: bool) -> str:
+        """Where to read on."""
+        from airflow_provider_ghl.load.outcomes import FAILURES, Outcome
+
+        told = []
+        if not verdict.is_green and self.hook.stop.is_set and self.execution_timeout is not None:
+            told.append(f"A load ends before its execution_timeout={self.execution_timeout}, to keep its results.")
+        if path := verdict.summary["results_path"]:
+            told.append(f"Every row's result is in {path}.")
+        elif pushes and self.xcom_results_limit and any(verdict.summary[o] for o in (*FAILURES, Outcome.NOT_ATTEMPTED)):
+            told.append("The rows that need attention are in this task's XCom 'results'.")
+        return " ".join(told)
 
     def _spec(self, context: Context) -> LoadSpec:
         from airflow_provider_ghl.load.loader import LoadSpec
@@ -169,24 +193,32 @@ class BulkCreateRelationsOperator(GHLOperator):
             max_requests=self.max_requests,
             keep_results=self.xcom_results_limit,
             try_number=_whole(getattr(ti, "try_number", None), 1),
-            results_path=given(self.results_path),
+            results_path=_text(self.results_path),
         )
 
     def _ports(self) -> Ports:
-        from airflow_provider_ghl.hooks.sources import results_file
         from airflow_provider_ghl.load.loader import Ports
         from airflow_provider_ghl.load.progress import Progress
         from airflow_provider_ghl.load.rows import count_of
 
         client = self.hook.get_conn()
         total = count_of(self._data()) if self.rows is not None else None
-        path = given(self.results_path)
         return Ports(
             batches=self._batches(self._columns()),
             client=client,
             progress=Progress(self.log.info, client.clock, total),
-            results_file=results_file(path, given(self.results_conn_id)) if path else None,
+            results_file=self._results_file(),
         )
+
+    def _results_file(self) -> ResultsFile | None:
+        from airflow_provider_ghl.hooks.sources import must_be_another_file, results_file
+
+        path, conn_id = _text(self.results_path), given(self.results_conn_id)
+        if path is None:
+            return None
+        if source := _text(self.path):
+            must_be_another_file(path, conn_id, source, given(self.path_conn_id))
+        return results_file(path, conn_id)
 
     def _batches(self, columns: Columns) -> Iterator[Batch]:
         from airflow_provider_ghl.hooks.sources import file_batches, sql_batches
@@ -205,10 +237,28 @@ class BulkCreateRelationsOperator(GHLOperator):
     def _columns(self) -> Columns:
         from airflow_provider_ghl.load.batches import Columns
 
-        return Columns(self.first_record_column, self.second_record_column, given(self.row_key_column))
+        first = required("first_record_column", self.first_record_column)
+        second = required("second_record_column", self.second_record_column)
+        return Columns(first, second, given(self.row_key_column))
 
     def _data(self) -> Any:
-        return self.rows.value if isinstance(self.rows, Rows | RowsArgument) else self.rows
+        data = self.rows.value if isinstance(self.rows, Rows | RowsArgument) else self.rows
+        if isinstance(data, Iterator):
+            raise ConfigurationError(
+                f"rows is a {type(data).__name__}, which can be read only once, so that another try would find no rows: "
+                "give a list, a DataFrame or an upstream task"
+            )
+        return data
+
+
+def _templatable(path: Any) -> Any:
+    """As text where Airflow would not look for templates in it."""
+    return str(path) if isinstance(path, os.PathLike) else path
+
+
+def _text(path: Any) -> str | None:
+    """A path that was given, of whatever type."""
+    return None if given(path) is None else str(path)
 
 
 def _load_id_of(ti: Any, task_id: str) -> str:

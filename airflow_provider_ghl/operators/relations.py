@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ghl.exceptions import ConfigurationError, DuplicateRelation, NotFound
-from airflow_provider_ghl.operators.base import GHLOperator, choice, given, one_of
+from airflow_provider_ghl.operators.base import GHLOperator, choice, given, one_of, required
 from airflow_provider_ghl.operators.bulk import BulkCreateRelationsOperator
 from airflow_provider_ghl.operators.errors import translated
 
@@ -58,8 +59,8 @@ class CreateRelationOperator(GHLOperator):
     def execute(self, context: Context) -> Relation:
         """One request, and one more for a key or for a relation that is there."""
         with translated():
-            association_id = _association_id_of(self)
-            pair = (association_id, _record_id(self, "first_record_id"), _record_id(self, "second_record_id"))
+            records = (_record_id(self, "first_record_id"), _record_id(self, "second_record_id"))
+            pair = (_association_id_of(self), *records)
             try:
                 return self.hook.create_relation(*pair)
             except DuplicateRelation:
@@ -126,7 +127,7 @@ class DeleteRelationOperator(GHLOperator):
     def _find_id(self) -> str:
         named = one_of(relation_id=self.relation_id, association_id=self.association_id, association_key=self.association_key)
         if named == "relation_id":
-            if given(self.first_record_id) or given(self.second_record_id):
+            if given(self.first_record_id) is not None or given(self.second_record_id) is not None:
                 raise ConfigurationError("give relation_id alone, or an association and both records")
             return str(self.relation_id)
         pair = (_record_id(self, "first_record_id"), _record_id(self, "second_record_id"))
@@ -136,7 +137,7 @@ class DeleteRelationOperator(GHLOperator):
         return str(found["id"])
 
     def _association_id(self) -> str:
-        if self.if_missing == "skip" and given(self.association_key):
+        if self.if_missing == "skip" and given(self.association_key) is not None:
             return str(self.hook.get_association_by_key(str(self.association_key))["id"])
         return _association_id_of(self)
 
@@ -152,11 +153,11 @@ def _association_id_of(operator: CreateRelationOperator | DeleteRelationOperator
 
 
 def _record_id(operator: CreateRelationOperator | DeleteRelationOperator, name: str) -> str:
-    """A record's id, which a template may have rendered to nothing.
+    """A record's id: text or an int, as in a bulk load.
 
-    :raises ConfigurationError: it did.
+    :raises ConfigurationError: it is something else, or a template rendered to nothing.
     """
-    value = str(given(getattr(operator, name)) or "").strip()
-    if not value:
-        raise ConfigurationError(f"{name} is empty")
-    return value
+    value = required(name, getattr(operator, name))
+    if isinstance(value, bool) or not isinstance(value, str | Integral):
+        raise ConfigurationError(f"{name} must be text or an int, not a value of type {type(value).__name__}")
+    return str(value).strip()

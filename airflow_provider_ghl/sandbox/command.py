@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import TypeVar
 
 from airflow_provider_ghl.sandbox.journal import StateFileError
 from airflow_provider_ghl.sandbox.routes import ALL_SCOPES
@@ -18,18 +20,20 @@ from airflow_provider_ghl.sandbox.stats import StatsDict
 
 __all__ = ["add_arguments", "run"]
 
+N = TypeVar("N", int, float)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Teach a parser the arguments that :func:`run` reads."""
     add = parser.add_argument
-    add("--port", type=int, default=0, help="port on 127.0.0.1 (default: a free one)")
+    add("--port", type=_port, default=0, help="port on 127.0.0.1 (default: a free one)")
     add("--state", metavar="FILE", help="remember associations, records and relations in this file")
     add("--limit", type=_limit, default=100, help="requests per interval and location; 0: no limit (default: %(default)s)")
-    add("--interval", type=float, default=10.0, help="seconds (default: %(default)s)")
+    add("--interval", type=_interval, default=10.0, help="seconds (default: %(default)s)")
     add("--window", choices=("sliding", "fixed"), default="sliding", help="kind of the window (default: %(default)s)")
     add("--daily-limit", type=_limit, default=200_000, help="requests per day and location; 0: none (default: %(default)s)")
-    add("--latency", type=float, default=0.0, help="seconds that a request takes (default: %(default)s)")
-    add("--latency-spread", type=float, default=0.0, help="share: 0.3 is from 0.7 to 1.3 times the latency")
+    add("--latency", type=_seconds, default=0.0, help="seconds that a request takes (default: %(default)s)")
+    add("--latency-spread", type=_share, default=0.0, help="share: 0.3 is from 0.7 to 1.3 times the latency")
     add("--count-at", choices=("arrival", "answer"), default="arrival", help="when a request is counted against the window")
     add("--seed", type=int, help="drives ids and latency (default: chosen, and printed)")
     add("--location", help="id of the first location (default: the state file's, else a fixed one)")
@@ -96,12 +100,36 @@ def _account(stats: StatsDict) -> list[str]:
 
 
 def _say(lines: list[str]) -> None:
-    sys.stdout.write("\n".join(lines) + "\n")
-    sys.stdout.flush()  # who starts it through a pipe waits for the URL
+    try:
+        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.flush()  # who starts it through a pipe waits for the URL
+    except BrokenPipeError:
+        # Nobody reads any more, which is no reason to end. Python would complain of it once more when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _number(kind: Callable[[str], N], what: str, accepts: Callable[[N], bool]) -> Callable[[str], N]:
+    """A type of argument: what it must be, or a usage error says so."""
+
+    def parse(text: str) -> N:
+        with suppress(ValueError):
+            if accepts(value := kind(text)):
+                return value
+        raise argparse.ArgumentTypeError(f"must be {what}, not {text!r}")
+
+    return parse
+
+
+_A_DAY = 86_400
+_port = _number(int, "a port from 0 to 65535", lambda port: 0 <= port <= 65_535)
+_interval = _number(float, f"seconds, more than 0 and up to {_A_DAY}", lambda seconds: 0 < seconds <= _A_DAY)
+_seconds = _number(float, f"seconds from 0 to {_A_DAY}", lambda seconds: 0 <= seconds <= _A_DAY)
+_share = _number(float, "a share from 0 to 1", lambda share: 0 <= share <= 1)
+_count = _number(int, "a whole number, 0 or more", lambda count: count >= 0)
 
 
 def _limit(text: str) -> int | None:
-    return int(text) or None
+    return _count(text) or None
 
 
 @contextmanager

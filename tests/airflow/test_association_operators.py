@@ -91,10 +91,6 @@ class TestCreate:
         with pytest.raises(ConfigurationError, match="if_exists must be one of 'reuse', 'update_labels', 'fail', not 'skip'"):
             create(if_exists="skip")
 
-    def test_a_key_that_rendered_to_nothing(self, ghl: Sandbox) -> None:
-        assert "key_name must be the text of an id" in fail(create(key=""), GHLMisconfigured)
-        assert ghl.stats()["requests"] == 0
-
 
 class TestUpdate:
     @pytest.mark.parametrize("lost", [None, "reset_after", "error_before"])

@@ -33,6 +33,7 @@ RESULT = {
 }
 BAD = ("", "event-1")
 MANY = [(f"contact-{row}", "event-1") for row in range(200)]
+IN_XCOM = "The rows that need attention are in this task's XCom 'results'."
 
 
 def bulk(rows: Any = PAIRS, **arguments: Any) -> BulkCreateRelationsOperator:
@@ -69,7 +70,7 @@ class TestXComs:
         assert outcomes(ti) == {"created": 3, "invalid": 1}
         assert "1 of 4 rows failed" in message
         assert "1 × invalid: column 'first_record_id' is empty" in message
-        assert message.endswith("in this task's XCom 'results'")
+        assert message.endswith(f". {IN_XCOM}")
 
     @pytest.mark.parametrize("rows", [PAIRS, [*PAIRS, BAD]])
     def test_nothing_is_pushed_where_xcom_is_off(self, ghl: Sandbox, attended: str, rows: Any) -> None:
@@ -80,6 +81,29 @@ class TestXComs:
         else:
             assert "XCom" not in fail(operator, GHLRowsRefused, ti)
         assert ti.xcoms == {}
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            ({}, ""),
+            ({"rows": [*PAIRS, BAD], "failure_tolerance": 1}, IN_XCOM),
+            ({"rows": [*PAIRS, BAD], "failure_tolerance": 1, "xcom_results_limit": 0}, ""),
+            ({"rows": [*PAIRS, BAD], "failure_tolerance": 1, "do_xcom_push": False}, ""),
+            ({"max_requests": 2}, IN_XCOM),
+            ({"results_path": "{0}/r.csv"}, "Every row's result is in {0}/r.csv."),
+        ],
+    )
+    def test_where_the_rows_are_that_need_attention(
+        self, ghl: Sandbox, attended: str, capsys: pytest.CaptureFixture[str], tmp_path: Any, arguments: Any, said: str
+    ) -> None:
+        run(bulk(**{name: v.format(tmp_path) if isinstance(v, str) else v for name, v in arguments.items()}))
+        logged = capsys.readouterr().out
+        assert ("need attention" in logged) is (said == IN_XCOM)
+        assert said.format(tmp_path) in logged
+
+    def test_a_red_load_that_keeps_no_rows_does_not_send_one_to_them(self, ghl: Sandbox, attended: str) -> None:
+        assert "XCom" not in fail(bulk([*PAIRS, BAD], xcom_results_limit=0), GHLRowsRefused)
+        assert "XCom" not in fail(bulk([], min_rows=4), GHLTooFewRows)
 
     @pytest.mark.parametrize(("limit", "kept"), [(0, []), (1, [1]), (2, [1, 3]), (3, [0, 1, 3]), (9, [0, 1, 2, 3])])
     def test_rows_that_need_attention_are_kept_first(self, ghl: Sandbox, attended: str, limit: int, kept: list[int]) -> None:

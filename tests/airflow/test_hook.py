@@ -39,6 +39,10 @@ class TestTestConnection:
         assert ghl.stats()["requests"] == 1
         assert ghl.stats()["by_route"] == {"GET /associations/": 1}
 
+    def test_no_such_connection(self) -> None:
+        said = "Airflow has no connection 'ghl_typo': create it, or correct the id"
+        assert GHLHook("ghl_typo").test_connection() == (False, said)
+
     def test_bad_token(self, ghl: Sandbox) -> None:
         ghl.revoke(ghl.token)
         assert GHLHook().test_connection() == (

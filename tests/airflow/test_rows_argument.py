@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pandas
@@ -11,8 +12,9 @@ from airflow.sdk import DAG, task
 from airflow.serialization.serialized_objects import DagSerialization
 from conftest import Connect
 from dag_runs import dag_of, run_dag
-from running import PAIRS
+from running import PAIRS, fail, run
 
+from airflow_provider_ghl.operators.errors import GHLMisconfigured
 from airflow_provider_ghl.operators.relations import BulkCreateRelationsOperator
 from airflow_provider_ghl.operators.rows_argument import Rows, RowsArgument
 from airflow_provider_ghl.sandbox import Sandbox
@@ -66,6 +68,29 @@ def test_rows_of_unknown_number() -> None:
     assert str(RowsArgument(PAIRS)) == repr(RowsArgument(PAIRS)) == "rows"
 
 
+class Again:
+    """Rows that can be read any number of times, as a sequence from mapped tasks can."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(PAIRS)
+
+
+@pytest.mark.parametrize("make", [iter, lambda pairs: (pair for pair in pairs), lambda pairs: map(list, pairs)])
+def test_what_can_be_read_only_once_is_refused(ghl: Sandbox, attended: str, make: Callable[[Any], Any]) -> None:
+    """Else a second try would find no rows, and be green."""
+    operator = load(make(PAIRS))
+    for _ in range(2):
+        message = fail(operator, GHLMisconfigured)
+        assert "can be read only once, so that another try would find no rows" in message
+        assert "give a list, a DataFrame or an upstream task" in message
+    assert ghl.stats()["requests"] == 0
+
+
+def test_what_can_be_read_again_may_be_tried_again(ghl: Sandbox, attended: str) -> None:
+    operator = load(Again())
+    assert [run(operator)["rows"] for _ in range(2)] == [3, 3]
+
+
 def test_an_upstream_task_is_kept() -> None:
     with DAG(dag_id="upstream", schedule=None):
 
@@ -98,6 +123,18 @@ class TestInARun:
         finished = run_dag(dag_of(build, "rows_from_a_task"))
         assert finished.state == "success"
         assert ghl.state.pairs(attended) == {("{{ 6*7 }}", "event-1"), ("contact-1", "{{ ds }}")}
+
+    @pytest.mark.parametrize("how", ["rows of one", "a table of each"])
+    def test_from_all_instances_of_a_mapped_task(self, ghl: Sandbox, attended: str, how: str) -> None:
+        def build() -> None:
+            @task
+            def extract(pair: list[str]) -> Any:
+                return pair if how == "rows of one" else [pair]
+
+            load(extract.expand(pair=[list(pair) for pair in PAIRS]))
+
+        assert run_dag(dag_of(build, f"rows_from_mapped_{how.replace(' ', '_')}")).state == "success"
+        assert ghl.state.pairs(attended) == set(PAIRS)
 
     def test_a_frame_from_a_task(self, ghl: Sandbox, attended: str) -> None:
         def build() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain, repeat
+from typing import Any
 
 import pytest
 from simulated_highlevel import FakeClock, SimulatedServer, spread_around
@@ -219,3 +220,21 @@ def test_an_outage_does_not_eat_up_the_input() -> None:
     )
     assert server.requests > 75
     assert sum(result["requests"] > 0 for result in load.verdict.results) <= 50
+
+
+def test_a_stop_that_comes_with_the_last_answer_has_stopped_nothing() -> None:
+    stop = Stop()
+
+    def stop_after_the_last_was_sent(workers: SimulatedWorkers) -> None:
+        submit = workers.submit
+
+        def submitting(key: Any, work: Callable[[], Any]) -> None:
+            submit(key, work)
+            workers.at(server.clock.now + 0.2, stop.set)
+
+        workers.submit = submitting  # type: ignore[method-assign]
+
+    server = SimulatedServer(FakeClock(), latencies=spread_around(0.3, 0.0, 1))
+    load = load_pairs([("student", "teacher")], server, stop=stop, prepare=stop_after_the_last_was_sent)
+    assert stop.is_set
+    assert (load.verdict.end, load.summary["created"]) == (End.GREEN, 1)

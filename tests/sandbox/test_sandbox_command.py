@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -68,6 +70,55 @@ def test_zero_means_no_limit() -> None:
 
 def test_what_keeps_it_from_starting_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "table.csv").write_text("a,b\n")
-    for words in (["--state", str(tmp_path / "table.csv")], ["--state", str(tmp_path)], ["--latency", "-1"]):
+    for words in (["--state", str(tmp_path / "table.csv")], ["--state", str(tmp_path)]):
         assert command.run(parsed(*words)) == 1
         assert "cannot start" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "values", "said"),
+    [
+        ("--port", ["99999", "65536", "-1", "http", "1.5"], "must be a port from 0 to 65535"),
+        ("--interval", ["nan", "inf", "0", "-1", "1e9", "x"], "must be seconds, more than 0 and up to 86400"),
+        ("--latency", ["nan", "inf", "-0.1", "1e300", "x"], "must be seconds from 0 to 86400"),
+        ("--latency-spread", ["nan", "inf", "-0.1", "1.1"], "must be a share from 0 to 1"),
+        ("--limit", ["-1", "x", "1.5"], "must be a whole number, 0 or more"),
+        ("--daily-limit", ["-1", "x"], "must be a whole number, 0 or more"),
+    ],
+)
+def test_numbers_out_of_range_are_told_as_bad_usage(
+    capsys: pytest.CaptureFixture[str], option: str, values: list[str], said: str
+) -> None:
+    for value in values:
+        with pytest.raises(SystemExit) as raised:
+            parsed(option, value)
+        assert raised.value.code == 2
+        assert capsys.readouterr().err.endswith(f"argument {option}: {said}, not {value!r}\n")
+
+
+def test_numbers_at_the_ends_of_their_range() -> None:
+    args = parsed("--port", "65535", "--interval", "0.1", "--latency", "0", "--latency-spread", "1")
+    assert (args.port, args.interval, args.latency, args.latency_spread) == (65535, 0.1, 0.0, 1.0)
+
+
+@pytest.mark.parametrize("gone", ["after the greeting", "before it"])
+def test_nobody_reads_what_it_says(tmp_path: Path, gone: str) -> None:
+    reader, writer = os.pipe()
+    if gone == "before it":
+        os.close(reader)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command_line = [sys.executable, "-c", START, "--port", str(port)]
+    with subprocess.Popen(command_line, stdout=writer, stderr=subprocess.PIPE, text=True) as process:
+        os.close(writer)
+        if gone == "after the greeting":
+            with open(reader) as said:  # noqa: PTH123 - a file descriptor
+                assert "HighLevel sandbox" in said.readline()
+        while process.poll() is None:
+            with contextlib.suppress(requests.ConnectionError):
+                requests.get(f"http://127.0.0.1:{port}/sandbox/stats", timeout=10)
+                break
+        os.kill(process.pid, signal.SIGINT)
+        assert process.stderr
+        assert process.stderr.read() == ""
+    assert process.returncode == 0
