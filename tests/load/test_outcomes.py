@@ -71,7 +71,7 @@ def nested(depth: int) -> list[Any]:
         (np.float32("nan"), None),
         (pd.NA, None),
         (pd.NaT, None),
-        (np.datetime64("NaT"), None),
+        (np.datetime64("NaT", "s"), None),
         (Decimal("NaN"), None),
         (Decimal("1.50"), "1.50"),
         (date(2026, 1, 31), "2026-01-31"),

@@ -62,7 +62,7 @@ def test_what_is_an_id(value: Any, text: str) -> None:
     "value",
     [
         *("", "  ", "\u2003\n", None, float("nan"), numpy.float32("nan"), Decimal("NaN"), Decimal("sNaN")),
-        *(pandas.NaT, pandas.NA, numpy.datetime64("NaT"), numpy.timedelta64("NaT")),
+        *(pandas.NaT, pandas.NA, numpy.datetime64("NaT", "s"), numpy.timedelta64("NaT", "s")),
     ],
 )
 def test_what_is_missing(value: Any) -> None:
