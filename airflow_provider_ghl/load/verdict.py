@@ -1,4 +1,4 @@
-"""What a load came to, and what that means for the task: DESIGN's table of ends."""
+"""What a load came to, and what that means for the task: the README's table of ends."""
 
 from __future__ import annotations
 
