@@ -41,7 +41,7 @@ bench: install $(VENV)/ready-bench ## measure, side by side with a plain loop an
 	$(BIN)/python benchmarks/run.py
 
 .PHONY: soak
-soak: install ## the properties for much longer (about half an hour)
+soak: install ## the properties with 30 times the examples (about two minutes)
 	GHL_SOAK=30 $(BIN)/python -m pytest --timeout 7200 --hypothesis-show-statistics \
 		tests/load/test_load_properties.py tests/api/test_limits.py tests/load/test_results_file.py $(PYTEST_ARGS)
 
