@@ -65,8 +65,9 @@ def looks_personal(text: str) -> bool:
     return _PERSONAL.fullmatch(text) is not None
 
 
-def in_batches(elements: Iterator[Any], shape: Callable[[list[Any], int], Batch], batch_size: int) -> Iterator[Batch]:
-    start = 0
+def in_batches(
+    elements: Iterator[Any], shape: Callable[[list[Any], int], Batch], batch_size: int, start: int = 0
+) -> Iterator[Batch]:
     while True:
         chunk: list[Any] = []
         try:
