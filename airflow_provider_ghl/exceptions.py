@@ -15,6 +15,7 @@
     │  ├─ QuotaExhausted                 429 of the day, or the daily reserve reached   → defer or end, retryable
     │  └─ ServerError                    5xx, gateway timeouts that come as 401         → again, bounded
     ├─ TransportError                    no answer: the outcome is unknown              → again where repeating is safe
+    ├─ LedgerError                       the ledger cannot be read or written           → end before more is sent, retryable
     ├─ BudgetSpent                       ``max_requests`` is used up                    → end
     └─ Stopped                           the work was told to stop                      → end
 
@@ -30,6 +31,7 @@ __all__ = [
     "DuplicateAssociation",
     "DuplicateRelation",
     "GHLError",
+    "LedgerError",
     "NotFound",
     "QuotaExhausted",
     "RateLimited",
@@ -157,6 +159,10 @@ class TransportError(GHLError):
 
     def __str__(self) -> str:
         return f"{self.method} {self.path} got no answer: {self.message}"
+
+
+class LedgerError(GHLError):
+    """The ledger cannot be read or written. The message names the ledger without its password."""
 
 
 class BudgetSpent(GHLError):

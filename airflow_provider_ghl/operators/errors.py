@@ -15,6 +15,7 @@
        ├─ GHLRowsFailed          too many rows got no definite answer
        ├─ GHLTooFewRows          the source has fewer rows than min_rows
        ├─ GHLSourceFailed        the database or the file's storage failed
+       ├─ GHLLedgerFailed        the ledger could not be read or written
        └─ GHLStopped             the task was told to stop
 
 The names are for ``RetryRule``s and callbacks. The core's error is the ``__cause__``.
@@ -31,6 +32,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from airflow_provider_ghl.exceptions import (
     ConfigurationError,
     GHLError,
+    LedgerError,
     QuotaExhausted,
     RequestRejected,
     Stopped,
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GHLFailed",
+    "GHLLedgerFailed",
     "GHLMisconfigured",
     "GHLQuotaSpent",
     "GHLRequestRefused",
@@ -102,6 +105,10 @@ class GHLSourceFailed(GHLRetryable):
     """The source broke off while it was read; its own error is the ``__cause__``."""
 
 
+class GHLLedgerFailed(GHLRetryable):
+    """The ledger could not be read or written; nothing more was sent."""
+
+
 class GHLStopped(GHLRetryable):
     """The task was told to stop."""
 
@@ -112,6 +119,7 @@ _BY_CAUSE: tuple[tuple[type[GHLError], type[AirflowException]], ...] = (
     (Unauthorized, GHLTokenRefused),
     (RequestRejected, GHLRequestRefused),
     (QuotaExhausted, GHLQuotaSpent),
+    (LedgerError, GHLLedgerFailed),
     (Stopped, GHLStopped),
     (GHLError, GHLUnavailable),
 )

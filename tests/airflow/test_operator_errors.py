@@ -24,6 +24,7 @@ TABLE: dict[type[core.GHLError], type[Exception]] = {
     core.RelationLimitReached: errors.GHLRequestRefused,
     core.NotFound: errors.GHLRequestRefused,
     core.QuotaExhausted: errors.GHLQuotaSpent,
+    core.LedgerError: errors.GHLLedgerFailed,
     core.Stopped: errors.GHLStopped,
     core.RateLimited: errors.GHLUnavailable,
     core.ServerError: errors.GHLUnavailable,
