@@ -54,6 +54,8 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install -q -c constraints.txt pip
 	$(PIP) install -q -c constraints.txt -e '.[parquet]' --group test --group check
+	rm -rf $(VENV)/sqlalchemy-2.0
+	$(PIP) install -q --no-deps --target $(VENV)/sqlalchemy-2.0 sqlalchemy==2.0.50
 	@touch $@
 
 $(VENV)/ready-bench: $(VENV)/ready

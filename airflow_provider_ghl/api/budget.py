@@ -38,6 +38,12 @@ class Budget:
         self.retries = 0
         self.rate_limited = 0
 
+    def carry_on(self, spent: int, retries: int, rate_limited: int) -> None:
+        """Count what was spent before, by an attempt that this one goes on with."""
+        self.spent += spent
+        self.retries += retries
+        self.rate_limited += rate_limited
+
     @property
     def is_spent(self) -> bool:
         """Whether nothing is left."""

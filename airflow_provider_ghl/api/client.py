@@ -15,7 +15,7 @@ from airflow_provider_ghl.api.clock import LONGEST_WAIT, Clock, Stop
 from airflow_provider_ghl.api.limits import Limit
 from airflow_provider_ghl.api.rates import Rate
 from airflow_provider_ghl.api.retry import Retry, Tries
-from airflow_provider_ghl.api.transport import RequestsTransport, Transport
+from airflow_provider_ghl.api.transport import RequestsTransport, Transport, safe_host
 from airflow_provider_ghl.exceptions import APIError, ConfigurationError, GHLError, RateLimited, Stopped, TransportError
 
 __all__ = ["API_VERSIONS", "LONGEST_ANSWER", "Attempt", "Client", "version_of"]
@@ -74,6 +74,8 @@ class Client:
         self.retry = retry or Retry()
         self.stop = stop or Stop()
         self._authorization = authorization
+        #: Base URL of the API.
+        self.host = safe_host(host)
         self._transport = transport or RequestsTransport(host)
         self._headers = {
             "Version": version_of(api_version),

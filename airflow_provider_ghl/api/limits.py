@@ -91,6 +91,11 @@ class Limit:
         """Requests that were left of the day at the last answer; ``None`` while it is not known."""
         return self._daily_left
 
+    @property
+    def daily_reserve(self) -> int:
+        """Requests of the day that are left to others."""
+        return self._daily_reserve
+
     def reserve(self, now: float) -> float:
         """Take a slot for a request that is sent at ``now``: 0.0. Or seconds to wait before asking again.
 

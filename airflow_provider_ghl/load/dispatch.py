@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import heapq
 import itertools
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,11 +16,12 @@ from airflow_provider_ghl.api.clock import LONGEST_WAIT
 from airflow_provider_ghl.api.retry import Tries
 from airflow_provider_ghl.exceptions import BudgetSpent, ConfigurationError, GHLError, QuotaExhausted, RateLimited, Stopped
 from airflow_provider_ghl.load.outcomes import SUCCESSES, Outcome, RowResult, StoppedBy
+from airflow_provider_ghl.load.reading import Reading
 from airflow_provider_ghl.load.refusals import Refusals
 from airflow_provider_ghl.load.relate import Conversation
 from airflow_provider_ghl.load.workers import MOST, Workers
 
-__all__ = ["Dispatch", "ToSend"]
+__all__ = ["Dispatch", "Settled", "ToSend"]
 
 #: Seconds that answers may take when told to stop: Airflow sends SIGKILL 5 s after ``on_kill``.
 _GRACE = 1.9
@@ -28,12 +29,18 @@ _STOPPING: dict[type[GHLError], StoppedBy] = {QuotaExhausted: StoppedBy.QUOTA, B
 
 
 class ToSend(NamedTuple):
-    """A row that needs requests: its number, its pair, and the conversation that settles it."""
+    """What needs requests: a row, its pair and the conversation that settles it; or the row for which others are read."""
 
     row: int
     first: str
     second: str
-    conversation: Conversation
+    conversation: Conversation | Generator[Call, Answer, Reading]
+    #: The pair in the ledger, and whether an earlier attempt of this load may have sent it.
+    key: bytes = b""
+    is_again: bool = False
+
+
+Settled = tuple[ToSend, RowResult | Reading]
 
 
 class _End:
@@ -80,6 +87,7 @@ class Dispatch:
         self._due: list[tuple[float, int, _Item]] = []  # a heap: when, row, what
         self._sends = 0
         self._stopped_at: float | None = None
+        self._is_halted = False
         #: What ended it before the last row.
         self.stopped_by: StoppedBy | None = None
         self.why: GHLError | str | None = None
@@ -87,10 +95,14 @@ class Dispatch:
     @property
     def is_over(self) -> bool:
         """Whether nothing more is to be sent."""
-        return self.stopped_by is not None or self._client.stop.is_set
+        return self.stopped_by is not None or self._is_halted or self._client.stop.is_set
 
-    def run(self, work: Iterator[ToSend | float]) -> Iterator[list[tuple[int, RowResult]]]:
-        """A verdict for every row that was taken from ``work``; when it is over, the rest of ``work`` is left untaken.
+    def halt(self) -> None:
+        """Send nothing more; what is in flight is waited for."""
+        self._is_halted = True
+
+    def run(self, work: Iterator[ToSend | float]) -> Iterator[list[Settled]]:
+        """What became of everything that was taken from ``work``; when it is over, the rest of ``work`` is left untaken.
 
         Gives what was settled at least twice a second, be it nothing. A number in ``work`` says for how many seconds to look
         out for answers before it goes on: 0.0 where it took a while to get there.
@@ -155,7 +167,7 @@ class Dispatch:
         self._workers.submit(self._sends, lambda: self._client.attempt(item.call, charge, now))
         return 0.0
 
-    def _take_in(self, wait: float) -> list[tuple[int, RowResult]]:
+    def _take_in(self, wait: float) -> list[Settled]:
         settled = []
         done = self._workers.wait(wait)
         for key, attempt in [*done, *self._overdue({key for key, _ in done})]:
@@ -165,7 +177,7 @@ class Dispatch:
             self._client.learn(attempt)
             result = self._go_on(item, attempt)
             if result is not None:
-                settled.append((item.to_send.row, self._finish(item, result, attempt)))
+                settled.append((item.to_send, self._finish(item, result, attempt)))
         return settled
 
     def _overdue(self, done: set[int]) -> list[tuple[int, Attempt]]:
@@ -174,7 +186,7 @@ class Dispatch:
         late = itertools.takewhile(lambda sent: sent[1].sent_at <= before, self._in_flight.items())
         return [(key, self._client.overdue(item.call, item.sent_at)) for key, item in late if key not in done]
 
-    def _go_on(self, item: _Item, attempt: Attempt) -> RowResult | None:
+    def _go_on(self, item: _Item, attempt: Attempt) -> RowResult | Reading | None:
         """Continue a row's conversation; its verdict when that was the end of it."""
         result = attempt.result
         if isinstance(result, Answer):
@@ -194,24 +206,25 @@ class Dispatch:
         self._push(now + wait, item)
         return None
 
-    def _say(self, item: _Item, said: Answer | GHLError) -> RowResult | None:
+    def _say(self, item: _Item, said: Answer | GHLError) -> RowResult | Reading | None:
         conversation = item.to_send.conversation
         try:
             item.call = conversation.send(said) if isinstance(said, Answer) else conversation.throw(said)
         except StopIteration as end:
-            result: RowResult = end.value
+            result: RowResult | Reading = end.value
             return result
         item.tries, item.unanswered = Tries(since=self._clock.monotonic()), 0
         self._push(item.tries.since, item)
         return None
 
-    def _finish(self, item: _Item, result: RowResult, attempt: Attempt) -> RowResult:
+    def _finish(self, item: _Item, result: RowResult | Reading, attempt: Attempt) -> RowResult | Reading:
         if result.stops is not None:
-            self._stop(result.stops, attempt.result if isinstance(attempt.result, GHLError) else result.reason)
-        elif self._refusals.note(result, item.to_send.first, item.to_send.second):
-            self._stop(StoppedBy.ABORT, self._refusals.reason)
-        if result.outcome in SUCCESSES:
-            self._cautious = MOST
+            self._stop(result.stops, attempt.result if isinstance(attempt.result, GHLError) else None)
+        if isinstance(result, RowResult):
+            if self._refusals.note(result, item.to_send.first, item.to_send.second):
+                self._stop(StoppedBy.ABORT, self._refusals.reason)
+            if result.outcome in SUCCESSES:
+                self._cautious = MOST
         return dataclasses.replace(result, requests=item.requests)
 
     def _push(self, when: float, item: _Item) -> None:
@@ -224,12 +237,12 @@ class Dispatch:
         if self.stopped_by is None:
             self.stopped_by, self.why = by, why
 
-    def _give_up_waiting(self) -> list[tuple[int, RowResult]]:
+    def _give_up_waiting(self) -> list[Settled]:
         """Rows that wait for a slot or another try end here: by their last failure, or as not attempted."""
         waiting, self._due = sorted(self._due), []
-        return [(row, self._end_early(item)) for _, row, item in waiting]
+        return [(item.to_send, self._end_early(item)) for _, _, item in waiting]
 
-    def _end_early(self, item: _Item) -> RowResult:
+    def _end_early(self, item: _Item) -> RowResult | Reading:
         error: GHLError = Stopped("the load stopped before it")
         if item.unanswered and item.last_error is not None:
             error = item.last_error
@@ -237,7 +250,7 @@ class Dispatch:
         try:
             item.to_send.conversation.throw(error)
         except StopIteration as end:
-            result: RowResult = end.value
+            result: RowResult | Reading = end.value
             return dataclasses.replace(result, requests=item.requests)
         return RowResult(Outcome.FAILED, reason="the load stopped before it was settled", requests=item.requests)
 
@@ -250,9 +263,9 @@ class Dispatch:
             self._stopped_at = now
         return max(0.0, self._stopped_at + _GRACE - now)
 
-    def _abandon(self) -> list[tuple[int, RowResult]]:
+    def _abandon(self) -> list[Settled]:
         abandoned, self._in_flight = list(self._in_flight.values()), {}
         for item in abandoned:
             item.unanswered += 1
             item.last_error = None
-        return [(item.to_send.row, self._end_early(item)) for item in abandoned]
+        return [(item.to_send, self._end_early(item)) for item in abandoned]

@@ -73,7 +73,8 @@ def _read(file: BinaryIO, packed: bool, ending: str, shown: str, columns: Column
     buffered = io.BufferedReader(_Reads(gzip.GzipFile(fileobj=file) if packed else file), _BUFFER)
     lines = Lines(buffered, shown)
     if ending in _JSON_LINES:
-        return in_batches(with_names(_json_rows(lines), columns, shown), partial(_json_batch, columns), batch_size)
+        rows = map(partial(_picked, columns.needed), with_names(_json_rows(lines), columns, shown))
+        return in_batches(rows, partial(_json_batch, columns), batch_size)
     return from_table(lines, _SEPARATORS[ending], columns, batch_size)
 
 
@@ -102,6 +103,10 @@ def _json_rows(lines: Lines) -> Iterator[dict[str, Any] | Odd]:
             yield Odd(f"line {number} is not JSON")
             continue
         yield row if type(row) is dict else Odd(f"line {number} is a JSON {type(row).__name__}, an object is needed")
+
+
+def _picked(names: list[str], row: dict[str, Any] | Odd) -> dict[str, Any] | Odd:
+    return row if isinstance(row, Odd) else {name: row.get(name) for name in names}
 
 
 def _json_batch(columns: Columns, rows: list[Any], start: int) -> Batch:

@@ -2,97 +2,41 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
+import sqlalchemy
 
 from airflow_provider_ghl.api.budget import Budget
-from airflow_provider_ghl.api.client import Client
-from airflow_provider_ghl.api.clock import LONGEST_WAIT
 from airflow_provider_ghl.exceptions import (
     BudgetSpent,
     ConfigurationError,
     GHLError,
+    LedgerError,
     QuotaExhausted,
     RequestRejected,
     Stopped,
     Unauthorized,
 )
-from airflow_provider_ghl.load.dispatch import Dispatch, ToSend
+from airflow_provider_ghl.load.bookkeeper import Bookkeeper
+from airflow_provider_ghl.load.deferral import Patience
+from airflow_provider_ghl.load.diff import Chunk, Memory
+from airflow_provider_ghl.load.dispatch import Dispatch
+from airflow_provider_ghl.load.estimate import estimate
+from airflow_provider_ghl.load.ledger.ledger import Ledger
+from airflow_provider_ghl.load.ledger.loads import Attempt
+from airflow_provider_ghl.load.ledger.notes import Freshness
+from airflow_provider_ghl.load.open_batch import RowIdentity
 from airflow_provider_ghl.load.outcomes import Outcome, StoppedBy
-from airflow_provider_ghl.load.progress import Progress
-from airflow_provider_ghl.load.relate import relate
-from airflow_provider_ghl.load.report import Report, RowIdentity
-from airflow_provider_ghl.load.results_file import ResultsFile
-from airflow_provider_ghl.load.rows import Batch, Columns
-from airflow_provider_ghl.load.seen import Seen
+from airflow_provider_ghl.load.planner import Planner
+from airflow_provider_ghl.load.report import Report
+from airflow_provider_ghl.load.spec import DiffAgainst, LoadSpec, Ports
 from airflow_provider_ghl.load.target import Target, resolve
-from airflow_provider_ghl.load.tolerance import Tolerance
-from airflow_provider_ghl.load.validate import validate
 from airflow_provider_ghl.load.verdict import Ending, Verdict, judge
-from airflow_provider_ghl.load.workers import ThreadWorkers, Workers
+from airflow_provider_ghl.load.work import NOT_REACHED, Work, requests_for
+from airflow_provider_ghl.load.workers import ThreadWorkers
 
-__all__ = ["LoadSpec", "Ports", "run"]
-
-_NOT_REACHED = "the load stopped before it"
-#: Rows that may be held until a row before them has its verdict.
-_MOST_WAITING = 50_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadSpec:
-    """What a load is to do. Exactly one of ``association_id`` and ``association_key`` is given.
-
-    :raises ConfigurationError: it is not, or a number is too small to mean anything.
-    """
-
-    load_id: str
-    location_id: str
-    columns: Columns
-    association_id: str | None = None
-    association_key: str | None = None
-    min_rows: int = 0
-    tolerance: Tolerance = field(default_factory=lambda: Tolerance(0))
-    abort_after: int = 20
-    max_requests: int | None = None
-    keep_results: int = 1000
-    try_number: int = 1
-    #: Where the results file will be, for the summary.
-    results_path: str | None = None
-
-    def __post_init__(self) -> None:
-        if bool(self.association_id) == bool(self.association_key):
-            raise ConfigurationError("give exactly one of association_id and association_key")
-        for name, least in (("abort_after", 1), ("min_rows", 0), ("max_requests", 0), ("keep_results", 0)):
-            value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
-                raise ConfigurationError(f"{name} must be a whole number, {least} or more, not {value!r}")
-
-
-@dataclass(slots=True)
-class _Planned:
-    """A batch whose rows are decided, except those that need requests."""
-
-    start: int
-    first: list[str]
-    second: list[str]
-    #: Offsets of the rows that need requests, and how many of them were taken.
-    offsets: np.ndarray[Any, np.dtype[np.int64]]
-    taken: int = 0
-
-
-@dataclass(slots=True, kw_only=True)
-class Ports:
-    """What a load works with: its rows, HighLevel, where results go."""
-
-    batches: Iterator[Batch]
-    client: Client
-    workers: Workers | None = None
-    progress: Progress | None = None
-    results_file: ResultsFile | None = None
+__all__ = ["run"]
 
 
 def run(spec: LoadSpec, ports: Ports) -> Verdict:
@@ -112,58 +56,66 @@ class _Load:
         self._workers = ports.workers or ThreadWorkers()
         self._progress = ports.progress
         self._file = ports.results_file
-        self._batches = iter(ports.batches)
-        self._held: deque[Batch] = deque()
-        self._budget = Budget(spec.max_requests)
-        self._seen = Seen()
+        self._ledger = ports.ledger or Ledger(sqlalchemy.create_engine("sqlite://"))
+        self._attempt: Attempt | None = None
         self._began = ports.client.clock.monotonic()
-        self._ending = Ending()
-        self._plan = self._plan_batches()
-        self._current: _Planned | None = None
-        self._was_read_to_its_end = False
+        self._ending = Ending(draw=ports.client.retry.draw)
+        self._budget = Budget(spec.max_requests)
         self._is_published = False
-        self._report = Report(
-            RowIdentity(spec.location_id, spec.association_id, spec.try_number), spec.keep_results, self._file
-        )
+        identity = RowIdentity(spec.location_id, spec.association_id, spec.try_number)
+        self._report = Report(identity, spec.keep_results, self._file)
+        shows_all = self._file is not None
+        self._planner = Planner(spec, iter(ports.batches), self._report, ports.client.stop, shows_all=shows_all)
 
     def run(self) -> Verdict:
         """See :func:`run`."""
         try:
-            self._hold_back()
+            self._ending.too_few = not self._planner.has_enough()
             if not self._ending.too_few and not self._client.stop.is_set:
-                self._relate()
-            self._account_for_the_rest()
-            return self._judge()
+                try:
+                    self._try()
+                except LedgerError as error:
+                    self._ending.broken_by = error
+            for chunk in self._planner.chunks:
+                self._report.decide_not_attempted(chunk.start, chunk.todo, NOT_REACHED)
+            return self._conclude()
         finally:
             self._workers.close()
             if self._file is not None:
                 self._file.discard()
 
-    def _hold_back(self) -> None:
-        """Read the first batch (bad columns show before any request), and as many more as ``min_rows`` asks for.
+    def _try(self) -> None:
+        """All that needs HighLevel or the ledger.
 
-        :raises ConfigurationError: the source has no rows that could be accounted for.
+        :raises LedgerError: it cannot be read or written. Nothing more was sent then.
         """
-        least = max(self._spec.min_rows, 1)
-        rows = 0
-        while rows < least and (batch := self._next_batch()) is not None:
-            self._held.append(batch)
-            rows += len(batch.frame)
-        self._ending.too_few = rows < least
-        if not self._held and isinstance(self._ending.broken_by, ConfigurationError):
-            raise self._ending.broken_by
-
-    def _relate(self) -> None:
+        spec = self._spec
+        attempt = None if spec.plan_only else self._begin()
         target = self._find_target()
         if target is None:
             return
-        self._report.identity = RowIdentity(target.location_id, target.association_id, self._spec.try_number)
-        dispatch = Dispatch(self._client, self._workers, self._budget, self._spec.abort_after)
-        for settled in dispatch.run(self._work(target)):
-            for row, result in settled:
-                self._report.decide(row, result)
-            self._tick()
-        self._ending.stopped_by, self._ending.why = dispatch.stopped_by, dispatch.why
+        self._report.identity = RowIdentity(target.location_id, target.association_id, spec.try_number)
+        memory = self._memory_of(target, attempt)
+        if attempt is None:
+            self._planner.remember(memory, lambda results: None)
+            self._price()
+        else:
+            self._relate(target, memory, Bookkeeper(memory, attempt, self._budget, self._client.clock))
+
+    def _begin(self) -> Attempt:
+        spec = self._spec
+        attempt = self._attempt = self._ledger.loads.begin(
+            spec.load_id,
+            try_number=spec.try_number,
+            is_resumed=spec.is_resumed,
+            location_id=spec.location_id,
+            association=spec.association_id or spec.association_key or "",
+        )
+        self._budget.carry_on(*attempt.spent_before)
+        if spec.defer_timeout is not None:
+            waited = attempt.began - attempt.deferred_since if attempt.deferred_since is not None else 0.0
+            self._ending.patience = Patience(spec.defer_timeout, waited)
+        return attempt
 
     def _find_target(self) -> Target | None:
         spec = self._spec
@@ -182,59 +134,56 @@ class _Load:
             self._ending.broken_by = self._ending.broken_by or error
         return None
 
-    def _work(self, target: Target) -> Iterator[ToSend | float]:
-        """The rows that need requests, and after each batch a look at the answers.
+    def _memory_of(self, target: Target, attempt: Attempt | None) -> Memory:
+        """What is believed of the ledger: what this load has learned itself, and what is young enough."""
+        ledger, spec = self._ledger, self._spec
+        target_id = ledger.relations.target(self._client.host, target.location_id, target.association_id)
+        now = attempt.began if attempt is not None else ledger.time()
+        max_age = spec.ledger_max_age.total_seconds() if spec.diff_against is DiffAgainst.LEDGER else None
+        freshness = Freshness(now, attempt.chain_began if attempt is not None else now, max_age)
+        return Memory(
+            ledger, target_id, freshness, attempt.load_number if attempt is not None and attempt.has_earlier else None
+        )
 
-        Rows behind one that has no verdict yet wait for it, since results come in input order: when they are many, it is
-        waited for before more are read.
-        """
-        for planned in self._plan:
-            self._current = planned
-            for offset in planned.offsets.tolist():
-                planned.taken += 1
-                first, second = planned.first[offset], planned.second[offset]
-                conversation = relate(target.location_id, target.association_id, first, second)
-                yield ToSend(planned.start + offset, first, second, conversation)
-            yield 0.0
-            while self._report.waiting > max(_MOST_WAITING, 2 * len(planned.first)):
-                yield LONGEST_WAIT
+    def _price(self) -> None:
+        """Plan everything, and say what it would cost."""
+        requests = self._budget.spent
+        for chunk in self._planner.chunks:
+            requests += requests_for(chunk, self._spec.diff_against)
+            self._report.decide_not_attempted(chunk.start, chunk.todo, "planned only")
+        self._ending.plan = estimate(requests, self._client.limit(self._spec.location_id))
+        if self._planner.failure is not None:
+            raise self._planner.failure
 
-    def _account_for_the_rest(self) -> None:
-        """Rows that can be read but were not reached: each of them gets its outcome too."""
-        while (planned := self._current or next(self._plan, None)) is not None:
-            self._report.decide_not_attempted(planned.start, planned.offsets[planned.taken :], _NOT_REACHED)
-            self._current = None
+    def _relate(self, target: Target, memory: Memory, book: Bookkeeper) -> None:
+        dispatch = Dispatch(self._client, self._workers, self._budget, self._spec.abort_after)
+        diff = self._planner.remember(memory, book.tell)
+        work = Work(self._spec, target, self._announced(book), diff, book, self._report, self._client.clock, dispatch.halt)
+        for settled in dispatch.run(iter(work)):
+            for sent, result in settled:
+                work.take(sent, result)
+            book.tick()
+            if book.failure is not None:
+                dispatch.halt()
+            self._tick()
+        work.leave()
+        book.commit()
+        self._ending.stopped_by, self._ending.why = dispatch.stopped_by, dispatch.why
+        self._ending.warnings.extend(work.warnings)
+        if book.failure is not None:
+            raise book.failure
 
-    def _plan_batches(self) -> Iterator[_Planned]:
-        while (batch := self._held.popleft() if self._held else self._next_batch()) is not None:
-            yield self._take_in(batch)
-
-    def _next_batch(self) -> Batch | None:
-        """The next of the source, unless told to stop. What breaks the source ends the reading, not the load: rows read before
-        it are settled, and the operator raises the error when that is done.
-        """
-        if self._client.stop.is_set:
-            return None
-        try:
-            batch = next(self._batches, None)
-            self._was_read_to_its_end = batch is None
-            return batch
-        except Exception as error:  # noqa: BLE001 - a database driver's own errors
-            self._ending.broken_by = self._ending.broken_by or error
-            self._batches = iter(())  # whatever broke is not asked again
-            return None
-
-    def _take_in(self, batch: Batch) -> _Planned:
-        """Decide what is known without a request."""
-        valid = validate(batch, self._spec.columns)
-        usable = valid.usable
-        earlier = self._seen.first_rows(valid.first, valid.second, batch.start, usable)
-        keys = batch.frame["row_key"].tolist() if self._spec.columns.row_key else None
-        self._report.begin(batch.start, valid.first, valid.second, keys)
-        self._report.decide_invalid(batch.start, valid.problems)
-        self._report.decide_repeats(batch.start, earlier)
-        unsettled = np.flatnonzero(usable & (earlier < 0))
-        return _Planned(batch.start, valid.first.tolist(), valid.second.tolist(), unsettled)
+    def _announced(self, book: Bookkeeper) -> Iterator[Chunk]:
+        """The chunks; before the first goes on its way it is said what is ahead, where the size of the source is known."""
+        spec, planner = self._spec, self._planner
+        for chunk in planner.chunks:
+            total = len(chunk.first) if planner.is_read else spec.total
+            if not chunk.start and total and self._progress is not None:
+                share = requests_for(chunk, spec.diff_against) / len(chunk.first)
+                price = estimate(self._budget.spent + round(share * total), self._client.limit(spec.location_id))
+                self._progress.announce(total, price, is_exact=planner.is_read)
+            book.failure = book.failure or planner.failure
+            yield chunk
 
     def _tick(self) -> None:
         if self._progress is not None:
@@ -254,13 +203,33 @@ class _Load:
             self._ending.broken_by = GHLError(f"the results file could not be written ({type(error).__name__})")
             self._ending.broken_by.__cause__ = error
 
-    def _judge(self) -> Verdict:
+    def _conclude(self) -> Verdict:
         self._publish()
+        verdict = self._judge()
+        if self._attempt is None:
+            return verdict
+        counts = {**verdict.summary}
+        try:
+            self._ledger.loads.end(
+                self._attempt,
+                end=str(verdict.end),
+                message=verdict.message,
+                counts=counts,
+                is_well=verdict.is_green,
+                is_deferred=verdict.wait is not None,
+            )
+        except LedgerError as error:
+            verdict.warnings.append(f"how the load ended could not be noted: {error}")
+        return verdict
+
+    def _judge(self) -> Verdict:
+        ending = self._ending
+        ending.broken_by = ending.broken_by or self._planner.broken_by
         counts = self._report.counts()
         # A stop that came when everything was done has stopped nothing.
-        is_done = self._was_read_to_its_end and not counts[Outcome.NOT_ATTEMPTED] and not counts[Outcome.FAILED]
-        self._ending.was_told_to_stop = self._client.stop.is_set and not is_done
-        self._ending.at = self._client.clock.utc_now()
+        is_done = self._planner.was_read_to_its_end and not counts[Outcome.NOT_ATTEMPTED] and not counts[Outcome.FAILED]
+        ending.was_told_to_stop = self._client.stop.is_set and not is_done
+        ending.at = self._client.clock.utc_now()
         summary: dict[str, Any] = {
             "load_id": self._spec.load_id,
             "rows": self._report.rows,
@@ -273,7 +242,9 @@ class _Load:
             "daily_remaining": self._client.limit(self._spec.location_id).daily_left,
             "results_path": self._spec.results_path if self._is_published else None,
         }
-        return judge(self._report, self._ending, summary, self._spec.tolerance, self._spec.min_rows)
+        if ending.plan is not None:
+            summary["plan"] = ending.plan.as_dict()
+        return judge(self._report, ending, summary, self._spec.tolerance, self._spec.min_rows)
 
 
 #: Why the association could not be read, where that ends a load: ``None`` when told to stop.

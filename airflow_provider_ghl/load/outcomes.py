@@ -45,6 +45,7 @@ class Evidence(StrEnum):
     ANSWER = "answer"
     PRESUMED = "presumed"
     READ = "read"
+    LEDGER = "ledger"
 
 
 class StoppedBy(StrEnum):
@@ -60,6 +61,8 @@ class End(StrEnum):
     """What the task has to do at the end."""
 
     GREEN = "green"
+    #: Wait for another day of quota, and go on.
+    DEFERRED = "deferred"
     RETRYABLE = "retryable"
     FINAL = "final"
 
@@ -71,7 +74,7 @@ FAILURES = frozenset({Outcome.INVALID, Outcome.UNRESOLVED, Outcome.REJECTED, Out
 
 @dataclass(frozen=True, slots=True)
 class RowResult:
-    """What became of one row. ``stops`` is set where it ends the whole load."""
+    """What became of one row. ``stops``: it ends the whole load. ``is_missing``: a record that the reason names is none."""
 
     outcome: Outcome
     evidence: Evidence | None = None
@@ -81,6 +84,7 @@ class RowResult:
     trace_id: str | None = None
     requests: int = 0
     stops: StoppedBy | None = None
+    is_missing: bool = False
 
 
 _ID = re.compile(r"(?=\w*\d)[\w-]{12,}|\d+")

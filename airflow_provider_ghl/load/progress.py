@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from airflow_provider_ghl.api.clock import Clock
 from airflow_provider_ghl.api.limits import Limit
+from airflow_provider_ghl.load.estimate import Estimate
 
 __all__ = ["Progress"]
 
@@ -44,6 +45,10 @@ class Progress:
         self._lines += 1
         self._next = now + (_SOON if self._lines < _EARLY_LINES else _LATER)
         self._write(self._line(now - self._began, done, read, requests, limit, now))
+
+    def announce(self, rows: int, price: Estimate, *, is_exact: bool) -> None:
+        """Say what is ahead. ``is_exact``: all rows were counted, and not just the first ones."""
+        self._write(f"{rows:,} rows: {'' if is_exact else 'about '}{price}")
 
     def _line(self, seconds: float, done: int, read: int, requests: int, limit: Limit, now: float) -> str:
         total = self._total

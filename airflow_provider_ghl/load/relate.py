@@ -18,6 +18,7 @@ from airflow_provider_ghl.exceptions import (
     ConfigurationError,
     DuplicateRelation,
     GHLError,
+    NotFound,
     QuotaExhausted,
     RelationLimitReached,
     RequestRejected,
@@ -37,8 +38,11 @@ _CLEAR_WITHIN = 2
 _ENDED_BY_US = (QuotaExhausted, BudgetSpent, Stopped)
 
 
-def relate(location_id: str, association_id: str, first: str, second: str) -> Conversation:
-    """Create the relation of one pair, and settle what the answer leaves open."""
+def relate(location_id: str, association_id: str, first: str, second: str, *, is_again: bool = False) -> Conversation:
+    """Create the relation of one pair, and settle what the answer leaves open.
+
+    :param is_again: an earlier attempt of this load may have sent it, and had no answer.
+    """
     unclear = 0
     while unclear < _CLEAR_WITHIN:
         try:
@@ -46,9 +50,9 @@ def relate(location_id: str, association_id: str, first: str, second: str) -> Co
         except GHLError as error:
             error.unanswered_before += unclear
             if isinstance(error, DuplicateRelation):
-                return _there(error, Evidence.ANSWER, None)
+                return _there(error, Evidence.ANSWER, None, is_again)
             if isinstance(error, RelationLimitReached):
-                return (yield from _settle_limit(error, location_id, association_id, first, second))
+                return (yield from _settle_limit(error, location_id, association_id, first, second, is_again))
             return verdict_on(error)
         if relation_id := relation_id_of(answer.data):
             return RowResult(Outcome.CREATED, Evidence.ANSWER, relation_id, answer.status, trace_id=answer.trace_id)
@@ -67,7 +71,7 @@ def verdict_on(error: GHLError) -> RowResult:
         outcome = Outcome.FAILED if error.unanswered_before else Outcome.REJECTED
         return RowResult(outcome, None, None, status, reason, trace_id, stops=StoppedBy.TOKEN)
     if isinstance(error, RequestRejected):
-        return RowResult(Outcome.REJECTED, None, None, status, reason, trace_id)
+        return RowResult(Outcome.REJECTED, None, None, status, reason, trace_id, is_missing=isinstance(error, NotFound))
     if isinstance(error, _ENDED_BY_US) and not error.unanswered_before:
         return RowResult(Outcome.NOT_ATTEMPTED, reason=reason)
     if isinstance(error, Stopped):
@@ -75,7 +79,9 @@ def verdict_on(error: GHLError) -> RowResult:
     return RowResult(Outcome.FAILED, None, None, status, reason, trace_id)
 
 
-def _settle_limit(error: RelationLimitReached, location_id: str, association_id: str, first: str, second: str) -> Conversation:
+def _settle_limit(
+    error: RelationLimitReached, location_id: str, association_id: str, first: str, second: str, is_again: bool
+) -> Conversation:
     """The same answer comes for a pair that is there and for one that has no room: only reading tells them apart.
 
     The record that the answer names is full, and may be a hub of thousands: the other one is read, which is a page mostly.
@@ -88,7 +94,7 @@ def _settle_limit(error: RelationLimitReached, location_id: str, association_id:
             answer = yield call
             for relation in pages.take(*page_of(call, answer.data)):
                 if is_pair(relation, association_id, first, second):
-                    return _there(error, Evidence.READ, relation.get("id"))
+                    return _there(error, Evidence.READ, relation.get("id"), is_again)
     except GHLError as unreadable:
         return _unsettled(error, unreadable)
     return verdict_on(error)
@@ -107,8 +113,8 @@ def _unsettled(error: RelationLimitReached, unreadable: GHLError) -> RowResult:
     return RowResult(outcome, None, None, error.status, why, error.trace_id, stops=stops)
 
 
-def _there(error: APIError, evidence: Evidence, relation_id: str | None) -> RowResult:
-    if error.unanswered_before:
+def _there(error: APIError, evidence: Evidence, relation_id: str | None, is_again: bool) -> RowResult:
+    if error.unanswered_before or is_again:
         # We sent this pair before and never heard of it: that try made it.
         outcome, evidence = Outcome.CREATED, Evidence.PRESUMED
     else:

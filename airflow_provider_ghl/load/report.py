@@ -5,72 +5,26 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from airflow_provider_ghl.load.outcomes import FAILURES, OUTCOMES, Outcome, RowResult, gist, outline, storable
-from airflow_provider_ghl.load.results_file import RESULT_FIELDS, ResultsFile
+from airflow_provider_ghl.load.ledger.notes import Knowledge
+from airflow_provider_ghl.load.open_batch import Codes, Numbers, Objects, OpenBatch, RowIdentity
+from airflow_provider_ghl.load.outcomes import FAILURES, OUTCOMES, Outcome, RowResult, gist, outline
+from airflow_provider_ghl.load.results_file import ResultsFile
 
 __all__ = ["Report", "RowIdentity"]
 
-Objects = np.ndarray[Any, np.dtype[np.object_]]
-Numbers = np.ndarray[Any, np.dtype[np.int64]]
-Codes = np.ndarray[Any, np.dtype[np.uint8]]
-
 _PENDING = len(OUTCOMES)
 _CODE = {outcome: code for code, outcome in enumerate(OUTCOMES)}
-_NAMES = np.array([str(outcome) for outcome in OUTCOMES], dtype=object)
 _IS_FAILURE = np.array([*(outcome in FAILURES for outcome in OUTCOMES), False])
 #: By outcome: rows that need attention come before those that were not reached, and these before the others.
 _RANK = np.array([*(0 if one in FAILURES else 1 if one is Outcome.NOT_ATTEMPTED else 2 for one in OUTCOMES), 2])
 _RANKS = (0, 1, 2)
-_NOTHING = RowResult(Outcome.NOT_ATTEMPTED)
 #: Different reasons that are counted one by one; the rest are counted as others.
 _MOST_REASONS = 50
-#: What a result takes from a row's verdict, besides its outcome.
-_OF_VERDICT = ("evidence", "relation_id", "status_code", "reason", "requests", "trace_id")
-
-
-@dataclass(frozen=True, slots=True)
-class RowIdentity:
-    """What all rows of a load have in common."""
-
-    location_id: str | None
-    association_id: str | None
-    try_number: int
-
-
-@dataclass(slots=True)
-class _OpenBatch:
-    """A batch of which some rows have no outcome yet, or whose turn has not come."""
-
-    start: int
-    first: Objects
-    second: Objects
-    row_keys: list[Any] | None
-    pending: int
-    #: Verdicts of single rows by offset, earlier rows by the offsets of their repeats, and the verdict of the others.
-    details: dict[int, RowResult] = field(default_factory=dict)
-    repeats: dict[int, int] = field(default_factory=dict)
-    others: RowResult = _NOTHING
-
-    @property
-    def size(self) -> int:
-        return len(self.first)
-
-    def verdict(self, offset: int) -> RowResult:
-        if offset in self.details:
-            return self.details[offset]
-        if offset in self.repeats:
-            return RowResult(Outcome.REPEATED, reason=f"the same pair as row {self.repeats[offset]}")
-        return self.others
-
-    def key(self, offset: int) -> str | int | None:
-        return storable(self.row_keys[offset]) if self.row_keys else None
 
 
 class Report:
@@ -86,7 +40,7 @@ class Report:
         self._file = results_file
         self._codes = bytearray()
         self._earlier = array("q")  # for each repeated row, the row that it repeats
-        self._open: deque[_OpenBatch] = deque()
+        self._open: deque[OpenBatch] = deque()
         self._kept: dict[int, list[dict[str, Any]]] = {rank: [] for rank in _RANKS}
         self._reasons: Counter[tuple[Outcome, str]] = Counter()
         self.done = 0
@@ -111,11 +65,11 @@ class Report:
         if start != self.rows:
             raise RuntimeError(f"a batch begins with row {start}, and {self.rows} rows were read before it")
         self._codes.extend(bytes([_PENDING]) * len(first))
-        self._open.append(_OpenBatch(start, first, second, row_keys, len(first)))
+        self._open.append(OpenBatch(start, first, second, row_keys, len(first)))
         self._flush()
 
-    def decide(self, row: int, result: RowResult) -> None:
-        """A row's outcome.
+    def decide(self, row: int, result: RowResult) -> dict[str, Any]:
+        """A row's outcome. Returns the row's result as the XCom has it.
 
         :raises RuntimeError: it has one already, which is a mistake in the program.
         """
@@ -126,16 +80,39 @@ class Report:
         batch.details[row - batch.start] = result
         if result.outcome in FAILURES:
             self._count_reason(batch, row, result)
+        told = batch.as_dict(row - batch.start, result.outcome, self.identity)
         self._count_done(batch, 1)
+        return told
 
-    def decide_invalid(self, start: int, problems: Mapping[int, str]) -> None:
-        """Refused rows of the batch that begins with row ``start``: their reasons by offset. Errors as in :meth:`decide`."""
+    def decide_invalid(self, start: int, problems: Mapping[int, str]) -> list[dict[str, Any]]:
+        """Refused rows of the batch that begins with row ``start``: their reasons by offset. Returns and errors as in
+        :meth:`decide`.
+        """
         batch = self._settle(start, np.fromiter(problems, np.int64, len(problems)), Outcome.INVALID)
         for offset, reason in problems.items():
             result = RowResult(Outcome.INVALID, reason=reason)
             batch.details[offset] = result
             self._count_reason(batch, start + offset, result)
+        told = [batch.as_dict(offset, Outcome.INVALID, self.identity) for offset in problems]
         self._count_done(batch, len(problems))
+        return told
+
+    def decide_known(self, start: int, offsets: Numbers, knowledge: Codes, relation_ids: Mapping[int, str]) -> None:
+        """Rows that are there by the ledger: made by this load in an earlier attempt (``OURS``), or not. Errors as in
+        :meth:`decide`.
+
+        :param knowledge: for each of the offsets. :param relation_ids: as far as they are asked for, by offset.
+        """
+        if not len(offsets):
+            return
+        batch, is_ours = self._batch_of(start), knowledge == Knowledge.OURS
+        self._settle(start, offsets[is_ours], Outcome.CREATED)
+        self._settle(start, offsets[~is_ours], Outcome.ALREADY_EXISTS)
+        if batch.by_ledger is None:
+            batch.by_ledger = np.zeros(batch.size, dtype=np.bool_)
+        batch.by_ledger[offsets] = True
+        batch.relation_ids.update(relation_ids)
+        self._count_done(batch, len(offsets))
 
     def decide_repeats(self, start: int, earlier: Numbers) -> None:
         """Rows with the pair of an earlier row: its number for each row of the batch, or -1. Errors as in :meth:`decide`."""
@@ -178,7 +155,7 @@ class Report:
         chosen = [result for rank in _RANKS for result in self._kept[rank]][: self._keep]
         return sorted(chosen, key=lambda result: int(result["row"])), len(chosen) < self.rows
 
-    def _batch_of(self, row: int) -> _OpenBatch:
+    def _batch_of(self, row: int) -> OpenBatch:
         at = bisect_right(self._open, row, key=lambda batch: batch.start) - 1
         if at < 0:
             raise RuntimeError(f"row {row} has an outcome already" if 0 <= row < self.rows else f"row {row} was never read")
@@ -187,9 +164,9 @@ class Report:
             raise RuntimeError(f"row {row} was never read")
         return batch
 
-    def _settle(self, start: int, offsets: Numbers, outcome: Outcome) -> _OpenBatch:
+    def _settle(self, start: int, offsets: Numbers, outcome: Outcome) -> OpenBatch:
         if not len(offsets):
-            return _OpenBatch(start, _NO_IDS, _NO_IDS, None, 0)
+            return OpenBatch(start, _NO_IDS, _NO_IDS, None, 0)
         batch = self._batch_of(start)
         codes = np.frombuffer(self._codes, dtype=np.uint8)[batch.start : batch.start + batch.size]
         if start != batch.start or (codes[offsets] != _PENDING).any():
@@ -197,13 +174,13 @@ class Report:
         codes[offsets] = _CODE[outcome]
         return batch
 
-    def _count_done(self, batch: _OpenBatch, rows: int) -> None:
+    def _count_done(self, batch: OpenBatch, rows: int) -> None:
         batch.pending -= rows
         self.done += rows
         if not batch.pending:
             self._flush()
 
-    def _count_reason(self, batch: _OpenBatch, row: int, result: RowResult) -> None:
+    def _count_reason(self, batch: OpenBatch, row: int, result: RowResult) -> None:
         offset, said = row - batch.start, result.reason or ""
         is_ours = result.outcome is Outcome.INVALID
         reason = outline(said) if is_ours else gist(said, batch.first[offset] or "", batch.second[offset] or "")
@@ -220,71 +197,22 @@ class Report:
             if self._file is not None and self.file_error is None and batch.size:
                 self._write(self._file, batch, codes)
 
-    def _write(self, file: ResultsFile, batch: _OpenBatch, codes: Codes) -> None:
+    def _write(self, file: ResultsFile, batch: OpenBatch, codes: Codes) -> None:
         # A full disk must not take the verdicts of the rows in flight with it: the load goes on, and is red at its end.
         try:
-            file.append(self._frame(batch, codes))
+            file.append(batch.as_frame(codes, self.identity))
         except Exception as error:  # noqa: BLE001 - whatever a file's format or its disk may raise
             self.file_error = error
 
-    def _keep_some(self, batch: _OpenBatch, codes: Codes) -> None:
+    def _keep_some(self, batch: OpenBatch, codes: Codes) -> None:
         room = self._keep
         for rank in _RANKS:
             room -= len(self._kept[rank])
             if room <= 0:
                 return
             offsets = np.flatnonzero(_RANK[codes] == rank)[:room].tolist()
-            self._kept[rank].extend(self._as_dict(batch, offset, OUTCOMES[codes[offset]]) for offset in offsets)
+            self._kept[rank].extend(batch.as_dict(at, OUTCOMES[codes[at]], self.identity) for at in offsets)
             room -= len(offsets)
-
-    def _as_dict(self, batch: _OpenBatch, offset: int, outcome: Outcome) -> dict[str, Any]:
-        result = batch.verdict(offset)
-        return {
-            "row": batch.start + offset,
-            "row_key": batch.key(offset),
-            "location_id": self.identity.location_id,
-            "association_id": self.identity.association_id,
-            "first_record_id": batch.first[offset] or None,
-            "second_record_id": batch.second[offset] or None,
-            "outcome": str(outcome),
-            "evidence": str(result.evidence) if result.evidence else None,
-            "relation_id": storable(result.relation_id),
-            "status_code": result.status_code,
-            "reason": result.reason,
-            "requests": result.requests,
-            "try_number": self.identity.try_number,
-            "trace_id": result.trace_id,
-        }
-
-    def _frame(self, batch: _OpenBatch, codes: Codes) -> pd.DataFrame:
-        columns: dict[str, Any] = {
-            "row": np.arange(batch.start, batch.start + batch.size),
-            "row_key": [batch.key(offset) for offset in range(batch.size)] if batch.row_keys else None,
-            "location_id": self.identity.location_id,
-            "association_id": self.identity.association_id,
-            "first_record_id": _missing_where_blank(batch.first),
-            "second_record_id": _missing_where_blank(batch.second),
-            "outcome": _NAMES[codes],
-            "try_number": self.identity.try_number,
-        }
-        columns |= {name: np.full(batch.size, getattr(batch.others, name), dtype=object) for name in _OF_VERDICT}
-        for offset, result in _single_verdicts(batch):
-            for name in _OF_VERDICT:
-                columns[name][offset] = storable(getattr(result, name))
-        columns["evidence"] = [value and str(value) for value in columns["evidence"]]
-        return pd.DataFrame(columns, columns=list(RESULT_FIELDS), index=range(batch.size), dtype=object)
 
 
 _NO_IDS: Objects = np.empty(0, dtype=object)
-
-
-def _single_verdicts(batch: _OpenBatch) -> Iterator[tuple[int, RowResult]]:
-    yield from batch.details.items()
-    for offset in batch.repeats:
-        yield offset, batch.verdict(offset)
-
-
-def _missing_where_blank(ids: Objects) -> Objects:
-    ids = ids.copy()
-    ids[ids == ""] = None
-    return ids

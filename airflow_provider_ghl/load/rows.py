@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain, islice
+from operator import itemgetter
 from typing import Any
 
 import pandas
@@ -59,7 +60,9 @@ def from_records(
     :raises ConfigurationError: no such column, or its name stands there twice.
     """
     positions = positions_of(names, columns, "the query's result")
-    return in_batches(chain.from_iterable(chunks), partial(by_position, positions), batch_size)
+    # Only what is needed is held: a query may well return more.
+    rows = map(itemgetter(*positions), chain.from_iterable(chunks))
+    return in_batches(rows, partial(by_position, list(range(len(positions)))), batch_size)
 
 
 def count_of(data: Any) -> int | None:

@@ -1,4 +1,4 @@
-"""Repeats over the whole input, in a few bytes a row.
+"""Repeats over the whole input, in a few bytes a row; and the pairs that were expected.
 
 A pair is known by 128 bits of it. They are kept in sorted runs, few and of growing size: a batch becomes a run, and runs of
 like size are merged into one, but never so many rows at once that the copy would count. A sieve of some bits a pair answers
@@ -11,12 +11,12 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy
 from pandas.util import hash_array
 
-__all__ = ["Seen", "keyed_identity"]
+__all__ = ["Identity", "Seen", "Sight", "keyed_identity"]
 
 Objects = numpy.ndarray[Any, numpy.dtype[numpy.object_]]
 Flags = numpy.ndarray[Any, numpy.dtype[numpy.bool_]]
@@ -27,40 +27,72 @@ Identity = Callable[[Objects, Objects], tuple[Words, Words]]
 _MERGED_FREELY = 1 << 16
 _LARGEST_SHARE = 8
 _ODD = numpy.uint64(0x9E3779B97F4A7C15)
+_NEVER = numpy.uint32((1 << 32) - 1)
+_NO_WORDS = numpy.empty(0, dtype=numpy.uint64)
+_NO_ROWS = numpy.empty(0, dtype=numpy.uint32)
+
+
+class Sight(NamedTuple):
+    """What is known of each of some rows."""
+
+    #: The number of the earlier row with the same pair, or -1.
+    earlier: Numbers
+    #: The position of its pair among the expected ones, or -1.
+    expected: Numbers
 
 
 class Seen:
-    """Which row first held a pair.
+    """Which row first held a pair, and which pairs were expected.
 
-    Needs 21 to 22 bytes for each different pair, some 26 at the peak of a merge (measured). Two different pairs are taken for
-    one with odds of 2**-128, so among n pairs of n**2 / 2 times that: 2**-82 for ten million. The hashes' keys are random for
-    each instance, so nobody can prepare rows that collide; the answers do not depend on them.
+    Needs 21 to 22 bytes for each different pair, some 26 at the peak of a merge (measured), and 20 for each expected one. Two
+    different pairs are taken for one with odds of 2**-128, so among n pairs of n**2 / 2 times that: 2**-82 for ten million.
     """
 
-    def __init__(self, identity: Identity | None = None):
-        self._identity = identity or keyed_identity()
+    def __init__(self) -> None:
         self._runs: list[_Run] = []
         self._sieve = _Sieve(_MERGED_FREELY)
+        self._expected = _Run(_NO_WORDS, _NO_WORDS, _NO_ROWS)
 
-    def first_rows(self, first: Objects, second: Objects, start: int, usable: Flags) -> Numbers:
-        """For each row of a batch the number of the earlier row with the same pair (same order, same case), or -1.
+    def expect(self, high: Words, low: Words) -> None:
+        """Take in identities that are known before they come up, sorted by ``high`` and ``low``, each once."""
+        self._expected = _Run(high, low, numpy.full(len(high), _NEVER, dtype=numpy.uint32))
 
-        ``start`` is the number of the batch's first row. The batch is remembered; rows that are not usable get -1 and are not.
+    def look(self, high: Words, low: Words, rows: Numbers) -> Sight:
+        """For each row, whether its pair (same order, same case) was seen or expected. The rows are remembered.
+
+        :param rows: the rows' numbers, ascending, above those that were looked at before.
         """
-        answer = numpy.full(len(first), -1, dtype=numpy.int64)
-        offsets = numpy.flatnonzero(usable)
-        if not offsets.size:
-            return answer
-        high, low = self._identity(first[offsets], second[offsets])
-        order = numpy.lexsort((low, high))
-        high, low, offsets = high[order], low[order], offsets[order]
+        sight = Sight(numpy.full(len(rows), -1, dtype=numpy.int64), numpy.full(len(rows), -1, dtype=numpy.int64))
+        if not rows.size:
+            return sight
+        order = _order(high, low)
+        high, low, numbers = high[order], low[order], rows[order]
         leads = _starts_of_groups(high, low)
-        batch = _Run(high[leads], low[leads], _compact(offsets[leads] + start))
+        batch = _Run(high[leads], low[leads], numbers[leads])
         known = self._look_up(batch)
-        earliest = numpy.where(known < 0, batch.rows, known)[numpy.cumsum(leads) - 1]
-        answer[offsets] = numpy.where(earliest == offsets + start, -1, earliest)
-        self._remember(batch.only(known < 0))
-        return answer
+        places = self._among_expected(batch, known)
+        groups = numpy.cumsum(leads) - 1
+        earliest = numpy.where(known < 0, batch.rows, known)[groups]
+        sight.earlier[order] = numpy.where(earliest == numbers, -1, earliest)
+        sight.expected[order] = places[groups]
+        new = batch.only((known < 0) & (places < 0))
+        self._remember(_Run(new.high, new.low, _compact(new.rows)))
+        return sight
+
+    def _among_expected(self, batch: _Run, known: Numbers) -> Numbers:
+        """Where the batch's identities stand among those expected. Fills in who held them first, here or there."""
+        places = numpy.full(len(batch.rows), -1, dtype=numpy.int64)
+        self._expected.locate(batch, places)
+        found = numpy.flatnonzero(places >= 0)
+        first_rows = self._expected.rows
+        before = first_rows[places[found]]
+        again = found[before != _NEVER]
+        known[again] = first_rows[places[again]]
+        fresh = found[before == _NEVER]
+        # Beyond that number a repeat would name a row that is too low, which is all that would be wrong.
+        held_first = numpy.where(known[fresh] < 0, batch.rows[fresh], known[fresh])
+        first_rows[places[fresh]] = numpy.minimum(held_first, _NEVER - 1)
+        return places
 
     def _look_up(self, batch: _Run) -> Numbers:
         known = numpy.full(len(batch.rows), -1, dtype=numpy.int64)
@@ -74,7 +106,7 @@ class Seen:
         return known
 
     def _remember(self, run: _Run) -> None:
-        if not run.rows.size:
+        if not run.high.size:
             return
         self._runs.append(run)
         total = sum(len(one.rows) for one in self._runs)
@@ -119,12 +151,21 @@ class _Run:
 
     def find(self, batch: _Run, known: Numbers) -> None:
         """Write into ``known`` the rows of those of the batch's identities that stand here."""
+        places = numpy.full(len(batch.high), -1, dtype=numpy.int64)
+        self.locate(batch, places)
+        here = numpy.flatnonzero(places >= 0)
+        known[here] = self.rows[places[here]]
+
+    def locate(self, batch: _Run, places: Numbers) -> None:
+        """Write into ``places`` where those of the batch's identities stand that stand here."""
+        if not self.high.size:
+            return
         at = numpy.searchsorted(self.high, batch.high)
         asked = numpy.flatnonzero(self.high.take(at, mode="clip") == batch.high)
         while asked.size:
             here = at[asked]
             same = self.low[here] == batch.low[asked]
-            known[asked[same]] = self.rows[here[same]]
+            places[asked[same]] = here[same]
             asked = asked[~same]
             at[asked] += 1
             asked = asked[at[asked] < len(self.high)]
@@ -154,9 +195,12 @@ class _Sieve:
         return place >> numpy.uint64(3), numpy.uint8(1) << (place & numpy.uint64(7)).astype(numpy.uint8)
 
 
-def keyed_identity() -> Identity:
-    """128 bits of a pair: two SipHashes, with random keys, of both ids together and the place where the second begins."""
-    keys = secrets.token_hex(8), secrets.token_hex(8)
+def keyed_identity(keys: tuple[str, str] | None = None) -> Identity:
+    """128 bits of a pair: two SipHashes of both ids together and the place where the second begins.
+
+    :param keys: of 16 characters each. By default random, so that nobody can prepare rows that collide.
+    """
+    keys = keys or (secrets.token_hex(8), secrets.token_hex(8))
 
     def identity(first: Objects, second: Objects) -> tuple[Words, Words]:
         together = first + second
@@ -167,6 +211,16 @@ def keyed_identity() -> Identity:
     return identity
 
 
+def _order(high: Words, low: Words) -> Numbers:
+    """What sorts them by ``high`` and then by ``low``; equal ones stay in their order."""
+    order = numpy.argsort(high, kind="stable")
+    # To sort by both takes three times as long, and is needed once in 2**64 pairs.
+    ordered, low_ordered = high[order], low[order]
+    if ((ordered[1:] == ordered[:-1]) & (low_ordered[1:] != low_ordered[:-1])).any():
+        return numpy.lexsort((low, high))
+    return order
+
+
 def _starts_of_groups(high: Words, low: Words) -> Flags:
     starts = numpy.ones(len(high), dtype=numpy.bool_)
     starts[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
@@ -174,4 +228,4 @@ def _starts_of_groups(high: Words, low: Words) -> Flags:
 
 
 def _compact(rows: numpy.ndarray[Any, Any]) -> numpy.ndarray[Any, Any]:
-    return rows.astype(numpy.uint32 if rows.max() < 1 << 32 else numpy.int64)
+    return rows.astype(numpy.uint32 if not rows.size or rows.max() < 1 << 32 else numpy.int64)

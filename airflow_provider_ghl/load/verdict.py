@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_ghl.exceptions import ConfigurationError, GHLError, QuotaExhausted, Unauthorized
+from airflow_provider_ghl.load.deferral import Patience, until_reset
+from airflow_provider_ghl.load.estimate import Estimate
 from airflow_provider_ghl.load.outcomes import FAILURES, End, Outcome, StoppedBy
 from airflow_provider_ghl.load.refusals import NO_ANSWER
 from airflow_provider_ghl.load.report import Report
@@ -28,13 +32,30 @@ class Ending:
     why: GHLError | str | None = None
     #: What broke the source, or kept the association from being read.
     broken_by: Exception | None = None
-    #: The wall clock at the end.
+    #: How long it may wait for quota; ``None``: not at all.
+    patience: Patience | None = None
+    #: What it would cost, where nothing was to be sent.
+    plan: Estimate | None = None
+    warnings: list[str] = field(default_factory=list)
+    #: The wall clock at the end, and what spreads tasks that wait for the same moment.
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    draw: Callable[[], float] = random.random
 
     @property
     def is_final(self) -> bool:
         """Whether another try would end the same way. An outage ends a load as a refusal does, but is worth one."""
         return self.stopped_by is StoppedBy.TOKEN or (self.stopped_by is StoppedBy.ABORT and self.why != NO_ANSWER)
+
+    @property
+    def wait(self) -> float:
+        """Seconds until there is quota again."""
+        return until_reset(self.why.resets_in if isinstance(self.why, QuotaExhausted) else None, self.at, self.draw)
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether the load is to wait for quota."""
+        is_spent = self.stopped_by is StoppedBy.QUOTA and isinstance(self.why, QuotaExhausted)
+        return is_spent and self.patience is not None and self.patience.allows(self.wait)
 
     @property
     def cause(self) -> Exception | None:
@@ -45,7 +66,9 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A load's end. ``summary`` and ``results`` are JSON; ``cause`` is what to raise from."""
+    """A load's end. ``summary`` and ``results`` are JSON; ``cause`` is what to raise from; ``wait`` is the seconds to wait for
+    quota.
+    """
 
     end: End
     message: str
@@ -53,6 +76,7 @@ class Verdict:
     results: list[dict[str, Any]]
     warnings: list[str] = field(default_factory=list)
     cause: Exception | None = None
+    wait: float | None = None
 
     @property
     def is_green(self) -> bool:
@@ -65,12 +89,13 @@ def judge(report: Report, ending: Ending, summary: dict[str, Any], tolerance: To
     results, cut = report.kept()
     summary["results_cut"] = cut
     end, message = _end(report, ending, summary, tolerance, min_rows)
-    warnings = []
+    warnings = list(ending.warnings)
     if end is End.GREEN and ending.stopped_by is StoppedBy.MAX_REQUESTS:
         warnings.append(f"max_requests is spent: {summary[Outcome.NOT_ATTEMPTED]:,} rows were not attempted")
     if end is End.GREEN and not report.rows:
         warnings.append("the source has no rows: nothing was sent")
-    return Verdict(end, message, summary, results, warnings, ending.cause)
+    wait = ending.wait if end is End.DEFERRED else None
+    return Verdict(end, message, summary, results, warnings, ending.cause, wait)
 
 
 def _end(report: Report, ending: Ending, summary: dict[str, Any], tolerance: Tolerance, min_rows: int) -> tuple[End, str]:
@@ -85,12 +110,23 @@ def _end(report: Report, ending: Ending, summary: dict[str, Any], tolerance: Tol
     if ending.too_few and min_rows:
         return End.RETRYABLE, f"The source has {report.rows:,} rows, fewer than min_rows={min_rows:,}: nothing was sent."
     if ending.stopped_by is not None and ending.stopped_by is not StoppedBy.MAX_REQUESTS:
-        return End.RETRYABLE, f"{_why_stopped(ending)} {account}"
+        return _end_of_stopped(ending, account)
+    if ending.plan is not None:
+        return End.GREEN, f"A plan, nothing was sent: {ending.plan}. {account}"
     failures = report.failures()
     if tolerance.allows(failures, report.rows):
         return End.GREEN, account
     end = End.RETRYABLE if summary[Outcome.FAILED] else End.FINAL
     return end, f"{failures:,} of {report.rows:,} rows failed; failure_tolerance={tolerance} allows fewer. {account}"
+
+
+def _end_of_stopped(ending: Ending, account: str) -> tuple[End, str]:
+    if ending.may_wait:
+        return End.DEFERRED, f"{_why_stopped(ending)} {account}"
+    too_long = ""
+    if ending.stopped_by is StoppedBy.QUOTA and ending.patience is not None:
+        too_long = f"To wait for them would take longer than defer_timeout={ending.patience.timeout} allows. "
+    return End.RETRYABLE, f"{_why_stopped(ending)} {too_long}{account}"
 
 
 def _why_stopped(ending: Ending) -> str:

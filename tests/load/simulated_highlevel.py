@@ -100,6 +100,7 @@ class SimulatedServer:
     relations_per_record: int | None = None
     page_cap: int = 100
     refuse_token_from: int | None = None
+    refuse_reads: bool = False
     refusal: str = "Invalid JWT"
 
     def __post_init__(self) -> None:
@@ -214,6 +215,8 @@ class SimulatedServer:
         if call.template == "/associations/relations":
             return self._create(call.json["firstRecordId"], call.json["secondRecordId"])
         if call.template == "/associations/relations/{recordId}":
+            if self.refuse_reads:
+                return 401, {"statusCode": 401, "message": "The token is not authorized for this scope."}
             return self._list(call)
         return self._association(call)
 

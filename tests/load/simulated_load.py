@@ -15,10 +15,12 @@ from airflow_provider_ghl.api.auth import BearerToken
 from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.api.clock import Stop
 from airflow_provider_ghl.api.retry import Retry
-from airflow_provider_ghl.load.loader import LoadSpec, Ports, run
+from airflow_provider_ghl.load.ledger.ledger import Ledger
+from airflow_provider_ghl.load.loader import run
 from airflow_provider_ghl.load.progress import Progress
 from airflow_provider_ghl.load.results_file import ResultsFile
 from airflow_provider_ghl.load.rows import Batch, Columns, from_data
+from airflow_provider_ghl.load.spec import LoadSpec, Ports
 from airflow_provider_ghl.load.tolerance import Tolerance
 from airflow_provider_ghl.load.verdict import Verdict
 
@@ -135,6 +137,8 @@ def load_pairs(
     tolerance: int | float = 0,
     batch_size: int = 1000,
     seed: int = 0,
+    ledger: Ledger | None = None,
+    load_id: str = "load",
     **spec: Any,
 ) -> Load:
     """Run a whole load. ``rows``: pairs, or an iterator of batches."""
@@ -144,10 +148,10 @@ def load_pairs(
         prepare(workers)
     batches = from_data(rows, COLUMNS, batch_size) if isinstance(rows, Sequence) else rows
     by = {} if "association_id" in spec else {"association_key": KEY}
-    settings: dict[str, Any] = {"keep_results": 10_000_000, "columns": COLUMNS} | by | spec
+    settings: dict[str, Any] = {"keep_results": 10_000_000, "columns": COLUMNS, "batch_size": batch_size} | by | spec
     began = server.clock.now
     verdict = run(
-        LoadSpec(load_id="load", location_id=LOCATION, tolerance=Tolerance(tolerance), **settings),
-        Ports(batches=batches, client=client, workers=workers, results_file=results_file, progress=progress),
+        LoadSpec(load_id=load_id, location_id=LOCATION, tolerance=Tolerance(tolerance), **settings),
+        Ports(batches=batches, client=client, workers=workers, results_file=results_file, progress=progress, ledger=ledger),
     )
     return Load(verdict, server, workers, client, server.clock.now - began)

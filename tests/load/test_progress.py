@@ -58,8 +58,12 @@ def test_a_load_says_how_much_of_the_limit_it_uses_and_what_is_left_of_the_day()
     server = SimulatedServer(FakeClock(), limit=25)
     lines = Lines(server.clock, 300)
     load = load_pairs([(f"s{n}", f"t{n}") for n in range(300)], server, progress=lines.progress)
-    assert len(lines.lines) == 6
-    for line, second in zip(lines.lines, lines.seconds, strict=True):
+    assert (
+        lines.lines[0]
+        == "300 rows: 301 requests, 0:02:00 at the current limit, 0.1% of the 199,999 requests that are left today"
+    )
+    assert len(lines.lines) == 7
+    for line, second in zip(lines.lines[1:], lines.seconds[1:], strict=True):
         said = re.fullmatch(
             r"(\d+) of 300 rows done \(\d+%\), [\d.]+ requests/s, (\d+)% of the limit in use, about 0:0(\d):(\d\d) left,"
             r" (199,\d\d\d) requests left of the day",
@@ -76,5 +80,5 @@ def test_there_are_lines_while_no_row_gets_on() -> None:
     server = SimulatedServer(FakeClock(), faults={n: "hang_before" for n in range(1, 200)})
     lines = Lines(server.clock, 5)
     load_pairs([(f"s{n}", f"t{n}") for n in range(5)], server, progress=lines.progress)
-    assert lines.seconds[:3] == pytest.approx([10.3, 20.3, 30.3], abs=0.6)
-    assert lines.lines[0].startswith("0 of 5 rows done (0%)")
+    assert lines.seconds[1:4] == pytest.approx([10.3, 20.3, 30.3], abs=0.6)
+    assert lines.lines[1].startswith("0 of 5 rows done (0%)")

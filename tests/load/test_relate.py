@@ -130,7 +130,8 @@ def test_a_duplicate_after_a_try_without_an_answer_is_presumed_ours() -> None:
 @pytest.mark.parametrize(("kind", "status"), [(NotFound, 404), (RequestRejected, 422), (RequestRejected, 409)])
 def test_a_definite_no_is_rejected(kind: type[APIError], status: int, unanswered: int) -> None:
     result = end_of(begin()[0], api_error(kind, status, "no such record"), unanswered)
-    assert result == RowResult(Outcome.REJECTED, None, None, status, "no such record", TRACE)
+    is_missing = kind is NotFound
+    assert result == RowResult(Outcome.REJECTED, None, None, status, "no such record", TRACE, is_missing=is_missing)
 
 
 def test_a_refused_token_stops_the_load() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_ghl.load.seen import Seen
+from airflow_provider_ghl.load.seen import Identity, Seen, keyed_identity
 
 Pair = tuple[str, str]
 
@@ -19,13 +19,15 @@ def objects(values: list[str]) -> Any:
     return numpy.fromiter(values, dtype=object, count=len(values))
 
 
-def told(seen: Seen, pairs: list[Pair], cuts: list[int], usable: list[bool]) -> list[int]:
+def told(pairs: list[Pair], cuts: list[int], usable: list[bool], identity: Identity | None = None) -> list[int]:
+    identity, seen = identity or keyed_identity(), Seen()
     answers: list[int] = []
     for start, end in zip([0, *cuts], [*cuts, len(pairs)], strict=True):
         part = pairs[start:end]
         first, second = objects([pair[0] for pair in part]), objects([pair[1] for pair in part])
-        found = seen.first_rows(first, second, start, numpy.array(usable[start:end], dtype=bool))
-        assert found.dtype == numpy.int64
+        offsets = numpy.flatnonzero(numpy.array(usable[start:end], dtype=bool))
+        found = numpy.full(len(part), -1)
+        found[offsets] = seen.look(*identity(first[offsets], second[offsets]), offsets + start).earlier
         answers.extend(found.tolist())
     return answers
 
@@ -51,7 +53,7 @@ def inputs(draw: st.DrawFn) -> tuple[list[Pair], list[int], list[bool]]:
 @given(inputs())
 def test_any_split_gives_what_a_dict_gives(given_input: tuple[list[Pair], list[int], list[bool]]) -> None:
     pairs, cuts, usable = given_input
-    assert told(Seen(), pairs, cuts, usable) == expected(pairs, usable)
+    assert told(pairs, cuts, usable) == expected(pairs, usable)
 
 
 def weak(first: Any, second: Any) -> tuple[Any, Any]:
@@ -64,7 +66,7 @@ def weak(first: Any, second: Any) -> tuple[Any, Any]:
 @given(st.lists(st.tuples(st.text("ab", max_size=2), st.text("ab", max_size=2)), max_size=80), st.integers(1, 20))
 def test_half_of_an_identity_may_collide(pairs: list[Pair], size: int) -> None:
     usable = [True] * len(pairs)
-    assert told(Seen(weak), pairs, list(range(size, len(pairs), size)), usable) == expected(pairs, usable)
+    assert told(pairs, list(range(size, len(pairs), size)), usable, weak) == expected(pairs, usable)
 
 
 @pytest.mark.parametrize("size", [1_000, 30_000, 300_000])
@@ -72,27 +74,54 @@ def test_a_large_input_with_many_repeats(size: int) -> None:
     chance = random.Random(size)
     pairs = [(f"{chance.randrange(600):024x}", f"{chance.randrange(600):024x}") for _ in range(300_000)]
     usable = [chance.random() < 0.9 for _ in pairs]
-    assert told(Seen(), pairs, list(range(size, len(pairs), size)), usable) == expected(pairs, usable)
+    assert told(pairs, list(range(size, len(pairs), size)), usable) == expected(pairs, usable)
 
 
 def test_order_and_case_count_and_so_does_the_border() -> None:
     pairs = [("a", "b"), ("b", "a"), ("A", "b"), ("ab", ""), ("", "ab"), ("a", "b")]
-    assert told(Seen(), pairs, [], [True] * 6) == [-1, -1, -1, -1, -1, 0]
+    assert told(pairs, [], [True] * 6) == [-1, -1, -1, -1, -1, 0]
+
+
+def words(*numbers: int) -> Any:
+    return numpy.array(numbers, dtype=numpy.uint64)
 
 
 def test_rows_beyond_four_thousand_million_keep_their_numbers() -> None:
-    seen, one, start = Seen(), numpy.ones(1, dtype=bool), 2**32 - 1
+    seen, start = Seen(), 2**32 - 1
     for row in (start, start + 1, start + 2):
-        assert seen.first_rows(objects(["a"]), objects([str(row)]), row, one).tolist() == [-1]
+        assert seen.look(words(7), words(row), numpy.array([row])).earlier.tolist() == [-1]
     for row in (start, start + 1, start + 2):
-        assert seen.first_rows(objects(["a"]), objects([str(row)]), 2**33, one).tolist() == [row]
+        assert seen.look(words(7), words(row), numpy.array([2**33])).earlier.tolist() == [row]
+
+
+@given(st.data())
+def test_what_was_expected_is_found_and_its_repeats_too(data: st.DataObject) -> None:
+    numbers = st.integers(0, 12)
+    pairs = st.tuples(numbers, numbers)
+    known = sorted(data.draw(st.sets(pairs)))
+    batches = data.draw(st.lists(st.lists(pairs, max_size=8), max_size=6))
+    learned_before = data.draw(st.integers(0, 2))  # that many batches
+    seen = Seen()
+    firsts: dict[tuple[int, int], int] = {}
+    start = 0
+    for number, batch in enumerate(batches):
+        if number == learned_before:
+            seen.expect(words(*(high for high, _ in known)), words(*(low for _, low in known)))
+        rows = range(start, start + len(batch))
+        sight = seen.look(words(*(high for high, _ in batch)), words(*(low for _, low in batch)), numpy.array(rows, dtype=int))
+        is_late = number < learned_before
+        assert sight.expected.tolist() == [-1 if is_late or pair not in known else known.index(pair) for pair in batch]
+        told = [-1 if firsts.setdefault(pair, row) == row else firsts[pair] for pair, row in zip(batch, rows, strict=True)]
+        assert sight.earlier.tolist() == told
+        start += len(batch)
 
 
 def test_it_costs_few_bytes_a_row_and_few_runs() -> None:
     seen, count, size = Seen(), 400_000, 2_000
+    chance = numpy.random.default_rng(2)
     for start in range(0, count, size):
-        second = objects([f"{row:024x}" for row in range(start, start + size)])
-        seen.first_rows(objects(["a"] * size), second, start, numpy.ones(size, dtype=bool))
+        high, low = chance.integers(0, 2**64, (2, size), dtype=numpy.uint64)
+        seen.look(high, low, numpy.arange(start, start + size))
     runs = seen._runs
     assert sum(len(run.rows) for run in runs) == count
     assert sum(run.high.nbytes + run.low.nbytes + run.rows.nbytes for run in runs) == 20 * count

@@ -16,9 +16,10 @@ from airflow_provider_ghl.api.auth import BearerToken
 from airflow_provider_ghl.api.calls import Call
 from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.api.transport import RawAnswer
-from airflow_provider_ghl.load.loader import LoadSpec, Ports, run
+from airflow_provider_ghl.load.loader import run
 from airflow_provider_ghl.load.outcomes import End
 from airflow_provider_ghl.load.rows import from_data
+from airflow_provider_ghl.load.spec import LoadSpec, Ports
 from airflow_provider_ghl.load.workers import ThreadWorkers
 
 LONG = 10.0

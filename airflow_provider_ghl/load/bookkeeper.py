@@ -1,0 +1,162 @@
+"""What a load tells its ledger, and when: claims before requests go out, answers within two seconds after they came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from airflow_provider_ghl.api.budget import Budget
+from airflow_provider_ghl.api.clock import Clock
+from airflow_provider_ghl.exceptions import LedgerError
+from airflow_provider_ghl.load.diff import Chunk, Memory
+from airflow_provider_ghl.load.dispatch import ToSend
+from airflow_provider_ghl.load.ledger.loads import Attempt
+from airflow_provider_ghl.load.ledger.notes import Notes
+from airflow_provider_ghl.load.ledger.pairs import keys_of, words_of
+from airflow_provider_ghl.load.outcomes import Outcome, RowResult, names
+from airflow_provider_ghl.load.reading import Found
+
+__all__ = ["Bookkeeper"]
+
+Codes = np.ndarray[Any, np.dtype[np.uint8]]
+Numbers = np.ndarray[Any, np.dtype[np.int64]]
+
+#: What is lost at most when the process is killed: so many answers, or those of so many seconds.
+_MOST_ANSWERS = 100
+_LONGEST = 2.0
+#: Seconds after which a sign of life is due, where nothing else is written.
+_BEAT = 10.0
+#: Other rows of results that are written at once.
+_MOST_RESULTS = 5_000
+
+
+class Bookkeeper:
+    """Writes for one attempt. After a first :class:`LedgerError` it writes nothing more, and says so in ``failure``.
+
+    :param memory: what of the ledger is about this load's association.
+    """
+
+    def __init__(self, memory: Memory, attempt: Attempt, budget: Budget, clock: Clock) -> None:
+        self.failure: LedgerError | None = None
+        self._attempt = attempt
+        self._memory = memory
+        self._ledger = memory.ledger
+        self._budget = budget
+        self._clock = clock
+        self._notes = Notes()
+        self._unsent: list[ToSend] = []
+        self._answers = 0
+        self._since: float | None = None
+        self._written_at = clock.monotonic()
+
+    def claim(self, chunk: Chunk, offsets: Numbers) -> Codes:
+        """A :class:`~airflow_provider_ghl.load.ledger.notes.Claim` for each of the rows.
+
+        :raises LedgerError: the ledger could not be written, or failed before.
+        """
+        if self.failure is not None:
+            raise self.failure
+        memory = self._memory
+        return memory.ledger.relations.claim(
+            self._attempt,
+            memory.target_id,
+            chunk.high[offsets],
+            chunk.low[offsets],
+            chunk.first[offsets].tolist(),
+            chunk.second[offsets].tolist(),
+            memory.freshness,
+        )
+
+    def settle(self, sent: ToSend, result: RowResult, told: dict[str, Any]) -> None:
+        """Take in what became of a row that was claimed.
+
+        :param told: its result as the XCom has it.
+        """
+        notes = self._notes
+        match result.outcome:
+            case Outcome.CREATED | Outcome.ALREADY_EXISTS:
+                notes.there.append((sent.key, result.relation_id, result.outcome is Outcome.CREATED))
+            case Outcome.REJECTED:
+                notes.refused.append(sent.key)
+                if result.is_missing:
+                    self._note_missing(sent, result.reason or "")
+            case Outcome.NOT_ATTEMPTED:
+                self._unsent.append(sent)
+                return
+            # A row that got no definite answer stays claimed: the next attempt knows that it may have been sent.
+        notes.results.append(told)
+        self._count(1)
+
+    def learn(self, found: Iterable[Found]) -> None:
+        """Take in relations that were read."""
+        relations = list(found)
+        if not relations:
+            return
+        first = np.array([relation.first for relation in relations], dtype=object)
+        second = np.array([relation.second for relation in relations], dtype=object)
+        keys = keys_of(*self._ledger.identity(first, second))
+        self._notes.learned.extend(
+            (key, relation.first, relation.second, relation.relation_id) for key, relation in zip(keys, relations, strict=True)
+        )
+        self._count(1)
+
+    def tell(self, results: list[dict[str, Any]]) -> None:
+        """Take in results of rows that no request was sent for."""
+        self._notes.results.extend(results)
+
+    def give_back(self, unsent: Iterable[ToSend]) -> None:
+        """Take in that claimed rows are not sent after all."""
+        self._unsent.extend(unsent)
+
+    def tick(self) -> None:
+        """Write, if it is time to. Failures go to ``failure``."""
+        now = self._clock.monotonic()
+        is_due = self._since is not None and now - self._since >= _LONGEST
+        if is_due or self._answers >= _MOST_ANSWERS or len(self._notes.results) >= _MOST_RESULTS:
+            self.commit()
+        elif now - self._written_at >= _BEAT:
+            self._try(self._beat)
+
+    def commit(self) -> None:
+        """Write all that was taken in. Failures go to ``failure``."""
+        self._try(self._write)
+
+    def _note_missing(self, sent: ToSend, reason: str) -> None:
+        for record, missing in ((sent.first, self._notes.missing_first), (sent.second, self._notes.missing_second)):
+            if names(reason, record):
+                missing.add(record)
+
+    def _count(self, answers: int) -> None:
+        self._answers += answers
+        if self._since is None:
+            self._since = self._clock.monotonic()
+
+    def _try(self, write: Any) -> None:
+        if self.failure is not None:
+            return
+        try:
+            write()
+            self._written_at = self._clock.monotonic()
+        except LedgerError as error:
+            self.failure = error
+
+    def _write(self) -> None:
+        notes, unsent = self._notes, self._unsent
+        notes.requests, notes.retries, notes.rate_limited = self._totals()
+        self._ledger.write(self._attempt, self._memory.target_id, notes)
+        self._notes, self._answers, self._since = Notes(), 0, None
+        if unsent:
+            again = np.array([sent.is_again for sent in unsent], dtype=np.bool_)
+            words = words_of(b"".join(sent.key for sent in unsent))
+            self._ledger.relations.release(self._attempt, self._memory.target_id, *words, again)
+            self._unsent = []
+
+    def _beat(self) -> None:
+        self._ledger.loads.beat(self._attempt, *self._totals())
+
+    def _totals(self) -> tuple[int, int, int]:
+        before = self._attempt.spent_before
+        budget = self._budget
+        return budget.spent - before[0], budget.retries - before[1], budget.rate_limited - before[2]

@@ -1,0 +1,140 @@
+"""The ledger: memory that saves requests. HighLevel is the truth; losing the ledger costs requests, never correctness."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from airflow_provider_ghl.load.ledger.database import Database
+from airflow_provider_ghl.load.ledger.loads import Attempt, LedgerLoads
+from airflow_provider_ghl.load.ledger.notes import Notes
+from airflow_provider_ghl.load.ledger.process import Process
+from airflow_provider_ghl.load.ledger.relations import LedgerRelations
+from airflow_provider_ghl.load.ledger.schema import prepare
+from airflow_provider_ghl.load.ledger.upkeep import Chosen, delete, statistics
+from airflow_provider_ghl.load.ledger.writing import Writing
+
+if TYPE_CHECKING:
+    from airflow_provider_ghl.load.seen import Identity
+
+__all__ = ["Ledger"]
+
+
+class Ledger:
+    """One ledger. Where the database fails, every method raises ``LedgerError``, and nothing else.
+
+    How it works: a pair is claimed before its request goes out, and confirmed or deleted with the answer. Claims and answers
+    are durable once the method has returned: a killed process loses none of them (SQLite: a power cut may take the last ones).
+
+    What it does not do: between a claim and the note of its answer stands the request. Who is killed there leaves a claim
+    without an answer; the next attempt of the same load is told so (``Claim.AGAIN``), and HighLevel's word for a second one,
+    duplicate, settles it.
+
+    :param engine: for SQLite or PostgreSQL, and for this ledger alone. Tables are made where missing.
+    :param database_time: unix seconds by the database's clock; ``None`` asks the database.
+    :param process: who writes; ``None`` is this process.
+    :raises ConfigurationError: neither SQLite nor PostgreSQL.
+    :raises LedgerError: the database fails, or was written by a release to come.
+    """
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        *,
+        database_time: Callable[[sa.Connection], float] | None = None,
+        process: Process | None = None,
+    ) -> None:
+        self._database = Database(engine, database_time)
+        self._process = process or Process.current()
+        self._facts = prepare(self._database)
+        #: Names the database without user and password.
+        self.where = self._database.where
+        self.id = self._facts["ledger_id"]
+        self.relations = LedgerRelations(self._database, self._process)
+        self.loads = LedgerLoads(self._database, self._process)
+
+    @cached_property
+    def identity(self) -> Identity:
+        """Hashes pairs with this ledger's keys."""
+        from airflow_provider_ghl.load.seen import keyed_identity  # needs pandas, which a person's look at a ledger does not
+
+        return keyed_identity((self._facts["first_key"], self._facts["second_key"]))
+
+    def time(self) -> float:
+        """The moment by the database's clock, in unix seconds."""
+        return self._database.read(self._database.now)
+
+    def write(self, attempt: Attempt, target_id: int | None, notes: Notes) -> None:
+        """Write all of the notes, the attempt's totals and its heartbeat; all or nothing. Twice is as good as once.
+
+        :param target_id: whose pairs they are; ``None`` where the notes name no pair and no record.
+        :raises ValueError: there is no target, and the notes name a pair or a record.
+        """
+        if target_id is None and (notes.there or notes.refused or notes.learned or notes.missing_first or notes.missing_second):
+            raise ValueError("notes that name pairs or records need their target")
+
+        def work(connection: sa.Connection) -> None:
+            Writing(connection, attempt, self._database.now(connection), self._process).write(target_id, notes)
+
+        self._database.write(work)
+
+    def close(self) -> None:
+        """Let go of the database's connections."""
+        self._database.close()
+
+    def statistics(self) -> dict[str, Any]:
+        """``where``, ``id``, ``schema_version``; ``bytes`` on disk (``None`` in memory); how many ``relations`` (known to be
+        there), ``claims`` (sent, no answer), ``loads`` and ``results``; ``oldest_confirmed`` and ``newest_confirmed`` in unix
+        seconds (``None`` without relations); ``targets``, a dict each, with their relations and both moments.
+        """
+        found = self._database.read(lambda connection: statistics(connection, self._database))
+        return {"where": self.where, "id": self.id, "schema_version": int(self._facts["schema_version"]), **found}
+
+    def forget(
+        self,
+        *,
+        host: str | None = None,
+        location_id: str | None = None,
+        association_id: str | None = None,
+        record_id: str | None = None,
+        pair: tuple[str, str] | None = None,
+        relation_id: str | None = None,
+        is_unnamed: bool | None = None,
+        confirmed_before: float | None = None,
+        everything: bool = False,
+    ) -> int:
+        """Delete what is known of relations that match all that is given, claims too; how many they were.
+
+        :param record_id: on either side.
+        :param pair: first and second record id.
+        :param is_unnamed: whether HighLevel's id of the relation is not known.
+        :param confirmed_before: unix seconds; matches no claim that was never confirmed.
+        :param everything: all relations; goes with nothing else.
+        :raises ValueError: nothing is given, or ``everything`` and more.
+        """
+        chosen = Chosen(
+            host, location_id, association_id, record_id, pair, relation_id, is_unnamed, confirmed_before, everything
+        )
+        return self._database.write(lambda connection: delete(connection, chosen))
+
+    def count_to_forget(
+        self,
+        *,
+        host: str | None = None,
+        location_id: str | None = None,
+        association_id: str | None = None,
+        record_id: str | None = None,
+        pair: tuple[str, str] | None = None,
+        relation_id: str | None = None,
+        is_unnamed: bool | None = None,
+        confirmed_before: float | None = None,
+        everything: bool = False,
+    ) -> int:
+        """How many relations :meth:`forget` would delete; takes and raises the same."""
+        chosen = Chosen(
+            host, location_id, association_id, record_id, pair, relation_id, is_unnamed, confirmed_before, everything
+        )
+        return self._database.read(chosen.count)

@@ -1,0 +1,33 @@
+"""Which attempts are alive: those have their claims respected."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import sqlalchemy as sa
+
+from airflow_provider_ghl.load.ledger.pairs import CHUNK
+from airflow_provider_ghl.load.ledger.process import Process
+from airflow_provider_ghl.load.ledger.schema import attempts
+
+__all__ = ["SILENCE", "alive_among"]
+
+#: Seconds without a heartbeat after which an attempt counts as dead, if nothing tells it sooner.
+SILENCE = 60.0
+
+
+def alive_among(connection: sa.Connection, numbers: Collection[int], now: float, here: Process) -> set[int]:
+    """Those that have not ended, were heard of, and whose process is not provably gone.
+
+    :param now: unix seconds by the database's clock.
+    :param here: the process that asks.
+    """
+    asked, alive = sorted(numbers), set()
+    of_attempt = (attempts.c.number, attempts.c.machine, attempts.c.pid, attempts.c.process_began)
+    for start in range(0, len(asked), CHUNK):
+        is_heard = sa.and_(attempts.c.ended.is_(None), attempts.c.heartbeat >= now - SILENCE)
+        some = sa.select(*of_attempt).where(attempts.c.number.in_(asked[start : start + CHUNK]), is_heard)
+        for number, machine, pid, began in connection.execute(some):
+            if not here.is_gone(Process(machine, pid, began)):
+                alive.add(number)
+    return alive

@@ -1,0 +1,258 @@
+"""What each load did: its attempts, how it ended, and the rows that were sent or have a problem."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+
+from airflow_provider_ghl.load.ledger.database import Database
+from airflow_provider_ghl.load.ledger.liveness import alive_among
+from airflow_provider_ghl.load.ledger.process import Process
+from airflow_provider_ghl.load.ledger.schema import attempts, insert_into, loads, results
+
+__all__ = ["Attempt", "LedgerLoads", "beat", "is_last"]
+
+_PAGE = 1_000
+_SUCCEEDED = ("created", "already_exists")
+_FAILED = ("invalid", "unresolved", "rejected", "failed")
+_LARGEST = 2**31 - 1
+#: Names for the class below, in which ``list`` is a method.
+_Dicts = list[dict[str, Any]]
+_Reasons = list[tuple[str, int | None, str | None, int]]
+_SPENT = (attempts.c.requests, attempts.c.retries, attempts.c.rate_limited)
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One attempt of a load, as :meth:`LedgerLoads.begin` noted it. Moments are unix seconds by the database's clock."""
+
+    load_number: int
+    number: int
+    load_id: str
+    try_number: int
+    #: When the first attempt began since the load last ended well.
+    chain_began: float
+    #: Whether this one had predecessors since then.
+    has_earlier: bool
+    #: Requests, retries and 429s of earlier attempts of the same try, if this one resumes it; else zeros.
+    spent_before: tuple[int, int, int]
+    deferred_since: float | None
+    began: float
+
+
+class LedgerLoads:
+    """The loads that the ledger remembers. Made by :class:`~airflow_provider_ghl.load.ledger.ledger.Ledger`."""
+
+    def __init__(self, database: Database, process: Process) -> None:
+        self._database = database
+        self._process = process
+
+    def begin(self, load_id: str, *, try_number: int, is_resumed: bool, location_id: str, association: str) -> Attempt:
+        """Note a new attempt of a load.
+
+        The results of its earlier attempts are deleted, but for successes, of which this one knows without a request. If the
+        load is new or last ended well, a chain of attempts begins and gets a number of its own: what an earlier chain made was
+        there before.
+
+        :param association: its id or its key, as it was asked for.
+        """
+        names = {"load_id": load_id, "location_id": location_id, "association": association}
+        return self._database.write(lambda connection: self._begin(connection, names, try_number, is_resumed=is_resumed))
+
+    def beat(self, attempt: Attempt, requests: int, retries: int, rate_limited: int) -> None:
+        """Say that the attempt is alive, and what it has spent so far."""
+        spent = (requests, retries, rate_limited)
+        self._database.write(lambda connection: beat(connection, attempt, self._database.now(connection), spent))
+
+    def end(
+        self,
+        attempt: Attempt,
+        *,
+        end: str,
+        message: str,
+        counts: Mapping[str, Any],
+        is_well: bool,
+        is_deferred: bool = False,
+    ) -> None:
+        """Note how the attempt ended. An attempt that others have followed says nothing about the load any more.
+
+        :param end: ``green``, ``retryable``, ``final`` or ``deferred``.
+        :param counts: what JSON can hold.
+        :param is_well: whether the chain is over, so that the next attempt begins another.
+        """
+
+        def note(connection: sa.Connection) -> None:
+            now = self._database.now(connection)
+            mine = sa.update(attempts).where(attempts.c.number == attempt.number)
+            connection.execute(mine.values(ended=now, heartbeat=now))
+            said: dict[str, Any] = {"end": end, "message": message, "counts": json.dumps(dict(counts)), "updated": now}
+            said["ended_well"] = is_well
+            if is_deferred:
+                said["deferred_since"] = sa.func.coalesce(loads.c.deferred_since, now)
+            connection.execute(sa.update(loads).where(is_last(attempt)).values(said))
+
+        self._database.write(note)
+
+    def list(self, limit: int = 50) -> _Dicts:
+        """The latest loads first: number, load_id, location_id, association, began, updated, state, tries, requests, counts.
+
+        ``state`` is ``running``, ``lost`` (it has not ended, and is not alive), or how it ended.
+        """
+        latest = sa.select(loads).order_by(loads.c.number.desc()).limit(limit)
+        return self._database.read(lambda connection: self._described(connection, latest))
+
+    def find(self, id_or_number: str) -> dict[str, Any] | None:
+        """One load as in :meth:`list`, with its ``message``: by its id, or by its number as text."""
+        is_named = loads.c.load_id == id_or_number
+        if id_or_number.isascii() and id_or_number.isdigit() and int(id_or_number) <= _LARGEST:
+            is_named = sa.or_(is_named, loads.c.number == int(id_or_number))
+        # An id that looks like a number comes first.
+        named = sa.select(loads).where(is_named).order_by(sa.case((loads.c.load_id == id_or_number, 0), else_=1)).limit(1)
+        found = self._database.read(lambda connection: self._described(connection, named))
+        return found[0] if found else None
+
+    def results(
+        self, load_number: int, *, outcomes: Collection[str] | None = None, limit: int | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """What is kept of a load's rows, by row, read as it is asked for: no transaction stays open meanwhile.
+
+        :param outcomes: only these.
+        """
+        columns = (column for column in results.c if column is not results.c.load)
+        chosen = sa.select(*columns).where(results.c.load == load_number)
+        if outcomes is not None:
+            chosen = chosen.where(results.c.outcome.in_(sorted(map(str, outcomes))))
+        last, left = -1, limit
+        while left is None or left > 0:
+            size = _PAGE if left is None else min(_PAGE, left)
+            page = chosen.where(results.c.row > last).order_by(results.c.row).limit(size)
+            rows = self._database.read(partial(_all, page))
+            for row in rows:
+                yield {**row, "row_key": None if row["row_key"] is None else json.loads(row["row_key"])}
+            if len(rows) < size:
+                return
+            last, left = rows[-1]["row"], None if left is None else left - size
+
+    def reasons(self, load_number: int) -> _Reasons:
+        """Why rows failed: (outcome, status_code, reason, rows), the commonest first."""
+        rows = sa.func.count().label("rows")
+        reason = (results.c.outcome, results.c.status_code, results.c.reason)
+        is_asked = sa.and_(results.c.load == load_number, results.c.outcome.in_(_FAILED))
+        grouped = sa.select(*reason, rows).where(is_asked).group_by(*reason).order_by(rows.desc(), *reason)
+        found = self._database.read(lambda connection: connection.execute(grouped).all())
+        return [(outcome, status_code, text, number) for outcome, status_code, text, number in found]
+
+    def prune(self, before: float) -> tuple[int, int]:
+        """Forget loads that did nothing since a moment, with their results, unless they run. What is there stays known.
+
+        :param before: unix seconds.
+        :returns: deleted results, deleted loads.
+        """
+
+        def delete(connection: sa.Connection) -> tuple[int, int]:
+            is_young = sa.exists().where(attempts.c.load == loads.c.number, attempts.c.heartbeat >= before)
+            old = connection.scalars(sa.select(loads.c.number).where(loads.c.updated < before, ~is_young)).all()
+            running = self._running(connection, old)
+            gone = [number for number in old if number not in running]
+            rows = sum(connection.execute(sa.delete(results).where(results.c.load == number)).rowcount for number in gone)
+            for table, column in ((attempts, attempts.c.load), (loads, loads.c.number)):
+                for number in gone:
+                    connection.execute(sa.delete(table).where(column == number))
+            return rows, len(gone)
+
+        return self._database.write(delete)
+
+    def _begin(self, connection: sa.Connection, names: dict[str, str], try_number: int, *, is_resumed: bool) -> Attempt:
+        now = self._database.now(connection)
+        load = self._load_of_chain(connection, names, now)
+        is_of_load = attempts.c.load == load.number
+        is_open = results.c.outcome.not_in(_SUCCEEDED)
+        connection.execute(sa.delete(results).where(results.c.load == load.number, is_open))
+        earlier = connection.execute(sa.select(sa.func.count()).select_from(attempts).where(is_of_load)).scalar_one()
+        spent = (0, 0, 0)
+        if is_resumed:
+            sums = sa.select(*(sa.func.coalesce(sa.func.sum(column), 0) for column in _SPENT))
+            requests, retries, limited = connection.execute(sums.where(is_of_load, attempts.c.try_number == try_number)).one()
+            spent = (int(requests), int(retries), int(limited))
+        deferred_since = load.deferred_since if is_resumed else None
+        said = {**names, "deferred_since": deferred_since, "end": None, "message": None, "counts": None, "updated": now}
+        connection.execute(sa.update(loads).where(loads.c.number == load.number).values(said))
+        process = self._process
+        attempt = {"load": load.number, "try_number": try_number, "is_resumed": is_resumed, "began": now, "heartbeat": now}
+        attempt |= {"machine": process.machine, "pid": process.pid, "process_began": process.began}
+        attempt |= {column.name: 0 for column in _SPENT}
+        (number,) = connection.execute(sa.insert(attempts).values(attempt)).inserted_primary_key or (0,)
+        return Attempt(
+            load.number, number, names["load_id"], try_number, load.chain_began, bool(earlier), spent, deferred_since, now
+        )
+
+    def _load_of_chain(self, connection: sa.Connection, names: dict[str, str], now: float) -> sa.Row[Any]:
+        """The load's row, locked; a new one if its last chain is over."""
+        find = sa.select(loads).where(loads.c.load_id == names["load_id"])
+        new = insert_into(connection, loads).values(**names, chain_began=now, ended_well=False, updated=now)
+        while True:
+            load = connection.execute(find.with_for_update()).one_or_none()
+            if load is None:
+                connection.execute(new.on_conflict_do_nothing())
+                continue
+            if not load.ended_well:
+                return load
+            connection.execute(sa.delete(results).where(results.c.load == load.number))
+            # One that has not ended may be alive, and owns its claims as long as it is.
+            connection.execute(sa.delete(attempts).where(attempts.c.load == load.number, attempts.c.ended.is_not(None)))
+            connection.execute(sa.delete(loads).where(loads.c.number == load.number))
+
+    def _described(self, connection: sa.Connection, chosen: sa.Select[Any]) -> _Dicts:
+        found = connection.execute(chosen).all()
+        numbers = [load.number for load in found]
+        asked = sa.select(attempts).where(attempts.c.load.in_(numbers)).order_by(attempts.c.number)
+        tried = connection.execute(asked).all()
+        running = self._running(connection, numbers)
+        return [
+            _described(load, [one for one in tried if one.load == load.number], is_running=load.number in running)
+            for load in found
+        ]
+
+    def _running(self, connection: sa.Connection, numbers: Collection[int]) -> set[int]:
+        open_ = sa.select(attempts.c.number, attempts.c.load).where(attempts.c.ended.is_(None))
+        of_loads = {number: load for number, load in connection.execute(open_) if load in set(numbers)}
+        alive = alive_among(connection, of_loads.keys(), self._database.now(connection), self._process)
+        return {of_loads[number] for number in alive}
+
+
+def _all(chosen: sa.Select[Any], connection: sa.Connection) -> Sequence[sa.RowMapping]:
+    return connection.execute(chosen).mappings().all()
+
+
+def beat(connection: sa.Connection, attempt: Attempt, now: float, spent: tuple[int, int, int]) -> None:
+    """The heartbeat and the totals, in a transaction of somebody else's."""
+    totals = dict(zip((column.name for column in _SPENT), spent, strict=True))
+    connection.execute(sa.update(attempts).where(attempts.c.number == attempt.number).values(heartbeat=now, **totals))
+
+
+def is_last(attempt: Attempt) -> sa.ColumnElement[bool]:
+    """A condition on ``ghl_loads``: the attempt's load, as long as no other attempt has followed."""
+    later = sa.exists().where(attempts.c.load == attempt.load_number, attempts.c.number > attempt.number)
+    return sa.and_(loads.c.number == attempt.load_number, ~later)
+
+
+def _described(load: sa.Row[Any], of_load: list[sa.Row[Any]], *, is_running: bool) -> dict[str, Any]:
+    has_ended = not of_load or of_load[-1].ended is not None
+    return {
+        "number": load.number,
+        "load_id": load.load_id,
+        "location_id": load.location_id,
+        "association": load.association,
+        "began": load.chain_began,
+        "updated": max([load.updated, *(attempt.heartbeat for attempt in of_load)]),
+        "state": load.end if has_ended else "running" if is_running else "lost",
+        "tries": len({attempt.try_number for attempt in of_load}),
+        "requests": sum(attempt.requests for attempt in of_load),
+        "counts": None if load.counts is None else json.loads(load.counts),
+        "message": load.message,
+    }

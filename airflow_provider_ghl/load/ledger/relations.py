@@ -1,0 +1,168 @@
+"""What is known to be there: asked for all at once, pair by pair, or as a number."""
+
+from __future__ import annotations
+
+from binascii import unhexlify
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from airflow_provider_ghl.load.ledger.claims import Claims
+from airflow_provider_ghl.load.ledger.database import Database
+from airflow_provider_ghl.load.ledger.loads import Attempt
+from airflow_provider_ghl.load.ledger.notes import Freshness, Knowledge
+from airflow_provider_ghl.load.ledger.pairs import Flags, Known, PairColumns, Words, chunks, keys_of, sorted_words, words_of
+from airflow_provider_ghl.load.ledger.process import Process
+from airflow_provider_ghl.load.ledger.schema import THERE, insert_into, relations, targets
+
+__all__ = ["Known", "LedgerRelations"]
+
+Codes = np.ndarray[Any, np.dtype[np.uint8]]
+
+#: Pairs in one value from the database. PostgreSQL may read the whole table for each, so there they are larger.
+_PAIRS_IN_A_PIECE = {True: 1 << 16, False: 1 << 19}
+_MOST_PIECES = 256
+#: Keys are hashes: how many of them are below this one tells how many there are, and takes a moment.
+_SAMPLE, _SAMPLED = b"\x01", 256
+
+
+class LedgerRelations:
+    """The relations that the ledger remembers. Made by :class:`~airflow_provider_ghl.load.ledger.ledger.Ledger`."""
+
+    def __init__(self, database: Database, process: Process, pairs_in_a_piece: int | None = None) -> None:
+        self._database = database
+        self._piece = pairs_in_a_piece or _PAIRS_IN_A_PIECE[database.is_sqlite]
+        self._claims = Claims(database, process)
+
+    def target(self, host: str, location_id: str, association_id: str) -> int:
+        """The number of a target; made where missing.
+
+        :param host: base URL of the API.
+        """
+        names = {"host": host, "location_id": location_id, "association_id": association_id}
+        find = sa.select(targets.c.id).filter_by(**names)
+        found = self._database.read(lambda connection: connection.execute(find).scalar())
+
+        def make(connection: sa.Connection) -> int:
+            connection.execute(insert_into(connection, targets).values(**names).on_conflict_do_nothing())
+            return int(connection.execute(find).scalar_one())
+
+        return self._database.write(make) if found is None else int(found)
+
+    def count(self, target_id: int, at_most: int) -> int:
+        """Pairs that are there, fresh or not, counted up to a number."""
+        return self._database.read(lambda connection: _count(connection, target_id, at_most))
+
+    def known(self, target_id: int, freshness: Freshness, load_number: int | None) -> Known:
+        """All pairs that are there and fresh. Needs 17 bytes a pair, and some MB.
+
+        :param load_number: whose pairs are flagged as its own; ``None`` flags none, and saves a look at all of them.
+        """
+        return self._database.read(lambda connection: self._known(connection, target_id, freshness, load_number))
+
+    def look_up(self, target_id: int, high: Words, low: Words, freshness: Freshness, load_number: int | None) -> Codes:
+        """The :class:`Knowledge` of each pair, by position."""
+        keys = keys_of(high, low)
+        is_fresh = freshness.condition()
+        columns = (relations.c.pair, relations.c.state, relations.c.load, is_fresh)
+        found: dict[bytes, Knowledge] = {}
+
+        def look(connection: sa.Connection) -> None:
+            for pair, state, load, fresh in map(tuple, _among(connection, target_id, keys, columns)):
+                is_ours = load is not None and load == load_number
+                found[pair] = _knowledge(state == THERE, bool(fresh), is_ours=is_ours)
+
+        self._database.read(look)
+        codes = [found.get(key, Knowledge.UNKNOWN) for key in keys]
+        return np.array(codes, dtype=np.uint8)
+
+    def relation_ids(self, target_id: int, high: Words, low: Words) -> list[str | None]:
+        """HighLevel's id of each relation, by position; ``None`` where it is not known."""
+        keys = keys_of(high, low)
+        columns = (relations.c.pair, relations.c.relation_id)
+
+        def look(connection: sa.Connection) -> dict[bytes, str | None]:
+            return dict(map(tuple, _among(connection, target_id, keys, columns)))
+
+        found = self._database.read(look)
+        return [found.get(key) for key in keys]
+
+    def claim(
+        self,
+        attempt: Attempt,
+        target_id: int,
+        high: Words,
+        low: Words,
+        first: Sequence[str],
+        second: Sequence[str],
+        freshness: Freshness,
+    ) -> Codes:
+        """Make pairs the attempt's own before it sends them; the :class:`Claim` of each, by position.
+
+        The same call again says the same again, for what is not there by then.
+        """
+        return self._claims.claim(attempt, target_id, keys_of(high, low), first, second, freshness)
+
+    def release(self, attempt: Attempt, target_id: int, high: Words, low: Words, again: Flags) -> None:
+        """Give back claims of the attempt that were never sent.
+
+        :param again: which of them were :attr:`Claim.AGAIN`: of those an earlier attempt still waits for its answer.
+        """
+        self._claims.release(attempt, target_id, keys_of(high, low), again)
+
+    def _known(self, connection: sa.Connection, target_id: int, freshness: Freshness, load_number: int | None) -> Known:
+        is_there = sa.and_(relations.c.target_id == target_id, relations.c.state == THERE)
+        in_sample = _count(connection, target_id, self._piece * _MOST_PIECES, relations.c.pair < _SAMPLE)
+        pieces = -(-in_sample * _SAMPLED // self._piece)
+        columns = PairColumns()
+        for is_in_piece in _pieces(min(max(pieces, 1), _MOST_PIECES)):
+            columns.add(self._pairs(connection, sa.and_(is_there, is_in_piece, freshness.condition())))
+        if load_number is None:
+            return columns.known()
+        ours = self._pairs(connection, sa.and_(is_there, relations.c.load == load_number))
+        return columns.known(sorted_words(*words_of(ours)))
+
+    def _pairs(self, connection: sa.Connection, condition: sa.ColumnElement[bool]) -> bytes:
+        """All pairs as one value: a row each as a Python object would take four times as long."""
+        if self._database.is_sqlite:
+            # A bound separator would cost a fifth more: SQLite fetches it for each row.
+            digits = sa.func.group_concat(sa.func.hex(relations.c.pair), sa.literal_column("''"))
+            return unhexlify(connection.execute(sa.select(digits).where(condition)).scalar() or "")
+        nothing = sa.literal(b"", sa.LargeBinary)
+        together = sa.func.string_agg(relations.c.pair, nothing, type_=sa.LargeBinary)
+        return connection.execute(sa.select(together).where(condition)).scalar() or b""
+
+
+def _knowledge(is_there: bool, is_fresh: bool, *, is_ours: bool) -> Knowledge:
+    if not is_there:
+        return Knowledge.AGAIN if is_ours else Knowledge.SENT
+    if not is_fresh:
+        return Knowledge.STALE
+    return Knowledge.OURS if is_ours else Knowledge.THERE
+
+
+def _count(connection: sa.Connection, target_id: int, at_most: int, *also: sa.ColumnElement[bool]) -> int:
+    there = (relations.c.target_id == target_id, relations.c.state == THERE)
+    some = sa.select(sa.literal(1).label("one")).where(*there, *also)
+    return connection.execute(sa.select(sa.func.count()).select_from(some.limit(at_most).subquery())).scalar_one()
+
+
+def _pieces(count: int) -> Iterator[sa.ColumnElement[bool]]:
+    """Ranges of keys, ascending. Keys are hashes, so that ranges of one width hold about as many pairs each."""
+    borders = [(at << 64) // count for at in range(1, count)]
+    edges = [None, *(border.to_bytes(8, "big") for border in borders), None]
+    for low, high in pairwise(edges):
+        above = sa.true() if low is None else relations.c.pair >= low
+        below = sa.true() if high is None else relations.c.pair < high
+        yield sa.and_(above, below)
+
+
+def _among(
+    connection: sa.Connection, target_id: int, keys: list[bytes], columns: tuple[sa.ColumnElement[Any], ...]
+) -> Iterator[sa.Row[Any]]:
+    for some in chunks(keys):
+        asked = sa.select(*columns).where(relations.c.target_id == target_id, relations.c.pair.in_(some))
+        yield from connection.execute(asked)

@@ -1,0 +1,200 @@
+"""The ledger's tables, and how a database comes to have them."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Callable, Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from airflow_provider_ghl.exceptions import LedgerError
+from airflow_provider_ghl.load.ledger.database import Database
+
+__all__ = [
+    "METADATA",
+    "SENT",
+    "THERE",
+    "Facts",
+    "Step",
+    "attempts",
+    "insert_into",
+    "is_prepared",
+    "ledger",
+    "loads",
+    "prepare",
+    "relations",
+    "results",
+    "targets",
+]
+
+#: Brings the tables from one version to the next. Runs in the transaction that notes the new version.
+Step = Callable[[sa.Connection], None]
+#: What stands in ``ghl_ledger``, by name.
+Facts = dict[str, str]
+
+#: The state of a relation that was claimed and is not known to be there.
+SENT = 0
+#: The state of one that is, or was when it was last confirmed.
+THERE = 1
+
+METADATA = sa.MetaData()
+
+ledger = sa.Table(
+    "ghl_ledger",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+targets = sa.Table(
+    "ghl_targets",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("location_id", sa.Text, nullable=False),
+    sa.Column("association_id", sa.Text, nullable=False),
+    sa.UniqueConstraint("host", "location_id", "association_id"),
+    sqlite_autoincrement=True,
+)
+relations = sa.Table(
+    "ghl_relations",
+    METADATA,
+    sa.Column("target_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("pair", sa.LargeBinary(16), primary_key=True),
+    # Of the pair's low word, so that it has nothing to do with the order in which pairs are read.
+    sa.Column("phase", sa.Integer, nullable=False),
+    sa.Column("state", sa.SmallInteger, nullable=False),
+    sa.Column("first_record_id", sa.Text, nullable=False, index=True),
+    sa.Column("second_record_id", sa.Text, nullable=False, index=True),
+    sa.Column("relation_id", sa.Text),
+    sa.Column("load", sa.Integer),
+    sa.Column("attempt", sa.Integer),
+    sa.Column("claimed_at", sa.Double),
+    sa.Column("confirmed", sa.Double),
+    sqlite_with_rowid=False,
+)
+# Claims have no id, and an index that leaves them out makes each of them cheaper.
+_HAS_ID = relations.c.relation_id.is_not(None)
+sa.Index("ix_ghl_relations_relation_id", relations.c.relation_id, sqlite_where=_HAS_ID, postgresql_where=_HAS_ID)
+loads = sa.Table(
+    "ghl_loads",
+    METADATA,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("load_id", sa.Text, nullable=False, unique=True),
+    sa.Column("location_id", sa.Text, nullable=False),
+    sa.Column("association", sa.Text, nullable=False),
+    sa.Column("chain_began", sa.Double, nullable=False),
+    sa.Column("ended_well", sa.Boolean, nullable=False),
+    sa.Column("deferred_since", sa.Double),
+    sa.Column("end", sa.Text),
+    sa.Column("message", sa.Text),
+    sa.Column("counts", sa.Text),
+    sa.Column("updated", sa.Double, nullable=False),
+    sqlite_autoincrement=True,
+)
+attempts = sa.Table(
+    "ghl_attempts",
+    METADATA,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("load", sa.Integer, nullable=False, index=True),
+    sa.Column("try_number", sa.Integer, nullable=False),
+    sa.Column("is_resumed", sa.Boolean, nullable=False),
+    sa.Column("machine", sa.Text, nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("process_began", sa.Text, nullable=False),
+    sa.Column("began", sa.Double, nullable=False),
+    sa.Column("heartbeat", sa.Double, nullable=False),
+    sa.Column("ended", sa.Double),
+    sa.Column("requests", sa.Integer, nullable=False),
+    sa.Column("retries", sa.Integer, nullable=False),
+    sa.Column("rate_limited", sa.Integer, nullable=False),
+    sqlite_autoincrement=True,
+)
+results = sa.Table(
+    "ghl_load_results",
+    METADATA,
+    sa.Column("load", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("row", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("row_key", sa.Text),
+    sa.Column("location_id", sa.Text),
+    sa.Column("association_id", sa.Text),
+    sa.Column("first_record_id", sa.Text),
+    sa.Column("second_record_id", sa.Text),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("evidence", sa.Text),
+    sa.Column("relation_id", sa.Text),
+    sa.Column("status_code", sa.Integer),
+    sa.Column("reason", sa.Text),
+    sa.Column("requests", sa.Integer, nullable=False),
+    sa.Column("try_number", sa.Integer, nullable=False),
+    sa.Column("trace_id", sa.Text),
+    sqlite_with_rowid=False,
+)
+
+_FIRST_VERSION = 1
+#: From version 1 on, in order. A new database gets the tables above as they are, so a step and the tables change together.
+_STEPS: tuple[Step, ...] = ()
+
+
+def prepare(database: Database, steps: Sequence[Step] = _STEPS) -> Facts:
+    """Make or update the tables; any number of processes may do so at once. Returns what stands in ``ghl_ledger``.
+
+    :raises LedgerError: the database fails, or its tables are of a version to come.
+    """
+    version = _FIRST_VERSION + len(steps)
+    facts = database.read(_facts)
+    if _version(facts) < version:
+        facts = database.alone(lambda connection: _bring_to(connection, version, steps))
+    if _version(facts) > version:
+        raise LedgerError(
+            f"the ledger {database.where} is of version {_version(facts)}, and this release knows versions up to {version}: "
+            "upgrade airflow-provider-ghl wherever the ledger is used"
+        )
+    return facts
+
+
+def is_prepared(connection: sa.Connection) -> bool:
+    """Whether there is a ledger, of whatever version."""
+    return bool(_version(_facts(connection)))
+
+
+def insert_into(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT that has ``on_conflict_do_nothing`` and ``on_conflict_do_update``, which both databases spell alike."""
+    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+def _facts(connection: sa.Connection) -> Facts:
+    if not sa.inspect(connection).has_table(ledger.name):
+        return {}
+    return {name: value for name, value in connection.execute(sa.select(ledger.c.name, ledger.c.value))}
+
+
+def _version(facts: Facts) -> int:
+    return int(facts.get("schema_version", 0))
+
+
+def _bring_to(connection: sa.Connection, version: int, steps: Sequence[Step]) -> Facts:
+    facts = _facts(connection)  # again, since another process may have been faster
+    found = _version(facts)
+    if found >= version:
+        return facts
+    if not found:
+        return _new(connection, version)
+    for step in steps[found - _FIRST_VERSION :]:
+        step(connection)
+    connection.execute(sa.update(ledger).where(ledger.c.name == "schema_version").values(value=str(version)))
+    return facts | {"schema_version": str(version)}
+
+
+def _new(connection: sa.Connection, version: int) -> Facts:
+    METADATA.create_all(connection)
+    facts = {
+        "schema_version": str(version),
+        "ledger_id": uuid.uuid4().hex,
+        "first_key": secrets.token_hex(8),
+        "second_key": secrets.token_hex(8),
+        "made_at": repr(Database.clock_of(connection)),
+    }
+    connection.execute(sa.insert(ledger), [{"name": name, "value": value} for name, value in facts.items()])
+    return facts

@@ -1,0 +1,117 @@
+"""What a person asks of a ledger: how much it holds, and to forget."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from airflow_provider_ghl.load.ledger.database import Database
+from airflow_provider_ghl.load.ledger.schema import METADATA, SENT, THERE, loads, relations, results, targets
+
+__all__ = ["Chosen", "delete", "statistics"]
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Relations that match all that is given; see :meth:`~airflow_provider_ghl.load.ledger.ledger.Ledger.forget`.
+
+    :raises ValueError: nothing is given, or ``everything`` and more.
+    """
+
+    host: str | None = None
+    location_id: str | None = None
+    association_id: str | None = None
+    record_id: str | None = None
+    pair: tuple[str, str] | None = None
+    relation_id: str | None = None
+    is_unnamed: bool | None = None
+    confirmed_before: float | None = None
+    everything: bool = False
+
+    def __post_init__(self) -> None:
+        others = [getattr(self, name) for name in self.__slots__ if name != "everything"]
+        if self.everything is any(value is not None for value in others):
+            raise ValueError("say which relations, by at least one of their properties; or everything, and nothing besides")
+
+    def condition(self) -> sa.ColumnElement[bool]:
+        """On ``ghl_relations``."""
+        of = relations.c
+        conditions: list[sa.ColumnElement[bool]] = []
+        asked = {name: getattr(self, name) for name in ("host", "location_id", "association_id")}
+        of_target = {name: value for name, value in asked.items() if value is not None}
+        if of_target:
+            conditions.append(of.target_id.in_(sa.select(targets.c.id).filter_by(**of_target)))
+        if self.record_id is not None:
+            conditions.append(sa.or_(of.first_record_id == self.record_id, of.second_record_id == self.record_id))
+        if self.pair is not None:
+            conditions += [of.first_record_id == self.pair[0], of.second_record_id == self.pair[1]]
+        if self.relation_id is not None:
+            conditions.append(of.relation_id == self.relation_id)
+        if self.is_unnamed is not None:
+            conditions.append(of.relation_id.is_(None) if self.is_unnamed else of.relation_id.is_not(None))
+        if self.confirmed_before is not None:
+            conditions.append(of.confirmed < self.confirmed_before)
+        return sa.and_(sa.true(), *conditions)
+
+    def count(self, connection: sa.Connection) -> int:
+        """How many there are."""
+        return connection.execute(sa.select(sa.func.count()).select_from(relations).where(self.condition())).scalar_one()
+
+
+def delete(connection: sa.Connection, chosen: Chosen) -> int:
+    """Delete them, and say how many they were."""
+    if chosen.everything:
+        count = chosen.count(connection)
+        connection.execute(sa.delete(relations))  # without a condition SQLite drops whole pages
+        return count
+    return connection.execute(sa.delete(relations).where(chosen.condition())).rowcount
+
+
+def statistics(connection: sa.Connection, database: Database) -> dict[str, Any]:
+    """See :meth:`~airflow_provider_ghl.load.ledger.ledger.Ledger.statistics`."""
+    is_there = relations.c.state == THERE
+    grouped = sa.select(
+        relations.c.target_id,
+        sa.func.sum(sa.case((is_there, 1), else_=0)).label("there"),
+        sa.func.sum(sa.case((relations.c.state == SENT, 1), else_=0)).label("sent"),
+        sa.func.min(sa.case((is_there, relations.c.confirmed))).label("oldest"),
+        sa.func.max(sa.case((is_there, relations.c.confirmed))).label("newest"),
+    ).group_by(relations.c.target_id)
+    sums = {row.target_id: row for row in connection.execute(grouped)}
+    of_targets = [
+        {
+            "host": target.host,
+            "location_id": target.location_id,
+            "association_id": target.association_id,
+            "relations": int(sums[target.id].there) if target.id in sums else 0,
+            "oldest_confirmed": sums[target.id].oldest if target.id in sums else None,
+            "newest_confirmed": sums[target.id].newest if target.id in sums else None,
+        }
+        for target in connection.execute(sa.select(targets).order_by(targets.c.id))
+    ]
+    return {
+        "bytes": _size(connection, database),
+        "relations": sum(int(row.there) for row in sums.values()),
+        "claims": sum(int(row.sent) for row in sums.values()),
+        "loads": connection.execute(sa.select(sa.func.count()).select_from(loads)).scalar_one(),
+        "results": connection.execute(sa.select(sa.func.count()).select_from(results)).scalar_one(),
+        "oldest_confirmed": min((row.oldest for row in sums.values() if row.oldest is not None), default=None),
+        "newest_confirmed": max((row.newest for row in sums.values() if row.newest is not None), default=None),
+        "targets": of_targets,
+    }
+
+
+def _size(connection: sa.Connection, database: Database) -> int | None:
+    if not database.is_sqlite:
+        sizes = (sa.func.pg_total_relation_size(sa.cast(name, sa.dialects.postgresql.REGCLASS)) for name in METADATA.tables)
+        return sum(int(connection.execute(sa.select(size)).scalar_one()) for size in sizes)
+    if database.file is None:
+        return None
+    size = 0
+    for ending in ("", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            size += database.file.with_name(database.file.name + ending).stat().st_size
+    return size

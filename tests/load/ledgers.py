@@ -1,0 +1,195 @@
+"""Ledgers to test with: in a file, in memory, in PostgreSQL; and a few words to use them by."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.pool import NullPool, StaticPool
+
+from airflow_provider_ghl.load.ledger.ledger import Ledger
+from airflow_provider_ghl.load.ledger.loads import Attempt
+from airflow_provider_ghl.load.ledger.notes import Claim, Freshness, Knowledge, Notes
+from airflow_provider_ghl.load.ledger.pairs import keys_of
+from airflow_provider_ghl.load.ledger.process import Process
+
+__all__ = ["KINDS", "NOW", "Clock", "Pairs", "Place", "Worker", "place_of"]
+
+KINDS = ("sqlite", "memory", "postgresql")
+NOW = 1_800_000_000.0
+FOREVER = Freshness(now=NOW, since=0.0, max_age=None)
+
+
+class Clock:
+    """The database's time, for tests that are about time."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self, connection: sa.Connection) -> float:
+        """As :class:`Ledger` asks for it."""
+        return self.now
+
+
+@dataclass
+class Place:
+    """A database of the test's own."""
+
+    kind: str
+    url: str
+    clock: Clock = field(default_factory=Clock)
+    _open: list[sa.Engine] = field(default_factory=list)
+
+    def engine(self) -> sa.Engine:
+        """A new engine; in memory always the same."""
+        if self.kind == "memory":
+            return self.shared
+        self._open.append(sa.create_engine(self.url))
+        return self._open[-1]
+
+    @cached_property
+    def shared(self) -> sa.Engine:
+        """The engine of all ledgers and of what is asked beside them: to connect takes longer than most tests."""
+        is_memory = self.kind == "memory"
+        options = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}} if is_memory else {}
+        self._open.append(sa.create_engine(self.url, **options))
+        return self._open[-1]
+
+    def ledger(self, process: Process | None = None) -> Ledger:
+        """Opened by a process, with the test's clock."""
+        return Ledger(self.shared, database_time=self.clock, process=process)
+
+    def worker(self, load_id: str = "load", process: Process | None = None, **begin: Any) -> Worker:
+        """A load's next attempt."""
+        options: dict[str, Any] = {
+            "try_number": 1,
+            "is_resumed": False,
+            "location_id": "location",
+            "association": "friends",
+        } | begin
+        ledger = self.ledger(process)
+        target_id = ledger.relations.target("https://x", "location", "friends")
+        return Worker(ledger, ledger.loads.begin(load_id, **options), target_id)
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        """What the database itself says."""
+        with self.shared.connect() as connection:
+            return [tuple(row) for row in connection.exec_driver_sql(statement)]
+
+    def close(self) -> None:
+        """Let go of all engines."""
+        for engine in self._open:
+            engine.dispose()
+
+
+@contextlib.contextmanager
+def place_of(kind: str, folder: Path, postgresql: str) -> Iterator[Place]:
+    """An empty database; in PostgreSQL a schema."""
+    if kind == "postgresql":
+        schema = f"test_{secrets.token_hex(6)}"
+        server = sa.create_engine(postgresql, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+        with server.connect() as connection:
+            connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
+        url = sa.make_url(postgresql).update_query_dict({"options": f"-csearch_path={schema}", "application_name": schema})
+        place = Place(kind, url.render_as_string(hide_password=False))
+    else:
+        place = Place(kind, "sqlite://" if kind == "memory" else f"sqlite:///{folder / 'ledger.db'}")
+    try:
+        yield place
+    finally:
+        place.close()
+        if kind == "postgresql":
+            with server.connect() as connection:
+                connection.exec_driver_sql(f"DROP SCHEMA {schema} CASCADE")
+
+
+@dataclass
+class Pairs:
+    """Pairs as a load has them."""
+
+    first: Any
+    second: Any
+    high: Any
+    low: Any
+
+    @classmethod
+    def of(cls, ledger: Ledger, pairs: Sequence[tuple[str, str]]) -> Pairs:
+        """With their identities in the ledger."""
+        first, second = (np.array([*ids, None], dtype=object)[:-1] for ids in (zip(*pairs, strict=True) if pairs else ((), ())))
+        return cls(first, second, *ledger.identity(first, second))
+
+    @property
+    def keys(self) -> list[bytes]:
+        """As notes name them."""
+        return keys_of(self.high, self.low)
+
+
+@dataclass
+class Worker:
+    """An attempt at work on one target. Pairs are written ``"a-b"``."""
+
+    ledger: Ledger
+    attempt: Attempt
+    target_id: int
+    freshness: Freshness = FOREVER
+
+    def pairs(self, *pairs: str) -> Pairs:
+        """Of their short names."""
+        return Pairs.of(self.ledger, [(first, second) for first, _, second in (pair.partition("-") for pair in pairs)])
+
+    def claim(self, *pairs: str) -> list[Claim]:
+        """Ask for them."""
+        of = self.pairs(*pairs)
+        told = self.ledger.relations.claim(self.attempt, self.target_id, of.high, of.low, of.first, of.second, self.freshness)
+        assert told.dtype == np.uint8
+        return [Claim(code) for code in told]
+
+    def release(self, *pairs: str, again: Sequence[str] = ()) -> None:
+        """Give them back."""
+        of, flags = self.pairs(*pairs), np.array([pair in again for pair in pairs])
+        self.ledger.relations.release(self.attempt, self.target_id, of.high, of.low, flags)
+
+    def made(self, *pairs: str, relation_id: str | None = "id", is_ours: bool = True) -> None:
+        """Note that they are there."""
+        self.note(there=[(key, relation_id, is_ours) for key in self.pairs(*pairs).keys])
+
+    def refused(self, *pairs: str) -> None:
+        """Note that they got a no."""
+        self.note(refused=self.pairs(*pairs).keys)
+
+    def learned(self, *pairs: str, relation_id: str | None = "id", **also: Any) -> None:
+        """Note that HighLevel showed them."""
+        of = self.pairs(*pairs)
+        self.note(learned=[(key, a, b, relation_id) for key, a, b in zip(of.keys, of.first, of.second, strict=True)], **also)
+
+    def note(self, **notes: Any) -> None:
+        """Write notes."""
+        self.ledger.write(self.attempt, self.target_id, Notes(**notes))
+
+    def knows(self, *pairs: str, load_number: int | None = None) -> list[Knowledge]:
+        """Look them up, as this load unless another is given."""
+        of, load_number = self.pairs(*pairs), self.attempt.load_number if load_number is None else load_number
+        told = self.ledger.relations.look_up(self.target_id, of.high, of.low, self.freshness, load_number)
+        assert told.dtype == np.uint8
+        return [Knowledge(code) for code in told]
+
+    def ids(self, *pairs: str) -> list[str | None]:
+        """HighLevel's ids."""
+        of = self.pairs(*pairs)
+        return self.ledger.relations.relation_ids(self.target_id, of.high, of.low)
+
+    def at(self, moment: float, max_age: float | None = None) -> None:
+        """Judge by this moment from now on."""
+        self.freshness = replace(FOREVER, now=moment, since=moment, max_age=max_age)
+
+    def end(self, *, is_well: bool = False, **said: Any) -> None:
+        """End the attempt."""
+        options: dict[str, Any] = {"end": "green" if is_well else "retryable", "message": "", "counts": {}} | said
+        self.ledger.loads.end(self.attempt, is_well=is_well, **options)

@@ -1,0 +1,250 @@
+"""A database that fails: every method says LedgerError, and no error holds a password, a user or a value."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from ledgers import Pairs, Place
+
+from airflow_provider_ghl.api.clock import Clock
+from airflow_provider_ghl.exceptions import LedgerError
+from airflow_provider_ghl.load.ledger.database import PATIENCE, Database
+from airflow_provider_ghl.load.ledger.ledger import Ledger
+from airflow_provider_ghl.load.ledger.schema import ledger as facts
+
+only = pytest.mark.parametrize
+INSERT = sa.insert(facts).values(name="made by a test", value="s3cret")
+COUNT = "SELECT count(*) FROM ghl_ledger WHERE name = 'made by a test'"
+
+
+class Hurried(Clock):
+    """Time flies: half of the patience passes between two looks."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def monotonic(self) -> float:
+        self.looks += 1
+        return self.looks * PATIENCE * 0.5
+
+
+@contextlib.contextmanager
+def failing(match: str, *secrets: str) -> Iterator[None]:
+    """The block fails with a LedgerError; nothing that would be logged of it holds a secret."""
+    with pytest.raises(LedgerError, match=match) as caught:
+        yield
+    logged = "".join(traceback.format_exception(caught.value)).partition("LedgerError: ")[2]
+    assert not [secret for secret in secrets if secret in logged]
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+
+
+@only("place", ["postgresql"], indirect=True)
+def test_a_refused_password_is_never_shown(place: Place) -> None:
+    right = sa.make_url(place.url)
+    for wrong in (right.set(password="s3cret-pässword"), right.set(username="s3cret-user", password="s3cret")):
+        engine = sa.create_engine(wrong)
+        with failing("cannot be read: OperationalError: the server refuses the user or the password", "s3cret", "ghl:"):
+            Ledger(engine)
+        engine.dispose()
+    engine = sa.create_engine(right.set(database="s3cret-database"))
+    with failing("postgresql://127.0.0.1:.* OperationalError: there is no such database or user"):
+        Ledger(engine)
+    engine.dispose()
+
+
+def test_a_server_that_is_not_there() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    engine = sa.create_engine(f"postgresql+psycopg://s3cret-user:s3cret@127.0.0.1:{port}/warehouse")
+    with failing(f"postgresql://127.0.0.1:{port}/warehouse cannot be read: .*: nothing answers there", "s3cret"):
+        Ledger(engine)
+    engine.dispose()
+
+
+@only("place", ["postgresql"], indirect=True)
+def test_connections_that_the_server_closed_meanwhile_are_made_anew(place: Place) -> None:
+    mine = place.worker("mine")
+    mine.claim("a-b")
+    for act in (lambda: mine.claim("a-b"), lambda: mine.made("a-b"), lambda: mine.knows("a-b"), lambda: mine.note()):
+        assert close_others(place)
+        act()
+    lost = 0
+
+    def lose(connection: sa.Connection) -> None:
+        nonlocal lost
+        connection.execute(INSERT)
+        lost += 1
+        close_others(place)
+        connection.exec_driver_sql("SELECT 1")
+
+    with failing("cannot be written: .*the server is shutting down|the connection was lost", "s3cret"):
+        Database(place.engine()).write(lose)
+    assert lost == 2, "once more with a new connection, and no more"
+    assert Database(place.engine()).read(lambda connection: connection.exec_driver_sql(COUNT).scalar()) == 0
+
+
+def close_others(place: Place) -> int:
+    """How many connections of the test's the server has closed."""
+    mine = "pid <> pg_backend_pid() AND application_name = current_setting('application_name')"
+    with place.engine().connect() as connection:
+        return len(
+            connection.exec_driver_sql(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE {mine}").all()
+        )
+
+
+def test_an_interruption_passes_and_leaves_nothing_half_done(place: Place) -> None:
+    place.ledger()
+    database = Database(place.engine())
+
+    def interrupted(connection: sa.Connection) -> None:
+        connection.execute(INSERT)
+        raise SystemExit("a timeout of Airflow's strikes anywhere")
+
+    for _ in range(3):
+        with pytest.raises(SystemExit):
+            database.write(interrupted)
+    assert database.read(lambda connection: connection.exec_driver_sql(COUNT).scalar()) == 0
+    database.write(lambda connection: connection.execute(INSERT))
+    assert place.rows(COUNT) == [(1,)]
+
+
+def test_values_that_a_database_cannot_hold_are_not_shown(place: Place) -> None:
+    mine = place.worker("mine")
+    odd = "s3cret\udc80"
+    of = mine.pairs("a-b")
+    with failing("cannot be written: .*Error", "s3cret"):
+        mine.ledger.relations.claim(mine.attempt, mine.target_id, of.high, of.low, [odd], ["b"], mine.freshness)
+    with failing("cannot be written: (IntegrityError|UniqueViolation)", "s3cret"):
+        Database(place.engine()).write(lambda connection: [connection.execute(INSERT) for _ in range(2)])
+    assert mine.claim("a-b")
+
+
+@only("place", ["sqlite"], indirect=True)
+def test_a_file_that_is_no_database(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").write_bytes(b"This is not a database. " * 1_000)
+    with failing(f"the ledger sqlite:///{tmp_path}/ledger.db cannot be read: DatabaseError: file is not a database"):
+        place.ledger()
+
+
+@only("place", ["sqlite"], indirect=True)
+def test_a_file_with_holes(place: Place, tmp_path: Path) -> None:
+    mine = place.worker("mine")
+    mine.learned(*(f"first-{row}" for row in range(3_000)))
+    mine.ledger.close()
+    place.close()
+    file = tmp_path / "ledger.db"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:8_192] + b"\xff" * (len(whole) - 8_192))
+    with failing("DatabaseError: .*(malformed|not a database)"):
+        mine.learned("another-1")
+        mine.ledger.relations.known(mine.target_id, mine.freshness, None)
+        mine.ledger.statistics()
+
+
+@only("place", ["sqlite"], indirect=True)
+def test_a_file_that_may_only_be_read(place: Place, tmp_path: Path) -> None:
+    place.ledger().close()
+    engine = sa.create_engine(f"sqlite:///file:{tmp_path / 'ledger.db'}?mode=ro&uri=true")
+    ledger = Ledger(engine)
+    assert ledger.statistics()["relations"] == 0
+    with failing("cannot be written: OperationalError: attempt to write a readonly database"):
+        ledger.forget(everything=True)
+    ledger.close()
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/no/such/folder/ledger.db")
+    with failing("no/such/folder/ledger.db cannot be read: OperationalError: unable to open database file"):
+        Ledger(engine)
+
+
+@only("place", ["sqlite"], indirect=True)
+def test_a_full_disk(place: Place) -> None:
+    mine = place.worker("mine")
+    mine.learned("a-b")
+    engine = place.engine()
+
+    @sa.event.listens_for(engine, "connect")
+    def _(connection: Any, record: Any) -> None:
+        connection.execute("PRAGMA max_page_count = 60")
+
+    mine.ledger = Ledger(engine, database_time=place.clock)
+    many = [f"first-{row}" for row in range(5_000)]
+    with failing("cannot be written: OperationalError: database or disk is full"):
+        mine.learned(*many)
+    with failing("full"):
+        mine.claim(*many)
+    assert mine.knows("a-b", "first-1") == [1, 0]
+    mine.refused("a-b")
+
+
+@only("place", ["sqlite"], indirect=True)
+def test_others_that_write_are_waited_for_with_patience(place: Place) -> None:
+    place.ledger()
+    holder = place.engine().connect()
+    holder.connection.dbapi_connection.isolation_level = None  # type: ignore[union-attr]
+    holder.exec_driver_sql("BEGIN IMMEDIATE")
+    waiting = threading.Thread(target=lambda: Database(place.engine()).write(lambda connection: connection.execute(INSERT)))
+    waiting.start()
+    assert Database(place.engine()).read(lambda connection: connection.exec_driver_sql(COUNT).scalar()) == 0
+    assert waiting.is_alive()
+    with failing("cannot be written: OperationalError: database is locked"):
+        Database(place.engine(), clock=Hurried()).write(lambda connection: connection.execute(INSERT))
+    holder.exec_driver_sql("COMMIT")
+    waiting.join(10)
+    assert not waiting.is_alive()
+    assert place.rows(COUNT) == [(1,)]
+    holder.close()
+
+
+@only("place", ["memory"], indirect=True)
+def test_threads_take_turns_in_memory(place: Place) -> None:
+    mine = place.worker("mine")
+    threads = [threading.Thread(target=lambda row=row: mine.learned(*(f"{row}-{n}" for n in range(50)))) for row in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert mine.ledger.relations.count(mine.target_id, 1_000) == 400
+
+
+@only("place", ["postgresql"], indirect=True)
+def test_a_deadlock_is_run_again(place: Place) -> None:
+    mine, theirs = place.worker("mine"), place.worker("theirs")
+    of = Pairs.of(mine.ledger, [("a", "b"), ("c", "d")])
+    mine.learned("a-b", "c-d")
+    both_began = threading.Barrier(2)
+    change = "UPDATE ghl_relations SET confirmed = confirmed + 1 WHERE first_record_id = '{}'"
+    runs: list[str] = []
+
+    def work(order: str) -> None:
+        runs_before = len(runs)
+
+        def cross(connection: sa.Connection) -> None:
+            runs.append(order)
+            connection.exec_driver_sql(change.format(order[0]))
+            with contextlib.suppress(threading.BrokenBarrierError):
+                both_began.wait(5 if runs_before < 2 and not both_began.broken and len(runs) <= 2 else 0)
+            connection.exec_driver_sql(change.format(order[1]))
+
+        Database(place.engine()).write(cross)
+
+    threads = [threading.Thread(target=work, args=(order,)) for order in ("ac", "ca")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(runs) == 3, "one was chosen to try again"
+    assert len(of.keys) == 2
+    assert place.rows("SELECT DISTINCT confirmed FROM ghl_relations") == [(place.clock.now + 2,)]
+    assert theirs.knows("a-b") == [1]
