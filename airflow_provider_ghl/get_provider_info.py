@@ -28,6 +28,27 @@ _CONNECTION_FIELDS: dict[str, Any] = {
         "description": "Requests of the location's day that this connection leaves to others",
         "schema": {"type": ["integer", "null"], "minimum": 0, "default": 0},
     },
+    "ledger_conn_id": {
+        "label": "Ledger connection",
+        "description": "Airflow connection of the ledger's database; empty: [ghl] ledger_conn_id, else a file in AIRFLOW_HOME",
+        "schema": {"type": ["string", "null"]},
+    },
+}
+
+_CONFIG: dict[str, Any] = {
+    "ghl": {
+        "description": "Loads into HighLevel.",
+        "options": {
+            "ledger_conn_id": {
+                "description": "Airflow connection of the ledger (PostgreSQL or SQLite) for all connections that name none of "
+                "their own. Without it the ledger is an SQLite file in AIRFLOW_HOME, which other machines cannot see.",
+                "version_added": "0.2.0",
+                "type": "string",
+                "example": "ghl_ledger",
+                "default": None,
+            },
+        },
+    },
 }
 
 
@@ -54,6 +75,8 @@ def get_provider_info() -> dict[str, Any]:
                 ],
             }
         ],
+        "config": _CONFIG,
+        "cli": ["airflow_provider_ghl.cli.airflow_commands"],
         "connection-types": [
             {
                 "connection-type": "ghl",

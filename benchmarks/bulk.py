@@ -14,11 +14,6 @@ from pathlib import Path
 
 from server import ASSOCIATION
 
-SOURCES = {
-    "file": lambda home: {"path": str(home / "table.csv")},
-    "sqlite": lambda home: {"sql": "SELECT * FROM pairs", "source_conn_id": "warehouse"},
-}
-
 
 def main(source: str, connection: str, folder: str) -> None:
     """Run the operator on the table in the folder (see ``tables.py``)."""

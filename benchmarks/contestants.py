@@ -65,8 +65,9 @@ def this_package(connection: dict[str, Any], pairs: Pairs) -> Callable[[], None]
     from airflow_provider_ghl.api.auth import BearerToken
     from airflow_provider_ghl.api.client import Client
     from airflow_provider_ghl.load.batches import Batch, Columns
-    from airflow_provider_ghl.load.loader import LoadSpec, Ports, run
+    from airflow_provider_ghl.load.loader import run
     from airflow_provider_ghl.load.rows import from_data
+    from airflow_provider_ghl.load.spec import LoadSpec, Ports
 
     location = connection["extra"]["location_id"]
     columns = Columns("first_record_id", "second_record_id")

@@ -7,14 +7,19 @@ from pathlib import Path
 
 from contestants import pairs_of
 
-__all__ = ["make_table"]
+__all__ = ["make_file", "make_table", "pairs_of"]
 
 
 def make_table(folder: Path, rows: int) -> None:
     """The same pairs as a file and as a database, without holding them."""
-    with (folder / "table.csv").open("w") as file, sqlite3.connect(folder / "table.db") as database:
-        file.write("first_record_id,second_record_id\n")
+    make_file(folder / "table.csv", rows)
+    with sqlite3.connect(folder / "table.db") as database:
         database.execute("CREATE TABLE pairs (first_record_id TEXT, second_record_id TEXT)")
-        pairs = pairs_of(rows)
-        file.writelines(f"{first},{second}\n" for first, second in pairs)
-        database.executemany("INSERT INTO pairs VALUES (?, ?)", pairs)
+        database.executemany("INSERT INTO pairs VALUES (?, ?)", pairs_of(rows))
+
+
+def make_file(path: Path, rows: int) -> None:
+    """As a file alone."""
+    with path.open("w") as file:
+        file.write("first_record_id,second_record_id\n")
+        file.writelines(f"{first},{second}\n" for first, second in pairs_of(rows))

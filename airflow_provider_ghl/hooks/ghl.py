@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
@@ -14,11 +16,8 @@ from airflow_provider_ghl.exceptions import (
     GHLError,
     NotFound,
     RelationLimitReached,
-    RequestRejected,
-    ServerError,
-    TransportError,
-    Unauthorized,
 )
+from airflow_provider_ghl.hooks.complaints import complaint
 from airflow_provider_ghl.hooks.settings import Settings, connection_of
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_ghl.api.client import Client
     from airflow_provider_ghl.api.relations import Relation, Relations
     from airflow_provider_ghl.api.retry import Retry
+    from airflow_provider_ghl.load.ledger.ledger import Ledger
 
 __all__ = ["GHLHook"]
 
@@ -79,12 +79,29 @@ class GHLHook(BaseHook):
             )
         return location_id
 
+    @cached_property
+    def ledger(self) -> Ledger:
+        """What loads remember, opened once: see the README.
+
+        :raises ConfigurationError: it cannot be where it is said to be; the message says where it could.
+        :raises LedgerError: its database fails.
+        """
+        from airflow_provider_ghl.hooks.ledger import ledger_of
+
+        return ledger_of(Settings.of(connection_of(self.ghl_conn_id)).ledger_conn_id)
+
+    def ledger_warnings(self) -> list[str]:
+        """What may be wrong with where the ledger is."""
+        from airflow_provider_ghl.hooks.ledger import warnings_about
+
+        return warnings_about(self.ledger)
+
     def test_connection(self) -> tuple[bool, str]:
         """Whether token, scope and location are right: one request, never repeated, nothing changed."""
         try:
             there = self._try_once()
         except GHLError as error:
-            return False, self._complaint(error)
+            return False, complaint(error, Settings.of(connection_of(self.ghl_conn_id)).host)
         return True, f"HighLevel accepts the token for location {self.location_id}" + (
             "" if there else " (it has no associations yet)"
         )
@@ -162,8 +179,9 @@ class GHLHook(BaseHook):
         )
 
     def delete_association(self, association_id: str) -> dict[str, Any]:
-        """Delete an association, and with it its relations. :raises NotFound: there is none."""
-        return self._associations.delete(association_id)
+        """Delete an association, and with it its relations; the ledger forgets them. :raises NotFound: there is none."""
+        with self._forgetting(association_id=association_id):
+            return self._associations.delete(association_id)
 
     def create_relation(self, association_id: str, first_record_id: str, second_record_id: str) -> Relation:
         """Link two records. Where only the answer was lost, the relation is read and returned.
@@ -194,8 +212,29 @@ class GHLHook(BaseHook):
         return self._relations.find(association_id, first_record_id, second_record_id)
 
     def delete_relation(self, relation_id: str) -> dict[str, Any]:
-        """Unlink. :raises NotFound: there is no such relation."""
-        return self._relations.delete(relation_id)
+        """Unlink; the ledger forgets it. :raises NotFound: there is no such relation."""
+        with self._forgetting(relation_id=relation_id):
+            return self._relations.delete(relation_id)
+
+    def forget(self, **what: Any) -> int:
+        """Make the ledger forget relations of this location: see
+        :meth:`airflow_provider_ghl.load.ledger.ledger.Ledger.forget`. They are asked of HighLevel again.
+        """
+        return self.ledger.forget(host=self.get_conn().host, location_id=self.location_id, **what)
+
+    @contextmanager
+    def _forgetting(self, **what: Any) -> Iterator[None]:
+        """Forget what was deleted, or was not there: a ledger that still knew it would hide that it is gone."""
+        try:
+            yield
+        except NotFound:
+            self._forget(what)
+            raise
+        self._forget(what)
+
+    def _forget(self, what: dict[str, Any]) -> None:
+        if not self.forget(**what) and "relation_id" in what:
+            self.forget(is_unnamed=True)  # it may be one of which only the records are known
 
     @property
     def _associations(self) -> Associations:
@@ -220,21 +259,6 @@ class GHLHook(BaseHook):
         finally:
             client.close()
 
-    def _complaint(self, error: GHLError) -> str:
-        """What is wrong, in plain words."""
-        if isinstance(error, Unauthorized):
-            return error.explain()
-        if isinstance(error, TransportError):
-            return f"HighLevel did not answer at {self._host()}: {error.message}"
-        if _is_of_another_host(error):
-            return f"what answers at {self._host()} is not HighLevel: check the base URL ({error})"
-        return str(error)
-
-    def _host(self) -> str:
-        from airflow_provider_ghl.api.transport import safe_host
-
-        return safe_host(Settings.of(connection_of(self.ghl_conn_id)).host)
-
     def _make_client(self, retry: Retry | None = None) -> Client:
         from airflow_provider_ghl.api.auth import BearerToken
         from airflow_provider_ghl.api.client import Client
@@ -250,12 +274,3 @@ class GHLHook(BaseHook):
             retry=retry,
             stop=self.stop,
         )
-
-
-def _is_of_another_host(error: GHLError) -> bool:
-    """Whether it is an answer that HighLevel does not give to a list of associations."""
-    if isinstance(error, ServerError):
-        return error.status < 500 and error.status != 401  # HTML with a 4xx, or a success that is no JSON
-    return isinstance(error, NotFound) or (
-        isinstance(error, RequestRejected) and (300 <= error.status < 400 or error.status == 404)
-    )

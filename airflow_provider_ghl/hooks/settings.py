@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from airflow.sdk import BaseHook
+from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from airflow_provider_ghl.exceptions import ConfigurationError
 
-__all__ = ["Settings", "connection_of"]
+__all__ = ["Settings", "connection_of", "has_connection", "outside_tasks"]
+
+#: How a process tells Airflow where to look for connections; Airflow's own ``airflow connections get`` and ``test`` set it so.
+_CONTEXT, _WITH_DATABASE = "_AIRFLOW_PROCESS_CONTEXT", "server"
 
 
 def connection_of(conn_id: str) -> Any:
@@ -21,6 +28,40 @@ def connection_of(conn_id: str) -> Any:
         return BaseHook.get_connection(conn_id)
     except AirflowNotFoundException as error:
         raise ConfigurationError(f"Airflow has no connection {conn_id!r}: create it, or correct the id") from error
+
+
+def has_connection(conn_id: str) -> bool:
+    """Whether Airflow has a connection with this id."""
+    try:
+        BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        return False
+    return True
+
+
+@contextmanager
+def outside_tasks() -> Iterator[None]:
+    """Meanwhile every look-up of a connection, by whatever hook, ends in Airflow's database, if there is one.
+
+    A task asks its supervisor, which asks the database. A command in a plain shell has no supervisor, and would see environment
+    variables and secrets backends only.
+    """
+    before = os.environ.get(_CONTEXT)
+    if before is not None or not _has_database():
+        yield
+        return
+    os.environ[_CONTEXT] = _WITH_DATABASE
+    try:
+        yield
+    finally:
+        del os.environ[_CONTEXT]
+
+
+def _has_database() -> bool:
+    """Whether Airflow's database may be asked: a look into an SQLite file that is not there would make it."""
+    url = conf.get("database", "sql_alchemy_conn", fallback=None) or ""
+    kind, _, path = url.partition(":///")
+    return bool(url) and (not kind.startswith("sqlite") or Path(path.partition("?")[0]).is_file())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +74,7 @@ class Settings:
     api_version: str | None
     quota_share: float
     daily_reserve: int
+    ledger_conn_id: str | None
 
     @classmethod
     def of(cls, connection: Any) -> Settings:
@@ -47,6 +89,7 @@ class Settings:
             api_version=str(extra["api_version"]) if "api_version" in extra else None,
             quota_share=_number(extra, "quota_share", 1.0, float),
             daily_reserve=_number(extra, "daily_reserve", 0, int),
+            ledger_conn_id=str(extra["ledger_conn_id"]).strip() if "ledger_conn_id" in extra else None,
         )
 
 

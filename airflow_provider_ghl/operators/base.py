@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -11,7 +12,7 @@ from airflow.sdk import BaseOperator
 from airflow_provider_ghl.exceptions import ConfigurationError
 from airflow_provider_ghl.hooks.ghl import GHLHook
 
-__all__ = ["GHLOperator", "choice", "given", "one_of", "required", "whole_number"]
+__all__ = ["GHLOperator", "choice", "duration", "flag", "given", "one_of", "required", "whole_number"]
 
 T = TypeVar("T")
 
@@ -83,4 +84,18 @@ def whole_number(name: str, value: int, *, least: int) -> int:
     """The value. :raises ConfigurationError: it is no whole number, or too small."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ConfigurationError(f"{name} must be a whole number, {least} or more, not {value!r}")
+    return value
+
+
+def duration(name: str, value: timedelta) -> timedelta:
+    """The value. :raises ConfigurationError: it is no timedelta, or below zero."""
+    if not isinstance(value, timedelta) or value < timedelta(0):
+        raise ConfigurationError(f"{name} must be a datetime.timedelta of 0 or more, not {value!r}")
+    return value
+
+
+def flag(name: str, value: bool) -> bool:
+    """The value. :raises ConfigurationError: it is neither True nor False."""
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{name} must be True or False, not {value!r}")
     return value

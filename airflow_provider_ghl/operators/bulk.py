@@ -3,27 +3,41 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_ghl.exceptions import ConfigurationError
+from airflow.sdk.configuration import conf
+
 from airflow_provider_ghl.load.tolerance import Tolerance
-from airflow_provider_ghl.operators.base import GHLOperator, choice, given, one_of, required, whole_number
+from airflow_provider_ghl.operators.base import GHLOperator, choice, duration, flag, one_of, whole_number
 from airflow_provider_ghl.operators.errors import error_of, translated
-from airflow_provider_ghl.operators.rows_argument import Rows, RowsArgument
+from airflow_provider_ghl.operators.rows_argument import RowsArgument
+from airflow_provider_ghl.operators.table import (
+    batches_of,
+    columns_of,
+    results_file_of,
+    rows_known_of,
+    templatable,
+    text_of,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_ghl.load.batches import Batch, Columns
-    from airflow_provider_ghl.load.loader import LoadSpec, Ports
-    from airflow_provider_ghl.load.results_file import ResultsFile
+    from airflow_provider_ghl.load.ledger.ledger import Ledger
+    from airflow_provider_ghl.load.spec import LoadSpec, Ports
     from airflow_provider_ghl.load.verdict import Verdict
 
 __all__ = ["BulkCreateRelationsOperator"]
 
 #: Seconds of an ``execution_timeout`` that are left for writing down results.
 _MOST_KEPT_BACK = 5.0
+#: Rows that are read at once; more where HighLevel is read, since a record's rows should be together then.
+_AT_ONCE, _AT_ONCE_TO_READ = 16_384, 131_072
+#: In the task's state: the ledger that earlier attempts wrote.
+_LEDGER_ID = "ghl_ledger_id"
+_TRIGGER_GRACE = timedelta(hours=1)
 
 
 class BulkCreateRelationsOperator(GHLOperator):
@@ -50,19 +64,25 @@ class BulkCreateRelationsOperator(GHLOperator):
     :param first_record_column: column of the association's first records (templated).
     :param second_record_column: column of its second records (templated).
     :param row_key_column: column of your own row id, carried into every result (templated).
-    :param batch_size: rows that are planned together.
+    :param batch_size: rows that are claimed in the ledger together, before their requests go out.
     :param min_rows: fewer rows than that are red before anything is sent.
-    :param diff_against: what is asked for relations that are there before sending; ``none``: every row is sent, and HighLevel
-        says which ones were there.
+    :param diff_against: what is asked which relations are there, before any is sent. ``ledger``: what HighLevel confirmed to
+        earlier loads. ``highlevel``: HighLevel itself, by pages of 100 where that is cheaper than sending. ``none``: every row
+        is sent, and HighLevel says which ones were there. What an earlier attempt of this load learned is never asked again.
+    :param ledger_max_age: what HighLevel has not confirmed for so long is looked up again, spread evenly over the days.
     :param failure_tolerance: rows (int) or share of rows (float in [0, 1)) that may fail before the task is red.
     :param abort_after: the same refusal so many times with no success between stops the load; until the first success, so
         many requests are in flight at most.
     :param max_requests: every request counts: reads and retries too. When they are spent the task is green with a warning, and
         the other rows are ``not_attempted``.
+    :param plan_only: count the rows and price them; nothing is written to HighLevel. The summary has ``plan``: ``requests`` (at
+        most), ``seconds`` at the current limit, ``left_today``, ``share_of_today``, ``days``.
     :param results_path: where every row's result is written, in input order, as ``.csv``, ``.jsonl`` or ``.parquet``; there
         whole or not at all (templated). Local, or any URL that ``ObjectStoragePath`` writes with the connection
     :param results_conn_id: of this id (templated).
     :param xcom_results_limit: rows in the ``results`` XCom.
+    :param deferrable: where the day's quota is spent, free the slot, wait in the triggerer for the reset and go on.
+    :param defer_timeout: how long to wait so in all; what would take longer is red and retryable at once.
     """
 
     template_fields: Sequence[str] = (
@@ -100,13 +120,17 @@ class BulkCreateRelationsOperator(GHLOperator):
         row_key_column: str | None = None,
         batch_size: int = 1000,
         min_rows: int = 0,
-        diff_against: str = "none",
+        diff_against: str = "ledger",
+        ledger_max_age: timedelta = timedelta(days=30),
         failure_tolerance: int | float = 0,
         abort_after: int = 20,
         max_requests: int | None = None,
+        plan_only: bool = False,
         results_path: str | os.PathLike[str] | None = None,
         results_conn_id: str | None = None,
         xcom_results_limit: int = 1000,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        defer_timeout: timedelta = timedelta(days=7),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -116,29 +140,60 @@ class BulkCreateRelationsOperator(GHLOperator):
         self.sql = sql
         self.source_conn_id = source_conn_id
         self.parameters = parameters
-        self.path = _templatable(path)
+        self.path = templatable(path)
         self.path_conn_id = path_conn_id
         self.first_record_column = first_record_column
         self.second_record_column = second_record_column
         self.row_key_column = row_key_column
         self.batch_size = whole_number("batch_size", batch_size, least=1)
         self.min_rows = whole_number("min_rows", min_rows, least=0)
-        self.diff_against = choice("diff_against", diff_against, "none")
+        self.diff_against = choice("diff_against", diff_against, "ledger", "highlevel", "none")
+        self.ledger_max_age = duration("ledger_max_age", ledger_max_age)
         self.tolerance = Tolerance(failure_tolerance)
         self.abort_after = whole_number("abort_after", abort_after, least=1)
         self.max_requests = None if max_requests is None else whole_number("max_requests", max_requests, least=1)
-        self.results_path = _templatable(results_path)
+        self.plan_only = flag("plan_only", plan_only)
+        self.results_path = templatable(results_path)
         self.results_conn_id = results_conn_id
         self.xcom_results_limit = whole_number("xcom_results_limit", xcom_results_limit, least=0)
+        self.deferrable = flag("deferrable", deferrable)
+        self.defer_timeout = duration("defer_timeout", defer_timeout)
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Run the load; push what became of it; return the summary or raise."""
+        """Run the load; push what became of it; return the summary, wait for quota, or raise."""
+        return self._load(context, is_resumed=False)
+
+    def resume(self, context: Context, event: Any = None) -> dict[str, Any]:
+        """Go on after a wait for quota: all rows are read again, and what is known to be there is not sent."""
+        self.log.info("The day's requests should be back: going on.")
+        return self._load(context, is_resumed=True)
+
+    def _load(self, context: Context, *, is_resumed: bool) -> dict[str, Any]:
         with translated():
             from airflow_provider_ghl.load.loader import run
 
             self._end_before_timeout()
-            verdict = run(self._spec(context), self._ports())
+            ledger = self.hook.ledger
+            self._compare(ledger, context)
+            verdict = run(self._spec(context, is_resumed=is_resumed), self._ports(ledger))
         return self._conclude(context, verdict)
+
+    def _compare(self, ledger: Ledger, context: Context) -> None:
+        """Say so where an earlier attempt wrote another ledger, and what else may be wrong with this one."""
+        for warning in self.hook.ledger_warnings():
+            self.log.warning("%s", warning)
+        state = context.get("task_state_store")
+        if state is None or self.plan_only:
+            return
+        before = state.get(_LEDGER_ID)
+        if before is not None and before != ledger.id:
+            self.log.warning(
+                "An earlier attempt of this task wrote another ledger than %s. What it did is not known here and is asked of "
+                "HighLevel again: set ledger_conn_id, so that all workers share one.",
+                ledger.where,
+            )
+        if before != ledger.id:
+            state.set(_LEDGER_ID, ledger.id)
 
     def _end_before_timeout(self) -> None:
         """Airflow's timeout strikes anywhere, and the results would be lost."""
@@ -161,7 +216,18 @@ class BulkCreateRelationsOperator(GHLOperator):
         if ti is not None:
             # Airflow pushes what execute returns, which a failing task never does.
             ti.xcom_push(key="return_value", value=verdict.summary)
+        if verdict.wait is not None:
+            self._wait(verdict.message, verdict.wait)
         raise error_of(verdict, self._where(verdict, pushes), was_stopped=self.hook.stop.is_set)
+
+    def _wait(self, why: str, seconds: float) -> None:
+        """Free the slot, and come back when there is quota again."""
+        from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+
+        moment = datetime.now(UTC) + timedelta(seconds=seconds)
+        self.log.info("%s Waiting in the triggerer until %s UTC.", why, moment.strftime("%Y-%m-%d %H:%M:%S"))
+        # The load judges defer_timeout; this one is for a triggerer that does not come back.
+        self.defer(trigger=DateTimeTrigger(moment=moment), method_name="resume", timeout=self.defer_timeout + _TRIGGER_GRACE)
 
     def _where(self, verdict: Verdict, pushes: bool) -> str:
         """Where to read on."""
@@ -176,89 +242,46 @@ class BulkCreateRelationsOperator(GHLOperator):
             told.append("The rows that need attention are in this task's XCom 'results'.")
         return " ".join(told)
 
-    def _spec(self, context: Context) -> LoadSpec:
-        from airflow_provider_ghl.load.loader import LoadSpec
+    def _spec(self, context: Context, *, is_resumed: bool) -> LoadSpec:
+        from airflow_provider_ghl.load.spec import DiffAgainst, LoadSpec
 
         named = one_of(association_id=self.association_id, association_key=self.association_key)
         ti = context.get("ti")
         return LoadSpec(
             load_id=_load_id_of(ti, self.task_id),
             location_id=self.hook.location_id,
-            columns=self._columns(),
+            columns=columns_of(self),
             association_id=self.association_id if named == "association_id" else None,
             association_key=self.association_key if named == "association_key" else None,
+            batch_size=self.batch_size,
             min_rows=self.min_rows,
+            diff_against=DiffAgainst(self.diff_against),
+            ledger_max_age=self.ledger_max_age,
             tolerance=self.tolerance,
             abort_after=self.abort_after,
             max_requests=self.max_requests,
             keep_results=self.xcom_results_limit,
             try_number=_whole(getattr(ti, "try_number", None), 1),
-            results_path=_text(self.results_path),
+            is_resumed=is_resumed,
+            plan_only=self.plan_only,
+            defer_timeout=self.defer_timeout if self.deferrable else None,
+            total=rows_known_of(self),
+            results_path=text_of(self.results_path),
         )
 
-    def _ports(self) -> Ports:
-        from airflow_provider_ghl.load.loader import Ports
+    def _ports(self, ledger: Ledger) -> Ports:
         from airflow_provider_ghl.load.progress import Progress
-        from airflow_provider_ghl.load.rows import count_of
+        from airflow_provider_ghl.load.spec import Ports
 
         client = self.hook.get_conn()
-        total = count_of(self._data()) if self.rows is not None else None
+        at_once = _AT_ONCE_TO_READ if self.diff_against == "highlevel" else _AT_ONCE
         return Ports(
-            batches=self._batches(self._columns()),
+            batches=batches_of(self, columns_of(self), at_once),
             client=client,
-            progress=Progress(self.log.info, client.clock, total),
-            results_file=self._results_file(),
+            ledger=ledger,
+            progress=Progress(self.log.info, client.clock, rows_known_of(self)),
+            results_file=results_file_of(self),
         )
-
-    def _results_file(self) -> ResultsFile | None:
-        from airflow_provider_ghl.hooks.sources import must_be_another_file, results_file
-
-        path, conn_id = _text(self.results_path), given(self.results_conn_id)
-        if path is None:
-            return None
-        if source := _text(self.path):
-            must_be_another_file(path, conn_id, source, given(self.path_conn_id))
-        return results_file(path, conn_id)
-
-    def _batches(self, columns: Columns) -> Iterator[Batch]:
-        from airflow_provider_ghl.hooks.sources import file_batches, sql_batches
-        from airflow_provider_ghl.load.rows import from_data
-
-        source = one_of(rows=self.rows, sql=self.sql, path=self.path)
-        if source == "rows":
-            return from_data(self._data(), columns, self.batch_size)
-        if source == "path":
-            return file_batches(str(self.path), given(self.path_conn_id), columns, self.batch_size)
-        conn_id = given(self.source_conn_id)
-        if conn_id is None:
-            raise ConfigurationError("sql needs source_conn_id, the Airflow connection of the database")
-        return sql_batches(conn_id, str(self.sql), self.parameters, columns, self.batch_size)
-
-    def _columns(self) -> Columns:
-        from airflow_provider_ghl.load.batches import Columns
-
-        first = required("first_record_column", self.first_record_column)
-        second = required("second_record_column", self.second_record_column)
-        return Columns(first, second, given(self.row_key_column))
-
-    def _data(self) -> Any:
-        data = self.rows.value if isinstance(self.rows, Rows | RowsArgument) else self.rows
-        if isinstance(data, Iterator):
-            raise ConfigurationError(
-                f"rows is a {type(data).__name__}, which can be read only once, so that another try would find no rows: "
-                "give a list, a DataFrame or an upstream task"
-            )
-        return data
-
-
-def _templatable(path: Any) -> Any:
-    """As text where Airflow would not look for templates in it."""
-    return str(path) if isinstance(path, os.PathLike) else path
-
-
-def _text(path: Any) -> str | None:
-    """A path that was given, of whatever type."""
-    return None if given(path) is None else str(path)
 
 
 def _load_id_of(ti: Any, task_id: str) -> str:

@@ -116,7 +116,7 @@ class DeleteRelationOperator(GHLOperator):
         """One request; two or more where the relation is looked up by its records."""
         with translated():
             try:
-                self.hook.delete_relation(self._find_id())
+                self._delete()
             except NotFound as error:
                 if self.if_missing == "fail":
                     raise
@@ -124,17 +124,21 @@ class DeleteRelationOperator(GHLOperator):
                 return False
             return True
 
-    def _find_id(self) -> str:
+    def _delete(self) -> None:
         named = one_of(relation_id=self.relation_id, association_id=self.association_id, association_key=self.association_key)
         if named == "relation_id":
             if given(self.first_record_id) is not None or given(self.second_record_id) is not None:
                 raise ConfigurationError("give relation_id alone, or an association and both records")
-            return str(self.relation_id)
+            self.hook.delete_relation(str(self.relation_id))
+            return
         pair = (_record_id(self, "first_record_id"), _record_id(self, "second_record_id"))
-        found = self.hook.find_relation(self._association_id(), *pair)
+        association_id = self._association_id()
+        found = self.hook.find_relation(association_id, *pair)
+        if found is not None:
+            self.hook.delete_relation(str(found["id"]))
+        self.hook.forget(association_id=association_id, pair=pair)  # the ledger may not know the relation's id
         if found is None:
             raise NotFound("these records are not linked by this association", method="GET", path="/associations/relations")
-        return str(found["id"])
 
     def _association_id(self) -> str:
         if self.if_missing == "skip" and given(self.association_key) is not None:

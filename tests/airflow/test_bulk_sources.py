@@ -145,7 +145,8 @@ def test_what_a_driver_is_told(ghl: Sandbox, attended: str, warehouse: Callable[
     told: list[dict[str, Any]] = []
 
     def note(connection: Any, cursor: Any, statement: str, given: Any, context: Any, executemany: bool) -> None:
-        told.append(dict(context.execution_options))
+        if "attendance_id" in statement:
+            told.append(dict(context.execution_options))
 
     event.listen(Engine, "before_cursor_execute", note)
     try:

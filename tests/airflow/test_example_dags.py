@@ -22,7 +22,7 @@ DATA = FOLDER / "data"
 LATE = [
     ("L01", "rejected", None),  # no such event
     ("L02", "invalid", None),  # no contact
-    ("L03", "already_exists", "answer"),
+    ("L03", "already_exists", "ledger"),  # by the load before this one
     ("L04", "repeated", None),
     (None, "invalid", None),  # a field too many: no cell of the line can be trusted, the key neither
     ("L06", "rejected", None),  # no such contact
@@ -78,7 +78,7 @@ class TestAttendance:
         again = run("ghl_attendance")
         assert again.state == "success"
         assert again.xcom("create_association")["id"] == association
-        assert told(again, "load_attendance") == [(row["attendance_id"], "already_exists", "answer") for row in rows]
+        assert told(again, "load_attendance") == [(row["attendance_id"], "already_exists", "ledger") for row in rows]
         assert told(again, "load_late_entries") == LATE
         assert ghl.state.count_relations() == 89
 

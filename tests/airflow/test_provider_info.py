@@ -97,7 +97,7 @@ class TestFields:
     """Every field of the form does something, and null and "" mean absent."""
 
     def test_all_are_tried_here(self) -> None:
-        assert set(FIELDS) == {"location_id", "api_version", "quota_share", "daily_reserve"}
+        assert set(FIELDS) == {"location_id", "api_version", "quota_share", "daily_reserve", "ledger_conn_id"}
 
     @pytest.mark.parametrize("empty", [None, ""])
     def test_left_empty(self, sandbox: Sandbox, connect: Connect, empty: Any) -> None:

@@ -1,0 +1,129 @@
+"""A rerun of an unchanged table against a ledger that knows all of it: ``python benchmarks/planning.py [ROWS …]``.
+
+Beside it the time that ``pandas.read_csv`` takes for the same file, in both ways: as text, which is what a load needs (``00123``
+stays), and as pandas guesses, which with pyarrow is many times faster. Each step is a process of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from server import ASSOCIATION, Server
+from tables import make_file, pairs_of
+
+__all__ = ["plan"]
+
+_AT_ONCE = 100_000
+
+
+def plan(rows: int) -> dict[str, Any]:
+    """Seconds and MiB of a rerun, and of what it is compared with."""
+    with tempfile.TemporaryDirectory() as folder, Server(limit=0, daily_limit=0) as server:
+        make_file(Path(folder) / "table.csv", rows)
+        words = (folder, str(rows), json.dumps(server.connection))
+        filled = step("fill", *words)
+        read = step("read", *words)
+        again = step("rerun", *words)
+        again["writes"] = server.stats()["relations"]
+        return {"rows": rows, **filled, **read, **again}
+
+
+def step(name: str, *words: str) -> dict[str, Any]:
+    """Run one in a process of its own; what its last line says."""
+    done = subprocess.run([sys.executable, __file__, name, *words], stdout=subprocess.PIPE, text=True, check=True)
+    said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return said
+
+
+def fill(folder: str, rows: int, connection: dict[str, Any]) -> dict[str, Any]:
+    """A ledger as earlier loads would have left it."""
+    import numpy
+    import sqlalchemy
+
+    from airflow_provider_ghl.load.ledger.ledger import Ledger
+    from airflow_provider_ghl.load.ledger.notes import Notes
+    from airflow_provider_ghl.load.ledger.pairs import keys_of
+
+    (Path(folder) / "airflow").mkdir()
+    began = time.monotonic()
+    ledger = Ledger(sqlalchemy.create_engine(f"sqlite:///{folder}/airflow/ghl_ledger.db"))
+    location = connection["extra"]["location_id"]
+    target = ledger.relations.target(connection["host"], location, ASSOCIATION)
+    attempt = ledger.loads.begin("before", try_number=1, is_resumed=False, location_id=location, association=ASSOCIATION)
+    pairs = pairs_of(rows)
+    for start in range(0, rows, _AT_ONCE):
+        some = pairs[start : start + _AT_ONCE]
+        first, second = (numpy.array(side, dtype=object) for side in zip(*some, strict=True))
+        keys = keys_of(*ledger.identity(first, second))
+        learned = [(key, *pair, f"{at:024x}") for at, (key, pair) in enumerate(zip(keys, some, strict=True), start)]
+        ledger.write(attempt, target, Notes(learned=learned))
+    ledger.loads.end(attempt, end="green", message="", counts={}, is_well=True)
+    size = ledger.statistics()["bytes"]
+    return {"fill_seconds": time.monotonic() - began, "ledger_mebibytes": size / 2**20}
+
+
+def read(folder: str, rows: int, connection: dict[str, Any]) -> dict[str, Any]:
+    """What pandas takes to read the file: the best of three, which is the hardest to follow."""
+    import pandas
+
+    def seconds(**options: Any) -> float:
+        times = []
+        for _ in range(3):
+            began = time.monotonic()
+            pandas.read_csv(Path(folder) / "table.csv", **options)
+            times.append(time.monotonic() - began)
+        return min(times)
+
+    return {"read_text_seconds": seconds(dtype=str), "read_guessed_seconds": seconds()}
+
+
+def rerun(folder: str, rows: int, connection: dict[str, Any]) -> dict[str, Any]:
+    """The operator, on the table whose relations are all known."""
+    os.environ |= {"AIRFLOW_HOME": f"{folder}/airflow", "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    os.environ["AIRFLOW_CONN_GHL_DEFAULT"] = json.dumps(connection)
+    import pandas  # noqa: F401 - the time of its import is not the load's
+
+    from airflow_provider_ghl.operators.relations import BulkCreateRelationsOperator
+
+    operator = BulkCreateRelationsOperator(task_id="bulk", association_id=ASSOCIATION, path=f"{folder}/table.csv")
+    forget_peak()
+    idle, began = peak(), time.monotonic()
+    summary = operator.execute({})
+    seconds = time.monotonic() - began
+    assert summary["already_exists"] == rows, summary
+    return {"rerun_seconds": seconds, "requests": summary["requests"], "mebibytes": peak() - idle}
+
+
+def forget_peak() -> None:
+    """Measure from here on: a process begins with the peak of the one that started it."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak() -> float:
+    """MiB of memory at most so far."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+STEPS = {"fill": fill, "read": read, "rerun": rerun}
+
+
+def main(words: list[str]) -> None:
+    """A step, or the lines of the table."""
+    if words and words[0] in STEPS:
+        name, folder, rows, connection = words
+        print(json.dumps(STEPS[name](folder, int(rows), json.loads(connection))))
+        return
+    for rows in map(int, words or ["1000000"]):
+        print(json.dumps(plan(rows), indent=1), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
