@@ -1,6 +1,6 @@
 """A rerun of an unchanged table against a ledger that knows all of it: ``python benchmarks/planning.py [ROWS …]``.
 
-Beside it the time that ``pandas.read_csv`` takes for the same file, in both ways: as text, which is what a load needs (``00123``
+Beside it the time that ``pandas.read_csv`` takes for the same file, both ways: as text, which is what a load needs (``00123``
 stays), and as pandas guesses, which with pyarrow is many times faster. Each step is a process of its own.
 """
 

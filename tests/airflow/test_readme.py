@@ -77,6 +77,8 @@ def test_the_query_loads_a_warehouse_table(
 def test_the_other_sources_make_tasks() -> None:
     assert tasks_of(snippet("from_a_file"))["from_a_file"].path.startswith("s3://")
     assert tasks_of(snippet("relate_each"))["relate_each"].is_mapped
+    patient = tasks_of(snippet("first_load_ever"))["first_load_ever"]
+    assert (patient.deferrable, patient.defer_timeout.days) == (True, 7)
 
 
 def test_the_hook_speaks_to_every_endpoint(ghl: Sandbox, association: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -95,7 +97,7 @@ def test_the_sandbox_starts(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_every_snippet_is_run() -> None:
-    assert len(SNIPPETS) == 6
+    assert len(SNIPPETS) == 7
 
 
 def test_the_connection_in_the_environment_is_one() -> None:
