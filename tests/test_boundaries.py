@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "airflow_provider_ghl"
 FILES = sorted(PACKAGE.rglob("*.py"))
 #: May import Airflow; reading them here would make the tests of the core need it.
-AIRFLOWS = ("hooks", "operators")
+AIRFLOWS = ("cli.py", "commands", "hooks", "operators")
 CORE = [file for file in FILES if file.relative_to(PACKAGE).parts[0] not in AIRFLOWS and file.name != "__main__.py"]
 LAYERS = {"api": {"exceptions", "api"}, "load": {"exceptions", "api", "load"}, "sandbox": {"exceptions", "sandbox"}}
 

@@ -16,6 +16,7 @@ from airflow.sdk._shared.secrets_masker import redact
 from conftest import Connect
 
 import airflow_provider_ghl
+from airflow_provider_ghl import cli
 from airflow_provider_ghl.exceptions import ConfigurationError, QuotaExhausted
 from airflow_provider_ghl.get_provider_info import get_provider_info
 from airflow_provider_ghl.hooks.ghl import GHLHook
@@ -41,7 +42,7 @@ class TestSchemas:
     def test_provider_info(self) -> None:
         jsonschema.validate(get_provider_info(), schema("provider_info.schema.json"))
 
-    @pytest.mark.parametrize("part", ["connection-types", "hooks", "operators", "integrations"])
+    @pytest.mark.parametrize("part", ["connection-types", "hooks", "operators", "integrations", "cli"])
     def test_the_stricter_schema_of_airflows_own_providers(self, part: str) -> None:
         whole = schema("provider.yaml.schema.json")
         rules = {**whole["properties"][part], "definitions": whole.get("definitions", {}), "$defs": whole.get("$defs", {})}
@@ -53,6 +54,7 @@ class TestSchemas:
         assert info["operators"][0]["python-modules"] == [associations.__name__, relations.__name__]
         assert TYPE["hook-class-name"] == f"{GHLHook.__module__}.{GHLHook.__name__}"
         assert (TYPE["connection-type"], TYPE["hook-name"]) == (GHLHook.conn_type, GHLHook.hook_name)
+        assert info["cli"] == [f"{cli.__name__}.{cli.airflow_commands.__name__}"]
 
 
 class TestAirflow:

@@ -1,0 +1,94 @@
+"""What commands say: aligned text for people, one JSON document for machines. The same in a terminal and in a pipe."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+__all__ = ["Out", "counted", "facts", "iso", "moment", "shown", "table"]
+
+#: A number is set flush right, with separators.
+Cell = str | int | None
+
+
+class Out:
+    """Where a command's answer goes."""
+
+    def __init__(self, stream: TextIO, *, as_json: bool) -> None:
+        self.stream = stream
+        self._as_json = as_json
+
+    def tell(self, document: Any, lines: Iterable[str]) -> None:
+        """The answer, once: as JSON or as lines of text."""
+        text = json.dumps(document, indent=2) if self._as_json else "\n".join(lines)
+        encoding = self.stream.encoding or "utf-8"
+        try:
+            self.stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+            self.stream.flush()
+        except BrokenPipeError:
+            # Nobody reads any more (| head), which is no error. Python would complain of it once more when it exits.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
+
+    def ask(self, question: str) -> bool:
+        """A person's yes. Not on stdout, which may be a file."""
+        sys.stderr.write(f"{question} [y/N] ")
+        sys.stderr.flush()
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[Cell]]) -> list[str]:
+    """Columns as wide as what is in them; nothing is cut."""
+    rows = list(rows)
+    is_number = [any(isinstance(row[at], int) for row in rows) for at in range(len(headers))]
+    cells = [[shown(header) for header in headers], *([_text(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[at]) for row in cells) for at in range(len(headers))]
+    return [
+        "  ".join(
+            cell.rjust(width) if number else cell.ljust(width)
+            for cell, width, number in zip(row, widths, is_number, strict=True)
+        ).rstrip()
+        for row in cells
+    ]
+
+
+def facts(pairs: Mapping[str, Cell]) -> list[str]:
+    """A fact a line."""
+    width = max(map(len, pairs))
+    return [f"{name.ljust(width)}  {_text(value)}" for name, value in pairs.items()]
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """``1 relation``, ``2 relations``."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def moment(seconds: float | None) -> str:
+    """Unix seconds for people."""
+    return "-" if seconds is None else f"{_utc(seconds):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def iso(seconds: float | None) -> str | None:
+    """Unix seconds for machines."""
+    return None if seconds is None else _utc(seconds).isoformat(timespec="milliseconds")
+
+
+def shown(value: Any) -> str:
+    """Text that cannot move the cursor or begin a line: it may have come from HighLevel, or out of a file."""
+    text = str(value)
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape", "backslashreplace").decode() for one in text)
+
+
+def _text(cell: Cell) -> str:
+    if cell is None or cell == "":
+        return "-"
+    return f"{cell:,}" if isinstance(cell, int) else shown(cell)
+
+
+def _utc(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

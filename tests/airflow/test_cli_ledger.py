@@ -1,0 +1,207 @@
+"""``ledger``: what is remembered, and forgetting; and which ledger a command is about."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_runs import answering, relate, say, table_of
+from conftest import Connect
+
+from airflow_provider_ghl.sandbox import Sandbox
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the ledger is by default: empty yet."""
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def rows(home: Path, ghl: Sandbox, attended: str) -> list[dict[str, Any]]:
+    """What a load related: four relations are known."""
+    made = table_of(ghl)
+    relate(made)
+    return made
+
+
+def relations(capsys: Capture) -> int:
+    return int(say(capsys, "ledger", "show", "--json").json["relations"])
+
+
+class TestShow:
+    def test_none(self, home: Path, capsys: Capture) -> None:
+        where = f"sqlite:///{home}/ghl_ledger.db"
+        assert say(capsys, "ledger", "show").text == f"There is no ledger at {where} yet: the first load makes it.\n"
+        assert say(capsys, "ledger", "show", "--json").json == {"where": where, "exists": False}
+        assert not home.exists()
+
+    def test_another_file_is_no_ledger(self, home: Path, capsys: Capture) -> None:
+        home.mkdir()
+        (home / "ghl_ledger.db").touch()
+        assert say(capsys, "ledger", "show", "--json").json["exists"] is False
+
+    def test_text(self, rows: Any, home: Path, ghl: Sandbox, attended: str, capsys: Capture) -> None:
+        said = say(capsys, "ledger", "show").text
+        assert f"where             sqlite:///{home}/ghl_ledger.db\n" in said
+        assert "relations         4\n" in said
+        assert "KiB\n" in said
+        target = said.splitlines()[-1]
+        assert target.split()[:3] == [attended, ghl.location_id, "4"]
+        assert target.endswith(ghl.url)
+        assert ghl.token not in said
+
+    def test_json(self, rows: Any, attended: str, capsys: Capture) -> None:
+        said = say(capsys, "ledger", "show", "--json").json
+        assert (said["exists"], said["relations"], said["loads"], said["results"]) == (True, 4, 1, 7)
+        (target,) = said["targets"]
+        assert (target["association_id"], target["relations"]) == (attended, 4)
+        assert target["oldest_confirmed"] == said["oldest_confirmed"]
+        assert said["oldest_confirmed"].endswith("+00:00")
+
+
+class TestForget:
+    def test_by_record(self, rows: Any, capsys: Capture) -> None:
+        said = say(capsys, "ledger", "forget", "--record", rows[0]["contact_id"], "--yes", "--json").json
+        assert (said["matched"], said["forgotten"]) == (1, 1)
+        assert relations(capsys) == 3
+
+    @pytest.mark.parametrize("option", ["association", "location", "record"])
+    def test_by_what_they_share(self, rows: Any, ghl: Sandbox, attended: str, option: str, capsys: Capture) -> None:
+        value = {"association": attended, "location": ghl.location_id, "record": rows[0]["event_id"]}[option]
+        assert "Forgot 4 relations in" in say(capsys, "ledger", "forget", f"--{option}", value, "--yes").text
+        assert relations(capsys) == 0
+
+    def test_by_relation(self, rows: Any, ghl: Sandbox, capsys: Capture, tmp_path: Path) -> None:
+        path = tmp_path / "out.jsonl"
+        say(capsys, "loads", "export", "1", str(path))
+        relation_id = json.loads(path.read_text().splitlines()[0])["relation_id"]
+        assert "Forgot 1 relation in" in say(capsys, "ledger", "forget", "--relation", relation_id, "--yes").text
+
+    def test_all_that_is_given_must_match(self, rows: Any, attended: str, capsys: Capture) -> None:
+        asked = ("--association", attended, "--record", "nobody", "--yes")
+        said = say(capsys, "ledger", "forget", *asked).text
+        assert said.startswith("No relation matches. Forgot nothing")
+        assert relations(capsys) == 4
+
+    @pytest.mark.parametrize(("age", "left"), [("30d", 4), ("0h", 0)])
+    def test_by_age(self, rows: Any, age: str, left: int, capsys: Capture) -> None:
+        assert say(capsys, "ledger", "forget", "--older-than", age, "--yes").status == 0
+        assert relations(capsys) == left
+
+    def test_everything(self, rows: Any, capsys: Capture) -> None:
+        assert say(capsys, "ledger", "forget", "--everything", "--yes", "--json").json["forgotten"] == 4
+        assert relations(capsys) == 0
+
+    @pytest.mark.parametrize(("answer", "forgotten"), [("y\n", 4), ("YES\n", 4), ("n\n", 0), ("\n", 0), ("", 0)])
+    def test_asks_first(self, rows: Any, answer: str, forgotten: int, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+        answering(monkeypatch, answer)
+        said = say(capsys, "ledger", "forget", "--everything", "--json")
+        assert said.json["forgotten"] == forgotten
+        assert "Forget 4 relations in sqlite:///" in said.err
+        assert "[y/N]" in said.err
+        assert relations(capsys) == 4 - forgotten
+
+    def test_nobody_to_ask(self, rows: Any, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+        answering(monkeypatch, "y\n", is_terminal=False)
+        said = say(capsys, "ledger", "forget", "--everything")
+        assert (said.status, said.out) == (2, "")
+        assert "4 relations in" in said.err
+        assert "pass --yes. Nothing was done." in said.err
+        assert relations(capsys) == 4
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            ([], "Say what to forget: --association, --record, --location, --relation, --older-than, or --everything."),
+            (["--yes"], "Say what to forget"),
+            (["--record", ""], "Say what to forget"),
+            (["--everything", "--record", "r"], "--everything goes with no other choice"),
+            (["--older-than", "30"], "must be days or hours, such as 30d or 12h, not '30'"),
+            (["--older-than", "-1d"], "expected one argument"),
+        ],
+    )
+    def test_wrong_usage(self, rows: Any, words: list[str], said: str, capsys: Capture) -> None:
+        told = say(capsys, "ledger", "forget", *words)
+        assert (told.status, told.out) == (2, "")
+        assert said in told.err
+        assert relations(capsys) == 4
+
+    def test_without_a_ledger(self, home: Path, capsys: Capture) -> None:
+        assert "nothing to forget" in say(capsys, "ledger", "forget", "--everything").text
+        assert not home.exists()
+
+
+class TestPrune:
+    @pytest.mark.parametrize(("words", "results", "loads"), [([], 0, 0), (["--older-than", "0d"], 7, 1)])
+    def test_by_age(self, rows: Any, words: list[str], results: int, loads: int, capsys: Capture) -> None:
+        said = say(capsys, "ledger", "prune", *words, "--json").json
+        assert (said["results"], said["loads"]) == (results, loads)
+        assert relations(capsys) == 4
+
+    def test_text(self, rows: Any, capsys: Capture) -> None:
+        assert say(capsys, "ledger", "prune", "--older-than", "0h").text.startswith("Deleted 7 results of 1 load in ")
+
+    def test_without_a_ledger(self, home: Path, capsys: Capture) -> None:
+        assert "nothing to delete" in say(capsys, "ledger", "prune").text
+        assert not home.exists()
+
+
+class TestWhich:
+    def where(self, capsys: Capture, *words: str) -> str:
+        return str(say(capsys, "ledger", "show", "--json", *words).json["where"])
+
+    @pytest.fixture
+    def places(self, home: Path, tmp_path: Path, connect: Connect, sandbox: Sandbox) -> None:
+        """Ledgers by name, and a ghl connection that names one."""
+        for name in ("one", "two"):
+            connect(**{f"ledger_{name}": json.dumps({"conn_type": "sqlite", "host": str(tmp_path / f"{name}.db")})})
+        said = json.loads(sandbox.connection_json)
+        connect(ghl_other=json.dumps({**said, "extra": {"ledger_conn_id": "ledger_one"}}))
+
+    def test_no_connection_at_all(self, home: Path, capsys: Capture) -> None:
+        assert self.where(capsys) == f"sqlite:///{home}/ghl_ledger.db"
+
+    def test_of_a_ghl_connection(self, places: None, tmp_path: Path, capsys: Capture) -> None:
+        assert self.where(capsys, "--conn-id", "ghl_other") == f"sqlite:///{tmp_path}/one.db"
+
+    def test_of_the_default_connection(
+        self, places: None, sandbox: Sandbox, connect: Connect, tmp_path: Path, capsys: Capture
+    ) -> None:
+        said = json.loads(sandbox.connection_json)
+        connect(ghl_default=json.dumps({**said, "extra": {"ledger_conn_id": "ledger_two"}}))
+        assert self.where(capsys) == f"sqlite:///{tmp_path}/two.db"
+
+    def test_named_itself(self, places: None, tmp_path: Path, capsys: Capture) -> None:
+        words = ("--conn-id", "ghl_other", "--ledger-conn-id", "ledger_two")
+        assert self.where(capsys, *words) == f"sqlite:///{tmp_path}/two.db"
+
+    def test_configured(self, places: None, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AIRFLOW__GHL__LEDGER_CONN_ID", "ledger_two")
+        assert self.where(capsys) == f"sqlite:///{tmp_path}/two.db"
+
+    @pytest.mark.parametrize("option", ["--conn-id", "--ledger-conn-id"])
+    def test_no_such_connection(self, home: Path, option: str, capsys: Capture) -> None:
+        said = say(capsys, "ledger", "show", option, "nowhere")
+        assert (said.status, said.out) == (1, "")
+        assert said.err == "Airflow has no connection 'nowhere': create it, or correct the id\n"
+
+    def test_no_place_for_a_ledger(self, home: Path, connect: Connect, capsys: Capture) -> None:
+        connect(ledger=json.dumps({"conn_type": "mysql", "host": "h", "password": "secret-word"}))
+        said = say(capsys, "loads", "--ledger-conn-id", "ledger")
+        assert (said.status, said.out) == (1, "")
+        assert "a ledger is kept in PostgreSQL or SQLite" in said.err
+
+    def test_a_server_that_does_not_answer(self, home: Path, connect: Connect, capsys: Capture) -> None:
+        fields = {"conn_type": "postgres", "host": "127.0.0.1", "port": 1, "login": "ann", "password": "secret-word"}
+        connect(ledger=json.dumps({**fields, "schema": "ledgers"}))
+        said = say(capsys, "loads", "--ledger-conn-id", "ledger")
+        assert (said.status, said.out) == (1, "")
+        assert "cannot be read" in said.err
+        assert "secret-word" not in said.err
+        assert "ann" not in said.err.replace("cannot", "")

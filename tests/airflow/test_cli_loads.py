@@ -1,0 +1,184 @@
+"""``loads``: what loads did, as text and as JSON."""
+
+from __future__ import annotations
+
+import csv
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet
+import pytest
+from cli_runs import ABSENT, LOAD_ID, Said, relate, say, table_of
+
+from airflow_provider_ghl.commands.output import iso, moment, shown, table
+from airflow_provider_ghl.load.outcomes import Outcome
+from airflow_provider_ghl.load.results_file import RESULT_FIELDS
+from airflow_provider_ghl.sandbox import Sandbox
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the ledger is by default: empty yet."""
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def loaded(home: Path, ghl: Sandbox, attended: str) -> list[dict[str, Any]]:
+    """The rows of a load that the ledger knows."""
+    rows = table_of(ghl)
+    relate(rows)
+    return rows
+
+
+def lines(said: Said) -> list[str]:
+    return said.text.splitlines()
+
+
+class TestList:
+    def test_without_a_ledger(self, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert "There is no ledger at sqlite:///" in say(capsys, "loads").text
+        assert say(capsys, "loads", "--json").json == []
+        assert not home.exists()
+
+    def test_a_line_each_the_latest_first(self, loaded: Any, capsys: pytest.CaptureFixture[str]) -> None:
+        relate(loaded[:2], "second")
+        head, second, first = lines(say(capsys, "loads"))
+        assert head.split() == ["load", "state", "began", "association", "location", "rows", "requests", "load", "id"]
+        assert second.split()[:2] == ["2", "green"]
+        assert "2 rows: 2 already_exists" in second
+        assert second.endswith("second")
+        assert first.split()[:2] == ["1", "final"]
+        assert "8 rows: 4 created, 1 repeated, 1 invalid, 2 rejected" in first
+        assert first.endswith(LOAD_ID)
+        assert " UTC  attended  " in first
+
+    def test_limit(self, loaded: Any, capsys: pytest.CaptureFixture[str]) -> None:
+        relate(loaded[:2], "second")
+        assert [load["load_id"] for load in say(capsys, "loads", "--limit", "1", "--json").json] == ["second"]
+        assert say(capsys, "loads", "--limit", "0").status == 2
+
+    def test_json(self, loaded: Any, ghl: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+        (load,) = say(capsys, "loads", "--json").json
+        assert (load["number"], load["load_id"], load["state"], load["association"]) == (1, LOAD_ID, "final", "attended")
+        assert (load["location_id"], load["requests"], load["counts"]["rejected"]) == (ghl.location_id, 7, 2)
+        assert datetime.fromisoformat(load["began"]) <= datetime.fromisoformat(load["updated"])
+
+    def test_one_that_runs(self, loaded: Any, capsys: pytest.CaptureFixture[str]) -> None:
+        from airflow_provider_ghl.hooks.ledger import ledger_of
+
+        ledger = ledger_of(None)
+        ledger.loads.begin("other", try_number=1, is_resumed=False, location_id="L", association="A")
+        assert lines(say(capsys, "loads"))[1].split()[:2] == ["2", "running"]
+        assert "It has not ended." in say(capsys, "loads", "show", "2").text
+        ledger.close()
+
+
+class TestShow:
+    @pytest.mark.parametrize("name", ["1", LOAD_ID])
+    def test_facts_message_and_reasons(self, loaded: Any, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+        text = say(capsys, "loads", "show", name).text
+        assert f"load id            {LOAD_ID}" in text
+        assert "state              final" in text
+        assert "3 of 8 rows failed" in text
+        assert "2 rows rejected (400): Contact with id <id> not found\n" in text
+        assert "1 row invalid: column 'contact_id' is empty\n" in text
+        assert all(f"Contact with id {contact} not found" in text for contact in ABSENT)
+        assert "R6" in text
+
+    def test_first_rows_of_each_reason(self, loaded: Any, capsys: pytest.CaptureFixture[str]) -> None:
+        failures = say(capsys, "loads", "show", "1", "--rows", "1", "--json").json["failures"]
+        assert [(one["outcome"], one["status_code"], one["rows"]) for one in failures] == [
+            ("rejected", 400, 2),
+            ("invalid", None, 1),
+        ]
+        assert [[row["row_key"] for row in one["first_rows"]] for one in failures] == [["R6"], ["R4"]]
+
+    def test_options_hold_before_and_after_the_name(self, loaded: Any, capsys: pytest.CaptureFixture[str]) -> None:
+        assert say(capsys, "loads", "--json", "show", "1").json == say(capsys, "loads", "show", "1", "--json").json
+
+    @pytest.mark.parametrize("command", [["show", "7"], ["export", "7", "x.csv"]])
+    def test_no_such_load(self, loaded: Any, command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+        said = say(capsys, "loads", *command)
+        assert (said.status, said.out) == (1, "")
+        assert "knows of no load '7'" in said.err
+        assert "Traceback" not in said.err
+
+    def test_no_ledger(self, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        said = say(capsys, "loads", "show", "1", "--json")
+        assert (said.status, said.out) == (1, "")
+        assert "there is no ledger at" in said.err
+
+
+class TestExport:
+    def test_csv(self, loaded: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        path = tmp_path / "out.csv"
+        assert f"Wrote 7 results of 8 rows into {path}" in say(capsys, "loads", "export", "1", str(path)).text
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert tuple(rows[0]) == RESULT_FIELDS
+        assert [row["row"] for row in rows] == ["0", "1", "2", "3", "4", "6", "7"]
+        assert (rows[0]["row_key"], rows[0]["outcome"], rows[0]["status_code"]) == ("R0", Outcome.CREATED, "201")
+
+    def test_json_lines(self, loaded: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        path = tmp_path / "out.jsonl"
+        said = say(capsys, "loads", "export", LOAD_ID, str(path), "--json").json
+        assert said == {"load_id": LOAD_ID, "number": 1, "results": 7, "file": str(path)}
+        assert [json.loads(line)["row_key"] for line in path.read_text().splitlines()] == [
+            f"R{at}" for at in (0, 1, 2, 3, 4, 6, 7)
+        ]
+
+    def test_parquet(self, loaded: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        path = tmp_path / "out.parquet"
+        assert say(capsys, "loads", "export", "1", str(path)).status == 0
+        read = pyarrow.parquet.read_table(path)
+        assert (read.num_rows, tuple(read.column_names)) == (7, RESULT_FIELDS)
+
+    def test_whole_numbers_stay_what_they_are(self, loaded: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        relate([{**row, "id": None if at else 2**60 + 1} for at, row in enumerate(loaded[4:])], "numbers")
+        path = tmp_path / "out.csv"
+        say(capsys, "loads", "export", "2", str(path))
+        with path.open(newline="") as file:
+            assert [row["row_key"] for row in csv.DictReader(file)] == [str(2**60 + 1), "", ""]
+
+    @pytest.mark.parametrize(
+        ("name", "said"), [("out.txt", "must be named .csv, .jsonl, .parquet"), ("missing/out.csv", "there is no folder")]
+    )
+    def test_what_cannot_be_written(
+        self, loaded: Any, tmp_path: Path, name: str, said: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        told = say(capsys, "loads", "export", "1", str(tmp_path / name))
+        assert (told.status, told.out) == (1, "")
+        assert said in told.err
+        assert [path.name for path in tmp_path.iterdir()] == ["home"]
+
+
+class TestText:
+    def test_columns_are_as_wide_as_what_is_in_them(self) -> None:
+        long = "x" * 300
+        assert table(("a", "n"), [(long, 1), ("b", 12_000)]) == [
+            f"a{' ' * 301}     n",
+            f"{long}       1",
+            f"b{' ' * 299}  12,000",
+        ]
+
+    def test_nothing_moves_the_cursor(self) -> None:
+        assert shown("a\x1b[2J\nb\udc80") == "a\\x1b[2J\\nb\\udc80"
+
+    def test_moments(self) -> None:
+        assert (moment(0.0), moment(None)) == ("1970-01-01 00:00:00 UTC", "-")
+        assert (iso(0.0), iso(None)) == ("1970-01-01T00:00:00.000+00:00", None)
+
+    def test_what_the_terminal_cannot_show(self, loaded: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        import io
+        import sys
+
+        from airflow_provider_ghl.cli import main
+
+        stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+        monkeypatch.setattr(sys, "stdout", stream)
+        assert main(["loads", "show", "1"]) == 0
+        stream.seek(0)
+        assert "2 \\xd7 rejected" in stream.read()

@@ -1,0 +1,123 @@
+"""``plan``: what a load of a file would cost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_runs import OPTIONS, file_of, relate, say, table_of
+from conftest import Connect
+
+from airflow_provider_ghl.sandbox import Sandbox
+
+Capture = pytest.CaptureFixture[str]
+KEY = ("--association-key", "attended")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the ledger is by default: empty yet."""
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def rows(home: Path, ghl: Sandbox, attended: str) -> list[dict[str, Any]]:
+    """Eight rows, four of them good."""
+    return table_of(ghl)
+
+
+@pytest.fixture
+def path(rows: list[dict[str, Any]], tmp_path: Path) -> str:
+    """They as a file."""
+    return file_of(rows, tmp_path / "rows.csv")
+
+
+def test_text(path: str, home: Path, ghl: Sandbox, capsys: Capture) -> None:
+    said = say(capsys, "plan", path, *KEY, *OPTIONS).text
+    assert said.splitlines()[:4] == ["outcome     rows", "repeated       1", "invalid        1", "to be sent     6"]
+    assert "requests        7 at most\n" in said
+    assert "% of the 199,999 requests that are left\n" in said
+    assert "0:00:00 at the current limit\n" in said
+    assert "days            1\n" in said
+    assert "1 row invalid: column 'contact_id' is empty\n" in said
+    assert "R4" in said
+    assert (ghl.stats()["requests"], ghl.state.count_all()) == (1, 0)
+    assert not home.exists()
+
+
+def test_json(path: str, capsys: Capture) -> None:
+    said = say(capsys, "plan", path, *KEY, *OPTIONS, "--json").json
+    assert (said["rows"], said["requests"], said["days"], said["left_today"]) == (8, 7, 1, 199_999)
+    assert (said["counts"]["not_attempted"], said["counts"]["invalid"], said["counts"]["repeated"]) == (6, 1, 1)
+    assert [one["rows"] for one in said["failures"]] == [1]
+
+
+def test_what_the_ledger_knows_costs_nothing(rows: Any, path: str, capsys: Capture) -> None:
+    relate(rows)
+    said = say(capsys, "plan", path, *KEY, *OPTIONS, "--json").json
+    assert (said["counts"]["already_exists"], said["requests"]) == (4, 3)
+    all_of_them = say(capsys, "plan", path, *KEY, *OPTIONS, "--diff-against", "none", "--json").json
+    assert (all_of_them["counts"]["already_exists"], all_of_them["requests"]) == (0, 7)
+    assert [load["number"] for load in say(capsys, "loads", "--json").json] == [1]
+
+
+def test_by_id_and_for_another_location(path: str, ghl: Sandbox, attended: str, capsys: Capture) -> None:
+    assert say(capsys, "plan", path, "--association-id", attended, *OPTIONS, "--json").json["rows"] == 8
+    other = ghl.state.add_location()
+    ghl.state.add_association("attended", "contact", "custom_objects.event", "A", "E", location_id=other)
+    assert say(capsys, "plan", path, *KEY, *OPTIONS, "--location-id", other, "--json").json["rows"] == 8
+
+
+def test_an_empty_file(path: str, capsys: Capture) -> None:
+    Path(path).write_text("id,contact_id,event_id\n")
+    said = say(capsys, "plan", path, *KEY, *OPTIONS, "--json")
+    assert (said.json["rows"], said.json["requests"], said.json["days"]) == (0, 0, None)
+    assert "the source has no rows" in said.err
+    assert "requests        0 at most\n" in say(capsys, "plan", path, *KEY, *OPTIONS).text
+
+
+@pytest.mark.parametrize("named", [(), (*KEY, "--association-id", "a"), ("--association-key", "")])
+def test_the_association_is_named_once(path: str, named: tuple[str, ...], ghl: Sandbox, capsys: Capture) -> None:
+    said = say(capsys, "plan", path, *named, *OPTIONS)
+    assert (said.status, said.out) == (2, "")
+    assert "exactly one of --association-key and --association-id" in said.err
+    assert ghl.stats()["requests"] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["missing.csv", *KEY], "there is no such file"),
+        (["rows.txt", *KEY], "cannot tell the format"),
+        (["{path}", "--association-key", "nothing"], "attended"),
+        (["{path}", *KEY, "--conn-id", "nowhere"], "Airflow has no connection 'nowhere'"),
+        (["{path}", *KEY, "--ledger-conn-id", "nowhere"], "Airflow has no connection 'nowhere'"),
+        (["{path}", *KEY, "--first-record-column", "nothing"], "nothing"),
+    ],
+)
+def test_errors(path: str, words: list[str], said: str, ghl: Sandbox, capsys: Capture) -> None:
+    told = say(capsys, "plan", *[word.format(path=path) for word in words], "--json")
+    assert (told.status, told.out) == (1, "")
+    assert said in told.err
+    assert "Traceback" not in told.err
+    assert ghl.token not in told.err
+
+
+def test_a_token_that_is_refused(path: str, ghl: Sandbox, connect: Connect, capsys: Capture) -> None:
+    fields = json.loads(ghl.connection_json)
+    connect(ghl_default=json.dumps({**fields, "password": "pit-wrong-word"}))
+    said = say(capsys, "plan", path, *KEY, *OPTIONS)
+    assert (said.status, said.out) == (1, "")
+    assert "does not accept the token" in said.err
+    assert "pit-wrong-word" not in said.err
+
+
+def test_no_location(path: str, ghl: Sandbox, connect: Connect, capsys: Capture) -> None:
+    fields = json.loads(ghl.connection_json)
+    connect(ghl_default=json.dumps({**fields, "extra": {}}))
+    said = say(capsys, "plan", path, *KEY, *OPTIONS)
+    assert (said.status, said.out) == (1, "")
+    assert "no sub-account" in said.err
