@@ -19,7 +19,12 @@ Pairs = list[tuple[str, str]]
 
 def pairs_of(count: int) -> Pairs:
     """Distinct records, in the shape of ids."""
-    return [(f"{number:024x}", f"{number + 7_000_000:020d}") for number in range(count)]
+    return [pair_of(number) for number in range(count)]
+
+
+def pair_of(number: int) -> tuple[str, str]:
+    """One of them."""
+    return f"{number:024x}", f"{number + 7_000_000:020d}"
 
 
 def body_of(location: str, pair: tuple[str, str]) -> dict[str, str]:

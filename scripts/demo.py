@@ -22,6 +22,7 @@ LOADS = ("load_attendance", "load_late_entries")
 FINE = ("created", "already_exists", "repeated")
 EVIDENCE = {
     "answer": "HighLevel said so when it was asked to create them",
+    "ledger": "the ledger knew, so that no request was spent on them",
     "read": "read back from HighLevel",
     "presumed": "an answer was lost, and the second one said that it is there",
 }
@@ -31,7 +32,7 @@ def main() -> int:
     """Set up, run, account."""
     workspace.prepare()
     log = workspace.FOLDER / "airflow.log"
-    with Sandbox(state_path=workspace.MEMORY, latency=0.05, latency_spread=0.3) as sandbox:
+    with Sandbox(port=workspace.port(), state_path=workspace.MEMORY, latency=0.05, latency_spread=0.3) as sandbox:
         workspace.fill(sandbox.state)
         say(f"HighLevel's sandbox listens at {sandbox.url} and remembers in {shown(workspace.MEMORY)}.")
         env = workspace.environment(sandbox)

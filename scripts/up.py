@@ -28,7 +28,7 @@ def main() -> int:
         signal.signal(number, lambda _number, _frame: stop.set())
     workspace.prepare()
     log = workspace.FOLDER / "standalone.log"
-    with Sandbox(state_path=workspace.MEMORY, latency=0.3, latency_spread=0.3) as sandbox:
+    with Sandbox(port=workspace.port(), state_path=workspace.MEMORY, latency=0.3, latency_spread=0.3) as sandbox:
         workspace.fill(sandbox.state)
         env = {**workspace.environment(sandbox), **standalone_settings()}
         say("Airflow starts; this takes about half a minute …")

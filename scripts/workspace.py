@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -17,6 +19,7 @@ FOLDER = ROOT / ".demo"
 HOME = FOLDER / "airflow"
 WAREHOUSE = FOLDER / "warehouse.db"
 MEMORY = FOLDER / "highlevel.jsonl"
+PORT = FOLDER / "port"
 DAGS = ROOT / "example_dags"
 ATTENDANCE = DAGS / "data" / "attendance.csv"
 #: Sub-accounts of the example ``ghl_sub_accounts``, beside the first one.
@@ -34,6 +37,18 @@ def prepare() -> None:
         database.execute(f"CREATE TABLE IF NOT EXISTS attendance ({columns})")
         database.executemany("INSERT OR REPLACE INTO attendance VALUES (?, ?, ?, ?, ?)", rows)
     database.close()
+
+
+def port() -> int:
+    """The sandbox's port, the same each time if it is free: the ledger knows a HighLevel by its address."""
+    last = int(PORT.read_text()) if PORT.exists() else 0
+    for number in (last, 0):
+        with socket.socket() as free, contextlib.suppress(OSError):
+            free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            free.bind(("127.0.0.1", number))
+            PORT.write_text(str(free.getsockname()[1]))
+            break
+    return int(PORT.read_text())
 
 
 def fill(state: State) -> None:
