@@ -165,7 +165,7 @@ class Client:
     def _limit(self, location_id: str | None) -> Limit:
         key = location_id or self.location_id
         if key not in self._limits:
-            self._limits[key] = Limit(share=self._share, daily_reserve=self._reserve)
+            self._limits[key] = Limit(share=self._share, daily_reserve=self._reserve, draw=self.retry.draw)
         return self._limits[key]
 
     def _attempt_until_stopped(self, call: Call, charge: Charge, sent_at: float) -> Attempt:

@@ -9,12 +9,14 @@ comes back one interval plus (latency - floor) after it was taken: steady latenc
 
 from __future__ import annotations
 
+import random
 from bisect import bisect_left, bisect_right, insort
-from collections import deque
-from itertools import islice
+from collections.abc import Callable
 
+from airflow_provider_ghl.api.latency import Latency
 from airflow_provider_ghl.api.rates import Rate
 from airflow_provider_ghl.api.sharing import Allotment
+from airflow_provider_ghl.api.windows import FixedWindows
 from airflow_provider_ghl.exceptions import QuotaExhausted
 
 __all__ = ["Limit"]
@@ -32,9 +34,19 @@ _BLUR = 0.002
 _PARTS = (0.0, 0.5, 1.0)
 #: Old requests are forgotten so many at once, which costs less.
 _FORGET_AT_ONCE = 64
-#: Latencies that are needed to say how long a request takes at least, and how far a sample of them is mistrusted.
-_FEWEST = 16
-_CAUTION = 10.0
+#: Seconds for which all wait after a 429 where others are known to be about, at least, and by which it may take longer to
+#: get to use a slot again.
+_PAUSE = 0.3
+_SLACK = 0.25
+#: Seconds for which the last slot is left to others who may come, for each second that we used all of them. And the fewest
+#: slots of which one may lie idle for that.
+_GAP = 0.01
+_NO_GAP_BELOW = 20
+_NO_GAP_FOR = 10.0
+#: Refusals with none let through between, after which all wait an interval even so.
+_TOO_OFTEN = 3
+#: Intervals, at most, by which who was refused when it went alone asks again earlier the next time: never all in step.
+_EARLIER = 0.3
 
 
 class Limit:
@@ -47,7 +59,7 @@ class Limit:
     :param daily_reserve: requests of the day that are left to others.
     """
 
-    def __init__(self, *, share: float = 1.0, daily_reserve: int = 0) -> None:
+    def __init__(self, *, share: float = 1.0, daily_reserve: int = 0, draw: Callable[[], float] = random.random) -> None:
         self._share = share
         self._daily_reserve = daily_reserve
         self._advertised: int | None = None
@@ -57,10 +69,13 @@ class Limit:
         self._in_flight: list[float] = []  # when each was sent
         self._sent: list[float] = []  # the same, and of those that were answered since an interval
         self._answered: list[tuple[float, float]] = []  # (answered at, sent at), both sorted by the first
-        self._allotment = Allotment()
+        self._windows = FixedWindows()
+        self._allotment = Allotment(draw, self._windows)
         self._was_refused = False
-        self._is_fixed = False
-        self._latency = _Latency()
+        self._refused_in_a_row = 0
+        self._busy_since, self._gap_from = 0.0, float("inf")
+        self._draw = draw
+        self._latency = Latency()
         self._daily_limit: int | None = None
         self._daily_left: int | None = None
         self._day_seen_at = float("-inf")
@@ -124,15 +139,15 @@ class Limit:
         self._advertised = rate.limit or self._advertised
         self._learn_day(sent_at, answered_at, rate)
         if limited:
-            # All wait one interval, then one goes alone to see how things stand.
-            self._blocked_until = max(self._blocked_until, answered_at + self._interval)
-            self._is_open, self._was_refused = False, True
+            self._learn_refusal(sent_at, answered_at)
             return
+        self._allotment.answered(answered_at)
         self._latency.add(answered_at - sent_at - connecting)
         if rate.limit is not None and rate.remaining is not None:
             self._learn_room(sent_at, answered_at, rate.limit - rate.remaining, rate.remaining)
         if sent_at >= self._blocked_until:
             self._is_open, self._was_refused = True, False
+            self._refused_in_a_row = 0
 
     def used_recently(self, now: float) -> int:
         """Our requests of the last interval."""
@@ -143,19 +158,68 @@ class Limit:
             return _ON_ANSWER if self._in_flight else 0.0
         hold = self._interval - self._latency.floor() + _BLUR
         self._forget_before(now - self._interval - _ON_ANSWER)
-        answered = self._answered_since(now - hold)
-        ours = len(self._in_flight) + answered
-        again = float("inf")
-        if ours >= self._slots():
-            again = self._allotment.grow(now, ours, len(self._in_flight), self.capacity)
-        if ours < self._slots():
-            return 0.0
-        freed = self._answered[-answered][0] + hold - now if answered else _ON_ANSWER
-        return max(min(freed, again), 1e-4)
+        if self._allotment.is_shared:
+            return self._wait_shared(now, hold)
+        if not (wait := self._wait_alone(now, hold)):
+            self._take_own(now, now - hold, hold)
+        return wait
 
-    def _slots(self) -> int:
-        allotted = self._allotment.slots
-        return self.capacity if allotted is None else min(self.capacity, int(allotted))
+    def _wait_shared(self, now: float, hold: float) -> float:
+        """Our own slots first; they are free at once in a window that began anew. Then what is nobody's."""
+        allotment, in_flight = self._allotment, len(self._in_flight)
+        free_before = max(now - hold, self._windows.free_before) if self._windows.is_fixed else now - hold
+        if self._take_own(now, free_before, hold) or not (in_flight or allotment.held):
+            return 0.0
+        if allotment.take_more(now, in_flight, self.capacity):
+            return 0.0
+        first = allotment.next_free()
+        wait = _ON_ANSWER if first is None else first + hold - now
+        return max(min(wait, allotment.try_again_in(now, in_flight)), 1e-4)
+
+    def _take_own(self, now: float, free_before: float, hold: float) -> bool:
+        lost_before = now - hold - self._pause() - self._latency.spread() - _SLACK
+        return self._allotment.take(free_before, lost_before, self.advertised, len(self._in_flight), now)
+
+    def _wait_alone(self, now: float, hold: float) -> float:
+        """Nobody else was seen. But who comes now must find a gap, or never gets in: the last slot is left for a while."""
+        in_flight, answered = len(self._in_flight), self._answered_since(now - hold)
+        free = self.capacity - in_flight - answered
+        if not in_flight + answered:
+            self._busy_since, self._gap_from = now, now + self._interval * _NO_GAP_FOR
+        has_gap = now >= self._gap_from and self.capacity >= _NO_GAP_BELOW
+        if free > has_gap:
+            return 0.0
+        wait = self._answered[-answered][0] + hold - now if answered else _ON_ANSWER
+        if free > 0:
+            gap = min(self._interval, _GAP * (now - self._busy_since))
+            if in_flight + self._answered_since(now - hold - gap) < self.capacity:
+                self._gap_from = now + self._interval * (1.0 + self._draw())
+                return 0.0
+            wait = min(wait, self._answered[-answered - 1][0] + hold + gap - now)
+        return max(wait, 1e-4)
+
+    def _pause(self) -> float:
+        """Seconds to wait after a 429 where others are about: what is in flight is answered by then."""
+        return max(_PAUSE, self._latency.longest())
+
+    def _learn_refusal(self, sent_at: float, answered_at: float) -> None:
+        """It cost the slot that was asked for too much, where others are known to be about; else all wait one interval."""
+        self._answered.remove((answered_at, sent_at))
+        self._sent.pop(bisect_left(self._sent, sent_at))
+        allotment, pause = self._allotment, self._interval
+        ours = len(self._sent) - bisect_left(self._sent, self._windows.seen_from)
+        self._windows.full(sent_at, answered_at, self.advertised, ours)
+        if sent_at >= self._blocked_until:
+            self._refused_in_a_row += 1
+            if self._was_refused and self._refused_in_a_row >= _TOO_OFTEN:
+                pause *= 1.0 - _EARLIER * self._draw()
+        ours = len(self._in_flight) + allotment.held
+        if ours and self._refused_in_a_row < _TOO_OFTEN and allotment.is_shared:
+            allotment.refused(answered_at)
+            pause = self._pause()
+        else:
+            self._is_open, self._was_refused = False, True
+        self._blocked_until = max(self._blocked_until, answered_at + pause)
 
     def _answered_since(self, moment: float) -> int:
         return len(self._answered) - bisect_right(self._answered, (moment, float("inf")))
@@ -168,20 +232,20 @@ class Limit:
 
     def _learn_room(self, sent_at: float, answered_at: float, used: int, remaining: int) -> None:
         """``used`` slots were taken when this request was counted, at some moment between its two times."""
-        if sent_at >= self._blocked_until and self._was_refused:
+        if self._was_refused and sent_at >= self._blocked_until:
             self._allotment.reopened(answered_at, remaining)
-            return
         if (others := self._others(sent_at, answered_at, used)) > 0:
-            ours = len(self._in_flight) + self._answered_since(answered_at - self._interval)
-            self._allotment.others_seen(answered_at, others, self.advertised, ours, is_first=not self._is_open)
-        if remaining and not self._is_fixed and self._allotment.slots is not None:
-            self._is_fixed = self._is_reset(sent_at, answered_at, used)
-        longest, spread = self._latency.longest(), self._latency.longest() - self._latency.floor()
-        lasting = 2.0 * self._interval if self._is_fixed else longest + spread
-        # A slot is nobody's for about half a spread in each interval.
-        noise = round(self.advertised * spread / self._interval)
-        forget_after = self._interval * (4.0 if self._is_fixed else 1.0)
-        self._allotment.look(sent_at, answered_at, remaining, lasting, noise, forget_after)
+            if not self._allotment.is_shared and self._was_refused:
+                self._blocked_until, self._was_refused = answered_at + self._pause(), False
+                self._is_open = True
+            if not self._is_open and not self._was_refused:
+                self._allotment.joined(answered_at, others, remaining, self.advertised)
+            self._allotment.others_seen(answered_at, others, self.advertised, len(self._in_flight))
+        windows, allotment = self._windows, self._allotment
+        if remaining and not windows.is_fixed and allotment.is_shared and self._is_reset(sent_at, answered_at, used):
+            windows.proven()
+        windows.look(sent_at, answered_at, used, len(self._sent) - bisect_left(self._sent, windows.seen_from), self._interval)
+        allotment.look(sent_at, answered_at, remaining, self._latency, self.advertised, self._interval)
 
     def _others(self, sent_at: float, answered_at: float, used: int) -> int:
         """Slots that our own requests do not explain, whenever the server counts."""
@@ -230,30 +294,3 @@ class Limit:
         error = QuotaExhausted(f"{self._daily_left} requests are left of the day{reserve}", status=429)
         error.resets_in = self._day_ends - now
         raise error
-
-
-class _Latency:
-    """Bounds from below how long a request takes."""
-
-    def __init__(self) -> None:
-        self._recent: deque[float] = deque(maxlen=512)
-        self._floor = 0.0
-        self._stale = 0
-
-    def add(self, seconds: float) -> None:
-        self._recent.append(seconds)
-        self._stale += 1
-
-    def longest(self) -> float:
-        """The longest of the last few."""
-        return max(islice(reversed(self._recent), 32), default=0.0)
-
-    def floor(self) -> float:
-        """The shortest time seen, less what a sample of this size may have missed of a shorter one; 0.0 for too few."""
-        if self._stale and len(self._recent) >= _FEWEST and (self._stale >= 16 or len(self._recent) <= 64):
-            ordered = sorted(self._recent)
-            count = len(ordered)
-            missed = (ordered[count // 2] - ordered[0]) * _CAUTION / count
-            self._floor = max(0.0, ordered[0] - missed)
-            self._stale = 0
-        return min(self._floor, min(islice(reversed(self._recent), 16), default=0.0))

@@ -47,9 +47,11 @@ class Retry:
     """
 
     max_failures: int = 6
-    #: A 429 waits for the window in ``limits``, not here; so many of them, and the location is not ours to use.
-    max_limited: int = 30
     max_seconds: float = 300.0
+    #: A 429 waits for the window in ``limits``, not here. Who comes to a location that others use up may be refused for
+    #: minutes before there is room; so long, or so often, and the location is not ours to use.
+    max_limited: int = 180
+    max_limited_seconds: float = 1800.0
     #: Seconds: the n-th wait is drawn from [0, min(longest, first × 2^(n-1))].
     first: float = 0.5
     longest: float = 20.0
@@ -57,10 +59,11 @@ class Retry:
 
     def decide(self, error: GHLError, tries: Tries, now: float, *, repeat_safe: bool) -> float | None:
         """Seconds to wait before the next try, or ``None`` to give up. ``tries`` has counted ``error`` already."""
+        if isinstance(error, RateLimited):
+            is_hopeless = tries.limited >= self.max_limited or now - tries.since >= self.max_limited_seconds
+            return None if is_hopeless else 0.0
         if now - tries.since >= self.max_seconds:
             return None
-        if isinstance(error, RateLimited):
-            return 0.0 if tries.limited < self.max_limited else None
         if not isinstance(error, ServerError | TransportError) or tries.failed >= self.max_failures:
             return None
         if is_ambiguous(error) and not repeat_safe:

@@ -233,3 +233,15 @@ def test_the_day_is_used_to_its_last_request() -> None:
         run(location, [task])
     assert location.used_of_day == 150
     assert location.refused == 0
+
+
+def test_a_limit_that_is_smaller_than_was_taken_for_true() -> None:
+    """Several are in flight before the headers say that there is but one slot."""
+    limit = Limit()
+    one = Rate(limit=1, remaining=0, interval=10.0)
+    assert limit.reserve(0.0) == 0.0
+    limit.learn(0.0, 0.1, Rate(limit=3, remaining=2, interval=10.0))
+    assert [limit.reserve(0.2), limit.reserve(0.2)] == [0.0, 0.0]
+    limit.learn(0.2, 0.3, one)
+    limit.learn(0.2, 0.3, one)
+    assert 9.0 < limit.reserve(0.4) <= 10.1
