@@ -11,6 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import again
+import known_pairs
+import planning
+import sharing
 from contestants import CONTESTANTS
 from server import Server
 from tables import make_table
@@ -30,7 +34,7 @@ SETTINGS: tuple[dict[str, Any], ...] = (
 
 
 def main() -> None:
-    """Three tables."""
+    """All tables."""
     title("300 pairs, 100 requests / 10 s, 0.3 s ± 30 %: four ways, side by side")
     head("contestant", "seconds", "relations/s", "share of limit", "429s", "rows lost", "processor ms/request")
     for name, line in zip(CONTESTANTS, side_by_side([(name, REAL, 300) for name in CONTESTANTS]), strict=True):
@@ -45,8 +49,41 @@ def main() -> None:
         make_table(Path(folder), 200_000)
         for source in ("file", "sqlite"):
             row(source, *bulk(source, folder))
+    reruns()
+    title("Three processes on one location, 1,000 pairs each, 0.3 s ± 30 %")
+    head(*sharing.HEAD)
+    for line in sharing.lines():
+        row(*line)
     title("One request")
     subprocess.run([sys.executable, str(HERE / "transport.py")], check=True)
+
+
+def reruns() -> None:
+    """Tables that HighLevel holds already."""
+    title("Tables that HighLevel holds already, 100 requests / 10 s, 0.3 s ± 30 %; a plain loop is computed")
+    head("table", "rows", "requests", "writes", "429s", "seconds", "plain loop: requests", "plain loop: hours")
+    for name in again.SCENARIOS:
+        measured = again.measure(name)
+        counts = (f"{measured[column]:,}" for column in ("rows", "requests", "writes", "rate_limited"))
+        row(name, *counts, f"{measured['seconds']:.1f}", f"{measured['plain_requests']:,}", f"{measured['plain_hours']:.1f}")
+    title("A rerun of an unchanged table against a ledger that knows all of it")
+    head(
+        "pairs",
+        "seconds",
+        "× read_csv as text",
+        "× read_csv as pandas guesses",
+        "MiB over an idle worker",
+        "ledger on disk, MiB",
+    )
+    for rows in (1_000_000, 10_000_000):
+        planned = planning.plan(rows)
+        seconds = planned["rerun_seconds"]
+        ratios = (f"{seconds / planned[name]:.1f}" for name in ("read_text_seconds", "read_guessed_seconds"))
+        row(f"{rows:,}", f"{seconds:.2f}", *ratios, f"{planned['mebibytes']:.0f}", f"{planned['ledger_mebibytes']:,.0f}")
+    title("Ways to know which of 1,000,000 pairs are among 1,000,000")
+    head("way", "seconds", "MiB")
+    for way in known_pairs.compare(1_000_000):
+        row(way["way"], f"{way['seconds']:.1f}", f"{way['mebibytes']:.0f}")
 
 
 def side_by_side(runs: list[tuple[str, dict[str, Any], int]]) -> list[list[str]]:

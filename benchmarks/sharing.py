@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,10 @@ LIMIT, INTERVAL = 100, 10.0
 SETTINGS = (("sliding", 0.0), ("sliding", 4.0), ("fixed", 0.0), ("fixed", 4.0))
 
 
-def lines(processes: int = 3, pairs: int = 500, latency: float = 0.3) -> list[list[str]]:
-    """The cells of each line, one after the other: they would take each other's processor time."""
-    return [line(window, apart, processes, pairs, latency) for window, apart in SETTINGS]
+def lines(processes: int = 3, pairs: int = 1000, latency: float = 0.3) -> list[list[str]]:
+    """The cells of each line, side by side on separate locations."""
+    with ThreadPoolExecutor(len(SETTINGS)) as pool:
+        return list(pool.map(lambda setting: line(*setting, processes, pairs, latency), SETTINGS))
 
 
 def line(window: str, apart: float, processes: int, pairs: int, latency: float) -> list[str]:
