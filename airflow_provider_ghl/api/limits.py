@@ -80,6 +80,7 @@ class Limit:
         self._daily_left: int | None = None
         self._day_seen_at = float("-inf")
         self._day_ends = float("inf")
+        self._knows_reset = False
 
     @property
     def advertised(self) -> int:
@@ -281,6 +282,7 @@ class Limit:
         self._daily_limit = rate.daily_limit or self._daily_limit
         self._daily_left, self._day_seen_at = left, answered_at
         resets_in = rate.daily_resets_in
+        self._knows_reset = resets_in is not None
         self._day_ends = answered_at + (resets_in if resets_in is not None else _SPENT_FOR)
 
     def _wait_for_day(self, now: float) -> float:
@@ -292,5 +294,5 @@ class Limit:
             return _ON_ANSWER
         reserve = f", {self._daily_reserve} of them reserved for others" if self._daily_reserve else ""
         error = QuotaExhausted(f"{self._daily_left} requests are left of the day{reserve}", status=429)
-        error.resets_in = self._day_ends - now
+        error.resets_in = self._day_ends - now if self._knows_reset else None
         raise error

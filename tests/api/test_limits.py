@@ -245,3 +245,12 @@ def test_a_limit_that_is_smaller_than_was_taken_for_true() -> None:
     limit.learn(0.2, 0.3, one)
     limit.learn(0.2, 0.3, one)
     assert 9.0 < limit.reserve(0.4) <= 10.1
+
+
+@pytest.mark.parametrize("resets_in", [None, 3600.0])
+def test_a_spent_day_says_when_it_resets_if_highlevel_did(resets_in: float | None) -> None:
+    limit = Limit()
+    opened(limit, Rate(limit=100, remaining=99, interval=10.0, daily_limit=10, daily_remaining=0, daily_resets_in=resets_in))
+    with pytest.raises(QuotaExhausted) as raised:
+        limit.reserve(2.0)
+    assert raised.value.resets_in == (None if resets_in is None else pytest.approx(3600.0, abs=3.0))
