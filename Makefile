@@ -41,9 +41,10 @@ bench: install $(VENV)/ready-bench ## measure, side by side with a plain loop an
 	$(BIN)/python benchmarks/run.py
 
 .PHONY: soak
-soak: install ## the properties with 30 times the examples (about two minutes)
+soak: install ## the properties with 30 times the examples, and loads killed with 60 seeds (about 45 minutes)
 	GHL_SOAK=30 $(BIN)/python -m pytest --timeout 7200 --hypothesis-show-statistics \
-		tests/load/test_load_properties.py tests/api/test_limits.py tests/load/test_results_file.py $(PYTEST_ARGS)
+		tests/load/test_load_properties.py tests/api/test_limits.py tests/load/test_results_file.py \
+		tests/load/test_chaos.py tests/load/test_chaos_two.py $(PYTEST_ARGS)
 
 .PHONY: clean
 clean: ## remove what the others made

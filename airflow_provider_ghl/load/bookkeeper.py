@@ -46,7 +46,8 @@ class Bookkeeper:
         self._budget = budget
         self._clock = clock
         self._notes = Notes()
-        self._unsent: list[ToSend] = []
+        #: Claims that are over without an answer: key, and whether the pair may have been sent.
+        self._given_back: list[tuple[bytes, bool]] = []
         self._answers = 0
         self._since: float | None = None
         self._written_at = clock.monotonic()
@@ -83,9 +84,12 @@ class Bookkeeper:
                 if result.is_missing:
                     self._note_missing(sent, result.reason or "")
             case Outcome.NOT_ATTEMPTED:
-                self._unsent.append(sent)
+                self.give_back([sent])
                 return
-            # A row that got no definite answer stays claimed: the next attempt knows that it may have been sent.
+            case Outcome.FAILED:
+                # The next attempt knows that it may have been sent. Others may send it now: two loads would else wait for
+                # each other, each for what the other does not send any more.
+                self._given_back.append((sent.key, True))
         notes.results.append(told)
         self._count(1)
 
@@ -108,7 +112,7 @@ class Bookkeeper:
 
     def give_back(self, unsent: Iterable[ToSend]) -> None:
         """Take in that claimed rows are not sent after all."""
-        self._unsent.extend(unsent)
+        self._given_back.extend((sent.key, sent.is_again) for sent in unsent)
 
     def tick(self) -> None:
         """Write, if it is time to. Failures go to ``failure``."""
@@ -143,15 +147,15 @@ class Bookkeeper:
             self.failure = error
 
     def _write(self) -> None:
-        notes, unsent = self._notes, self._unsent
+        notes, given_back = self._notes, self._given_back
         notes.requests, notes.retries, notes.rate_limited = self._totals()
         self._ledger.write(self._attempt, self._memory.target_id, notes)
         self._notes, self._answers, self._since = Notes(), 0, None
-        if unsent:
-            again = np.array([sent.is_again for sent in unsent], dtype=np.bool_)
-            words = words_of(b"".join(sent.key for sent in unsent))
+        if given_back:
+            again = np.array([may_be_sent for _, may_be_sent in given_back], dtype=np.bool_)
+            words = words_of(b"".join(key for key, _ in given_back))
             self._ledger.relations.release(self._attempt, self._memory.target_id, *words, again)
-            self._unsent = []
+            self._given_back = []
 
     def _beat(self) -> None:
         self._ledger.loads.beat(self._attempt, *self._totals())

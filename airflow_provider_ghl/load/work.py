@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import islice, takewhile
 from typing import Any
 
 import numpy as np
@@ -129,7 +130,9 @@ class Work:
     def _claim_held(self) -> bool:
         """Whether any of a batch of them is not held any more."""
         chunk = self._held[0][0]
-        batch = [offset for _, (of, offset) in zip(range(self._spec.batch_size), self._held, strict=False) if of is chunk]
+        # Up to the first of another chunk, since behind it there may be more of this one, that were held when looked at last.
+        ahead = takewhile(lambda held: held[0] is chunk, islice(self._held, self._spec.batch_size))
+        batch = [offset for _, offset in ahead]
         others = len(self._held) - len(batch)
         self._claim(chunk, np.array(batch, dtype=np.int64))
         for _ in batch:

@@ -185,7 +185,7 @@ def test_an_outcome_is_given_once() -> None:
     report = Report(IDENTITY, 10)
     begin(report, 3)
     report.decide(0, CREATED)
-    again_and_again: list[Callable[[], None]] = [
+    again_and_again: list[Callable[[], object]] = [
         lambda: report.decide(0, CREATED),
         lambda: report.decide_invalid(0, {0: "no"}),
         lambda: report.decide_repeats(0, offsets(5, -1, -1)),

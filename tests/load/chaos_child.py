@@ -1,0 +1,104 @@
+"""Runs loads that may kill themselves, each in a process of its own.
+
+Run as a program that reads jobs, a JSON list of them in a line, runs those of a line at once, and says in JSON how their
+processes ended. It forks after all imports, so that a process takes no second to start.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from chaos_ports import ChaosFile, ChaosLedger, ChaosTransport, ChaosWorkers, Diary, Fuse
+
+from airflow_provider_ghl.api.auth import BearerToken
+from airflow_provider_ghl.api.client import Client
+from airflow_provider_ghl.api.retry import Retry
+from airflow_provider_ghl.load.loader import run
+from airflow_provider_ghl.load.rows import Columns, from_data
+from airflow_provider_ghl.load.spec import DiffAgainst, LoadSpec, Ports
+from airflow_provider_ghl.load.tolerance import Tolerance
+
+__all__ = ["SECONDS"]
+
+#: After which a process that did not end is ended: a wait that never ends must not stop the tests.
+SECONDS = 60
+
+
+def load(job: dict[str, Any]) -> None:
+    """One attempt. What it came to is written to a file."""
+    diary = Diary(job["diary"])
+    fuse = Fuse(diary, job["kill"], job["kill_at"])
+    draw = random.Random(job["seed"])
+    client = Client(
+        BearerToken(job["token"]),
+        location_id=job["location_id"],
+        host=job["host"],
+        transport=ChaosTransport(job["host"], diary, fuse, job["seed"], job["limited"]),
+        retry=Retry(draw=draw.random, first=0.02, longest=0.1, max_failures=job["max_failures"]),
+    )
+    columns = Columns("first", "second")
+    spec = LoadSpec(
+        load_id=job["load_id"],
+        location_id=job["location_id"],
+        columns=columns,
+        association_key=job["association_key"],
+        batch_size=job["batch_size"],
+        diff_against=DiffAgainst(job["diff_against"]),
+        tolerance=Tolerance(0),
+        abort_after=10_000,
+        max_requests=job["max_requests"],
+        keep_results=1_000_000,
+        try_number=job["try_number"],
+        results_path=job["results_path"],
+    )
+    ports = Ports(
+        batches=from_data([tuple(row) for row in job["rows"]], columns, job["rows_at_once"]),
+        client=client,
+        ledger=ChaosLedger(sa.create_engine(job["ledger"]), fuse),
+        workers=ChaosWorkers(diary),
+        results_file=ChaosFile(Path(job["results_path"]), fuse),
+    )
+    verdict = run(spec, ports)
+    told = {"end": verdict.end, "message": verdict.message, "summary": verdict.summary, "results": verdict.results}
+    Path(job["verdict"]).write_text(json.dumps(told))
+
+
+def _forked(job: dict[str, Any], start: tuple[int, int]) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        signal.alarm(SECONDS)
+        os.close(start[1])
+        os.read(start[0], 1)  # which ends when all are there
+        load(job)
+        status = 0
+    except BaseException:  # noqa: BLE001 - nothing may get past the fork
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _main() -> None:
+    for line in sys.stdin:
+        start = os.pipe()
+        pids = [_forked(job, start) for job in json.loads(line)]
+        for end in start:
+            os.close(end)
+        ended = dict(os.wait() for _ in pids)
+        sys.stdout.write(json.dumps([os.waitstatus_to_exitcode(ended[pid]) for pid in pids]) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,186 @@
+"""What a load that is to be killed works with: ports that keep a diary, and kill their own process at a chosen call.
+
+The diary is written line by line with one system call each, so that a kill loses none of them:
+
+``q`` a request was handed to a thread · ``t n`` answers of n requests were taken in · ``s first second`` a create goes out ·
+``g answer first second`` it was answered: by a status, ``duplicate``, or ``broken`` · ``r`` a read goes out · ``k`` the kill
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas
+import sqlalchemy as sa
+
+from airflow_provider_ghl.api.calls import Call
+from airflow_provider_ghl.api.transport import RawAnswer, RequestsTransport
+from airflow_provider_ghl.exceptions import TransportError
+from airflow_provider_ghl.load.ledger.ledger import Ledger
+from airflow_provider_ghl.load.ledger.loads import Attempt, LedgerLoads
+from airflow_provider_ghl.load.ledger.notes import Notes
+from airflow_provider_ghl.load.ledger.relations import LedgerRelations
+from airflow_provider_ghl.load.results_file import ResultsFile
+from airflow_provider_ghl.load.workers import ThreadWorkers
+
+__all__ = ["ChaosFile", "ChaosLedger", "ChaosTransport", "ChaosWorkers", "Diary", "Fuse"]
+
+
+class Diary:
+    """What one attempt did."""
+
+    def __init__(self, path: str) -> None:
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    def note(self, *words: object) -> None:
+        """One line."""
+        os.write(self._file, (" ".join(map(str, words)) + "\n").encode())
+
+
+class Fuse:
+    """Kills the process at the n-th call of a kind; never, where no kind is given."""
+
+    def __init__(self, diary: Diary, kind: str | None, at: int) -> None:
+        self._diary = diary
+        self._kind = kind
+        self._at = at
+        self._calls: Counter[str] = Counter()
+
+    def reach(self, kind: str) -> None:
+        """Say that a call of this kind is made."""
+        self._calls[kind] += 1
+        if kind == self._kind and self._calls[kind] == self._at:
+            self._diary.note("k", kind, self._at)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class ChaosTransport(RequestsTransport):
+    """The real one.
+
+    :param limited: the share of requests that something between here and there answers 429.
+    """
+
+    def __init__(self, host: str, diary: Diary, fuse: Fuse, seed: int, limited: float) -> None:
+        super().__init__(host)
+        self._diary = diary
+        self._fuse = fuse
+        self._random = random.Random(seed)
+        self._limited = limited
+
+    def send(self, call: Call, headers: Mapping[str, str]) -> RawAnswer:
+        """See :class:`Transport`."""
+        if call.method != "POST":
+            self._diary.note("r")
+            return super().send(call, headers)
+        pair = call.json["firstRecordId"], call.json["secondRecordId"]
+        self._diary.note("s", *pair)
+        self._fuse.reach("before it is sent")
+        if self._random.random() < self._limited:
+            self._diary.note("g", 429, *pair)
+            return 429, {}, b'{"statusCode": 429, "message": "Too Many Requests"}'
+        try:
+            answer = super().send(call, headers)
+        except TransportError:
+            self._diary.note("g", "broken", *pair)
+            raise
+        self._fuse.reach("sent and unanswered")
+        self._diary.note("g", _told(answer[0], answer[2]), *pair)
+        return answer
+
+
+def _told(status: int, body: bytes) -> str:
+    try:
+        message = json.loads(body)
+    except ValueError:
+        return "broken"
+    return "duplicate" if status == 400 and "duplicate" in str(message) else str(status)
+
+
+class ChaosWorkers(ThreadWorkers):
+    """The real ones."""
+
+    def __init__(self, diary: Diary) -> None:
+        super().__init__()
+        self._diary = diary
+
+    def submit(self, key: Any, work: Any) -> None:
+        """See :class:`Workers`."""
+        self._diary.note("q")
+        super().submit(key, work)
+
+    def wait(self, seconds: float) -> list[tuple[Any, Any]]:
+        """See :class:`Workers`."""
+        done = super().wait(seconds)
+        if done:
+            self._diary.note("t", len(done))
+        return done
+
+
+class ChaosLedger(Ledger):
+    """The real one."""
+
+    def __init__(self, engine: sa.Engine, fuse: Fuse) -> None:
+        super().__init__(engine)
+        self._fuse = fuse
+        self.relations = _Relations(self._database, self._process)
+        self.relations.fuse = fuse
+        self.loads = _Loads(self._database, self._process)
+        self.loads.fuse = fuse
+        sa.event.listen(engine, "commit", lambda connection: fuse.reach("before a commit"))
+
+    def write(self, attempt: Attempt, target_id: int | None, notes: Notes) -> None:
+        """See :class:`Ledger`."""
+        self._fuse.reach("answered and uncommitted")
+        super().write(attempt, target_id, notes)
+        self._fuse.reach("committed")
+
+
+class _Relations(LedgerRelations):
+    fuse: Fuse
+
+    def claim(self, *args: Any, **kwargs: Any) -> Any:
+        self.fuse.reach("before a claim")
+        codes = super().claim(*args, **kwargs)
+        self.fuse.reach("claimed and unsent")
+        return codes
+
+
+class _Loads(LedgerLoads):
+    fuse: Fuse
+
+    def begin(self, *args: Any, **kwargs: Any) -> Attempt:
+        attempt = super().begin(*args, **kwargs)
+        self.fuse.reach("begun")
+        return attempt
+
+    def end(self, *args: Any, **kwargs: Any) -> None:
+        self.fuse.reach("before its end is noted")
+        super().end(*args, **kwargs)
+
+
+class ChaosFile(ResultsFile):
+    """A local one."""
+
+    def __init__(self, path: Path, fuse: Fuse) -> None:
+        self._fuse = fuse
+
+        def publish(temporary: Path) -> None:
+            fuse.reach("before the file is in its place")
+            temporary.replace(path)
+            fuse.reach("the file is in its place")
+
+        super().__init__(path.name, publish, path.parent)
+
+    def append(self, frame: pandas.DataFrame) -> None:
+        """See :class:`ResultsFile`."""
+        half = len(frame) // 2
+        super().append(frame[:half])
+        self._fuse.reach("in the file")
+        super().append(frame[half:])

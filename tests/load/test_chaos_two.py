@@ -1,0 +1,146 @@
+"""Two loads of one table at once, as two processes on one ledger: no pair is sent twice, and neither waits for ever."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chaos_story import KILLED, Attempt, Forks, Pair, World, forks
+from ledgers import Place
+from soak import LONGER
+
+from airflow_provider_ghl.sandbox import Fault, Sandbox
+
+ROWS = 600
+#: Seconds. All is sent after one; then each waits for what the other has not committed yet.
+LONGEST = 30.0
+SEEDS = range(1, LONGER + 1)
+
+
+@pytest.fixture(scope="module")
+def program() -> Iterator[Forks]:
+    with forks() as started:
+        yield started
+
+
+@pytest.fixture(params=SEEDS)
+def world(request: pytest.FixtureRequest, program: Forks, place: Place, tmp_path: Path) -> Iterator[World]:
+    draw = random.Random(request.param)
+    rows = [(f"student{number}", f"teacher{draw.randrange(20)}") for number in range(ROWS)]
+    with Sandbox(limit=None, latency=0.02, latency_spread=0.5, seed=request.param) as sandbox:
+        print(f"{sandbox!r}")  # noqa: T201
+        made = World(sandbox, program, tmp_path, place.url, request.param, rows, set(draw.sample(rows, 50)))
+        yield made
+        made.close()
+
+
+def evidence(attempt: Attempt) -> dict[Pair, tuple[str, str]]:
+    assert attempt.verdict is not None
+    return {
+        (result["first_record_id"], result["second_record_id"]): (result["outcome"], result["evidence"])
+        for result in attempt.verdict["results"]
+    }
+
+
+def shuffled(world: World) -> list[Pair]:
+    rows = list(world.rows)
+    random.Random(-world.seed).shuffle(rows)
+    return rows
+
+
+def asked(*attempts: Attempt) -> Counter[Pair]:
+    """How often HighLevel was asked for each pair; what it refused for the limit's sake is not counted."""
+    sends: Counter[Pair] = Counter()
+    for attempt in attempts:
+        sends += attempt.sends
+        sends -= Counter((words[2], words[3]) for words in attempt.diary if words[:2] == ["g", "429"])
+    return sends
+
+
+def at_once(world: World, first_job: dict[str, Any], load_id: str, rows: list[Pair], **more: Any) -> tuple[Attempt, Attempt]:
+    """The second one has files of its own."""
+    job = world.job(load_id, rows=rows, results_path=str(world.results_path("second")), **more)
+    places = {name: f"{job[name]}.second" for name in ("diary", "verdict")}
+    began = time.monotonic()
+    first, second = world.run(first_job, job | places)
+    print(f"{time.monotonic() - began:.1f} s")  # noqa: T201
+    assert time.monotonic() - began < LONGEST, "a wait that never ends"
+    second.load_id = "second"
+    return first, second
+
+
+@pytest.mark.parametrize(
+    ("place", "second_id", "is_shuffled"),
+    [
+        ("sqlite", "another load", False),
+        ("sqlite", "another load", True),
+        ("sqlite", "load", False),
+        ("sqlite", "load", True),
+        ("postgresql", "another load", True),
+        ("postgresql", "load", True),
+    ],
+    indirect=["place"],
+)
+def test_no_pair_is_sent_twice(world: World, second_id: str, is_shuffled: bool) -> None:
+    rows = shuffled(world) if is_shuffled else world.rows
+    first, second = at_once(world, world.job(), second_id, rows)
+    world.check_verdict(first)
+    world.check_verdict(second, rows)
+    world.check_highlevel()
+    world.check_ledger()
+    assert set(asked(first, second).values()) == {1}
+    assert (first.answers + second.answers)["duplicate"] == len(world.before)
+    assert first.sends
+    assert second.sends
+    said = [evidence(first), evidence(second)]
+    # One load that runs twice has made the row in either case; its first attempt does not ask what a second one did.
+    others = {"already_exists"} if second_id != "load" else {"created", "already_exists"}
+    for pair in world.rows:
+        (outcome, by_answer), (other, by_ledger) = sorted((one[pair] for one in said), key=lambda told: told[1])
+        assert (by_answer, by_ledger) == ("answer", "ledger")
+        assert outcome == ("already_exists" if pair in world.before else "created")
+        assert other in ({"already_exists"} if pair in world.before else others)
+
+
+@pytest.mark.parametrize(
+    ("place", "second_id", "kill", "kill_at"),
+    [
+        ("sqlite", "another load", "claimed and unsent", 3),
+        ("sqlite", "another load", "sent and unanswered", 60),
+        ("sqlite", "load", "answered and uncommitted", 1),
+        ("postgresql", "another load", "before a commit", 6),
+        ("postgresql", "load", "sent and unanswered", 40),
+    ],
+    indirect=["place"],
+)
+def test_of_two_one_is_killed_and_the_other_takes_over(world: World, second_id: str, kill: str, kill_at: int) -> None:
+    """The process is provably gone, so that nobody waits for its heartbeat to grow old."""
+    rows = shuffled(world)
+    first, second = at_once(world, world.job(kill=kill, kill_at=kill_at), second_id, rows)
+    assert (first.ended, first.killed_at) == (KILLED, kill)
+    world.check_verdict(second, rows)
+    world.check_highlevel()
+    world.check_ledger()
+    assert len(set(first.sends) & set(second.sends)) <= first.most_again
+    assert set(asked(first).values()) | set(asked(second).values()) <= {1}
+    (again,) = world.run(world.job(try_number=2))
+    world.check_verdict(again)
+    assert again.requests == 1
+    assert {told[1] for told in evidence(again).values()} == {"ledger"}
+
+
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+def test_two_whose_rows_fail_do_not_wait_for_each_other(world: World) -> None:
+    """Each keeps a claim on rows that it got no answer for, and will not ask again."""
+    world.sandbox.add_fault(Fault("error_before", 0.5, method="POST"))
+    first, second = at_once(world, world.job(max_failures=2), "second", shuffled(world), max_failures=2)
+    for attempt in (first, second):
+        assert attempt.ended == 0, "it waited for ever"
+        assert attempt.verdict is not None
+        assert attempt.verdict["summary"]["failed"] > 0
+        assert attempt.verdict["summary"]["not_attempted"] == 0
