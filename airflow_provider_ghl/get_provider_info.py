@@ -42,7 +42,7 @@ _CONFIG: dict[str, Any] = {
             "ledger_conn_id": {
                 "description": "Airflow connection of the ledger (PostgreSQL or SQLite) for all connections that name none of "
                 "their own. Without it the ledger is an SQLite file in AIRFLOW_HOME, which other machines cannot see.",
-                "version_added": "0.2.0",
+                "version_added": None,
                 "type": "string",
                 "example": "ghl_ledger",
                 "default": None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +100,8 @@ class GHLHook(BaseHook):
         """Whether token, scope and location are right: one request, never repeated, nothing changed."""
         try:
             there = self._try_once()
+        except ConfigurationError as error:  # of the connection itself, which may not even be there
+            return False, str(error)
         except GHLError as error:
             return False, complaint(error, Settings.of(connection_of(self.ghl_conn_id)).host)
         return True, f"HighLevel accepts the token for location {self.location_id}" + (
@@ -220,11 +222,13 @@ class GHLHook(BaseHook):
         """Make the ledger forget relations of this location: see
         :meth:`airflow_provider_ghl.load.ledger.ledger.Ledger.forget`. They are asked of HighLevel again.
         """
-        return self.ledger.forget(host=self.get_conn().host, location_id=self.location_id, **what)
+        with closing(self.ledger) as ledger:  # it is opened again where it is needed again
+            return ledger.forget(host=self.get_conn().host, location_id=self.location_id, **what)
 
     @contextmanager
     def _forgetting(self, **what: Any) -> Iterator[None]:
         """Forget what was deleted, or was not there: a ledger that still knew it would hide that it is gone."""
+        self.ledger.close()  # one that cannot be opened is told before anything is deleted
         try:
             yield
         except NotFound:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import sqlalchemy
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowException
 
-from airflow_provider_ghl.exceptions import ConfigurationError
+from airflow_provider_ghl.exceptions import ConfigurationError, LedgerError
 from airflow_provider_ghl.hooks.settings import connection_of
 from airflow_provider_ghl.load.ledger.database import Database
 from airflow_provider_ghl.load.ledger.ledger import Ledger
@@ -25,9 +26,26 @@ _LOCAL = {"LocalExecutor", "SequentialExecutor"}
 #: File systems whose locks and shared memory SQLite cannot rely on.
 _NETWORK = (
     "nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "lustre", "gpfs", "beegfs", "glusterfs", "fuse.glusterfs",
-    "fuse.sshfs", "fuse.s3fs", "fuse.gcsfuse", "fuse.blobfuse", "fuse.blobfuse2", "fuse.goofys", "fuse.rclone", "davfs",
+    "fuse.ceph", "fuse.sshfs", "fuse.s3fs", "fuse.mountpoint-s3", "fuse.gcsfuse", "fuse.blobfuse", "fuse.blobfuse2",
+    "fuse.goofys", "fuse.rclone", "fuse.juicefs", "davfs", "fuse.davfs2",
 )  # fmt: skip
 _MOUNTS = Path("/proc/mounts")
+#: A mount point's blank is written as ``\040`` there.
+_ESCAPED = re.compile(rb"\\([0-7]{3})")
+#: A network that swallows packets must not hold a task for ever: no connection within so many seconds is none, and a silent
+#: one is lost after a minute, whether it waits for an answer (keepalives) or for the receipt of what it sent (milliseconds).
+_PATIENCE = {
+    "connect_timeout": 10,
+    "keepalives": 1,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+#: What else of a connection's extra is meant for the driver; the rest is Airflow's, and the driver would refuse it.
+_FOR_DRIVER = re.compile(
+    r"ssl\w+|gss\w+|options|application_name|target_session_attrs|channel_binding|require_auth|passfile|hostaddr|krbsrvname"
+)
 
 
 def ledger_of(conn_id: str | None) -> Ledger:
@@ -59,7 +77,7 @@ def engine_of(conn_id: str | None) -> sqlalchemy.Engine:
         return _sqlite(default_path())
     connection = connection_of(conn_id)
     if connection.conn_type == "sqlite":
-        if not connection.host:
+        if not connection.host or connection.host == ":memory:":
             raise ConfigurationError(f"connection {conn_id!r} names no file: its host is the path of the SQLite ledger")
         return _sqlite(Path(connection.host))
     if connection.conn_type not in ("postgres", "postgresql"):
@@ -71,19 +89,25 @@ def engine_of(conn_id: str | None) -> sqlalchemy.Engine:
 
 def default_path() -> Path:
     """Where the ledger is when nothing is said."""
-    return Path(os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser() / _FILE
+    home = Path(os.path.expandvars(os.environ.get("AIRFLOW_HOME") or "~/airflow"))  # as Airflow reads it
+    return home.expanduser().absolute() / _FILE
 
 
 def warnings_about(ledger: Ledger) -> list[str]:
     """What every load should say of where its ledger is."""
-    executors = {name.rpartition(".")[2].rpartition(":")[2] for name in conf.get("core", "executor", fallback="").split(",")}
-    remote = sorted(name for name in executors - _LOCAL if name)
+    remote = sorted(_executors(conf.get("core", "executor", fallback="")) - _LOCAL)
     if not ledger.where.startswith("sqlite") or not remote:
         return []
     return [
         f"The ledger {ledger.where} is a file of this machine, and {', '.join(remote)} may run the next try on another, which "
         f"would know nothing of this one: {_REMEDY}."
     ]
+
+
+def _executors(configured: str) -> set[str]:
+    """Their classes' names, those of all teams: ``LocalExecutor,alias:a_module.CeleryExecutor;team=KubernetesExecutor``."""
+    named = (part.rpartition("=")[2].rpartition(":")[2].strip() for part in re.split("[;,]", configured))
+    return {name.rpartition(".")[2] for name in named if name}
 
 
 def _configured() -> str | None:
@@ -97,9 +121,10 @@ def _make_folder(folder: Path) -> None:
         raise ConfigurationError(f"the ledger's folder {folder} cannot be made ({type(error).__name__}): {_REMEDY}") from error
 
 
-def _sqlite(path: Path) -> sqlalchemy.Engine:
-    path = path.expanduser().absolute()
-    if kind := _network_kind(path, _MOUNTS):
+def _sqlite(path: Path, mounts: Path = _MOUNTS) -> sqlalchemy.Engine:
+    # Tasks run in whatever folder their worker was started in, so that a relative path would be another one tomorrow.
+    path = default_path().parent / path.expanduser()
+    if kind := _network_kind(path, mounts):
         raise ConfigurationError(
             f"the ledger {path} would be on a network file system ({kind}), which loses its locks: {_REMEDY}"
         )
@@ -109,30 +134,72 @@ def _sqlite(path: Path) -> sqlalchemy.Engine:
 def _network_kind(path: Path, mounts: Path) -> str | None:
     """The kind of network file system that a path is on, as far as the system tells."""
     try:
-        lines = [line.split() for line in mounts.read_text().splitlines()]
+        lines = [line.split() for line in mounts.read_bytes().splitlines()]
     except OSError:
         return None
-    real = os.path.realpath(path)
-    found = "", ""
-    for _, place, kind, *_ in lines:
-        place = place.encode().decode("unicode_escape")
-        if (real + "/").startswith(place.rstrip("/") + "/") and len(place) >= len(found[0]):
+    real = os.fsencode(os.path.realpath(path)) + b"/"
+    found = b"", b""
+    for _, place, kind, *_ in (line for line in lines if len(line) > 2):
+        place = _ESCAPED.sub(lambda escaped: bytes([int(escaped[1], 8) & 0xFF]), place)
+        # Of two at one place the later lies on top.
+        if real.startswith(place.rstrip(b"/") + b"/") and len(place) >= len(found[0]):
             found = place, kind
-    return found[1] if found[1] in _NETWORK else None
+    kind_of_path = found[1].decode(errors="replace")
+    return kind_of_path if kind_of_path in _NETWORK else None
 
 
 def _postgres(connection: Any) -> sqlalchemy.Engine:
-    options = {"hide_parameters": True, "pool_pre_ping": True}
-    try:
-        # Airflow's own hook knows about IAM tokens, SSL and the like.
-        engine: sqlalchemy.Engine = connection.get_hook().get_sqlalchemy_engine(engine_kwargs=options)
-        return engine
-    except (AirflowException, ImportError, AttributeError):
+    options = {"hide_parameters": True, "pool_pre_ping": True, "connect_args": _arguments(connection.extra_dejson)}
+    hook = _hook_of(connection)
+    if hook is None:
         return sqlalchemy.create_engine(_url_of(connection), **options)
+    try:
+        engine: sqlalchemy.Engine = hook.get_sqlalchemy_engine(engine_kwargs=options)
+    except Exception as error:  # noqa: BLE001 - whatever the hook and the cloud's own libraries raise
+        raise _failure_of_hook(connection.conn_id, error) from None
+    if connection.extra_dejson.get("iam"):
+        _renew_tokens(engine, hook)
+    return engine
+
+
+def _hook_of(connection: Any) -> Any:
+    """Airflow's own hook, which knows about clouds' tokens; ``None`` where its provider is not installed."""
+    try:
+        hook = connection.get_hook()
+    except (AirflowException, ImportError, AttributeError):
+        return None
+    return hook if hasattr(hook, "get_sqlalchemy_engine") else None
+
+
+def _failure_of_hook(conn_id: str, error: Exception) -> Exception:
+    """Airflow's complaints tell what is missing; the texts of others may hold what is nobody's business."""
+    is_told = isinstance(error, AirflowException | ImportError)
+    text = f"{type(error).__name__}: {error}" if is_told else type(error).__name__
+    kind = ConfigurationError if is_told or isinstance(error, ValueError | TypeError) else LedgerError
+    return kind(f"Airflow's hook cannot make an engine of the ledger's connection {conn_id!r} ({text})")
+
+
+def _renew_tokens(engine: sqlalchemy.Engine, hook: Any) -> None:
+    """A cloud's token is good for minutes, and a load takes hours: each connection gets a new one."""
+
+    @sqlalchemy.event.listens_for(engine, "do_connect")
+    def renew(dialect: Any, record: Any, arguments: list[Any], parameters: dict[str, Any]) -> None:
+        try:
+            url = hook.sqlalchemy_url
+        except Exception as error:  # noqa: BLE001 - as above
+            raise _failure_of_hook(hook.get_conn_id(), error) from None
+        parameters.update(user=url.username, password=url.password)
+
+
+def _arguments(extra: dict[str, Any]) -> dict[str, Any]:
+    """What the driver is given beside the address. Airflow's hook would pass on nothing of the extra, not even ``sslmode``."""
+    query = extra.get("sqlalchemy_query")
+    said = {**(query if isinstance(query, dict) else {}), **extra}
+    chosen = {name: value for name, value in said.items() if name in _PATIENCE or _FOR_DRIVER.fullmatch(name)}
+    return {**_PATIENCE, **{name: value for name, value in chosen.items() if value not in (None, "")}}
 
 
 def _url_of(connection: Any) -> sqlalchemy.URL:
-    extra = {name: str(value) for name, value in connection.extra_dejson.items() if name.startswith("ssl") and value}
     return sqlalchemy.URL.create(
         f"postgresql+{_driver(connection.conn_id)}",
         username=connection.login,
@@ -140,7 +207,6 @@ def _url_of(connection: Any) -> sqlalchemy.URL:
         host=connection.host,
         port=connection.port,
         database=connection.schema,
-        query=extra,
     )
 
 

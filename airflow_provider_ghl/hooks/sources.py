@@ -16,7 +16,7 @@ from airflow_provider_ghl.load.batches import Batch, Columns
 from airflow_provider_ghl.load.results_file import ResultsFile, local_results_file
 from airflow_provider_ghl.load.rows import from_file, from_records
 
-__all__ = ["file_batches", "must_be_another_file", "results_file", "sql_batches"]
+__all__ = ["file_batches", "file_size", "must_be_another_file", "results_file", "sql_batches"]
 
 #: Rows that are fetched from a database at once.
 _FETCH = 2000
@@ -48,6 +48,15 @@ def file_batches(path: str, conn_id: str | None, columns: Columns, batch_size: i
 
     remote = _storage(path, conn_id)
     return from_file(lambda: cast(BinaryIO, remote.open("rb")), path, columns, batch_size)
+
+
+def file_size(path: str, conn_id: str | None) -> int | None:
+    """Bytes of a file; ``None`` where they cannot be told, or it is not there."""
+    with suppress(Exception):  # storages fail in their own ways, and whoever opens the file will tell
+        if conn_id is None and "://" not in path:
+            return Path(path).stat().st_size
+        return int(_storage(path, conn_id).stat().st_size)
+    return None
 
 
 def results_file(path: str, conn_id: str | None) -> ResultsFile:

@@ -22,8 +22,8 @@ Codes = np.ndarray[Any, np.dtype[np.uint8]]
 
 #: To look a pair up takes as long as to load some 15 known ones, and more rows will come than came so far.
 _WORTH_LOADING = 100
-#: As many known pairs as take 32 MiB, which is nothing, and per row of the input beyond that.
-_CHEAP, _PER_ROW = 2_000_000, 8
+#: A known pair takes 20 bytes. So many of them always may, and beyond that so many for each row of the input.
+_ALWAYS, _PER_ROW = 6_000_000, 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,12 @@ class Diff:
     a known pair, and 4 to tell repeats.
 
     :param memory: ``None`` where it is not known what the load is about, so that nothing is either.
+    :param expected: about how many rows will come, where that is known.
     """
 
-    def __init__(self, memory: Memory | None) -> None:
+    def __init__(self, memory: Memory | None, expected: int = 0) -> None:
+        self._expected = expected
+        self._there_are_more_than = 0
         self._memory = memory
         self._identity = memory.ledger.identity if memory is not None else keyed_identity()
         self._seen = Seen()
@@ -137,11 +140,12 @@ class Diff:
 
     def _load_if_worth(self, rows: int) -> None:
         self._rows += rows
-        if self._is_loaded or self._memory is None:
+        affordable = int(min(_WORTH_LOADING * self._rows, _ALWAYS + _PER_ROW * max(self._rows, self._expected)))
+        if self._is_loaded or self._memory is None or affordable < 1.5 * self._there_are_more_than:
             return
-        affordable = max(min(_WORTH_LOADING * self._rows, _CHEAP), _PER_ROW * self._rows)
         relations = self._memory.ledger.relations
         if relations.count(self._memory.target_id, affordable + 1) > affordable:
+            self._there_are_more_than = affordable
             return
         known = relations.known(self._memory.target_id, self._memory.freshness, self._memory.load_number)
         self._seen.expect(known.high, known.low)

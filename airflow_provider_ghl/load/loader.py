@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy
@@ -39,6 +40,10 @@ from airflow_provider_ghl.load.workers import ThreadWorkers
 __all__ = ["run"]
 
 
+#: How long the ledger keeps what a load did, row by row.
+_KEPT = timedelta(days=90)
+
+
 def run(spec: LoadSpec, ports: Ports) -> Verdict:
     """Make HighLevel hold the relations that the rows name.
 
@@ -56,6 +61,7 @@ class _Load:
         self._workers = ports.workers or ThreadWorkers()
         self._progress = ports.progress
         self._file = ports.results_file
+        self._deliver = ports.deliver
         self._ledger = ports.ledger or Ledger(sqlalchemy.create_engine("sqlite://"))
         self._attempt: Attempt | None = None
         self._began = ports.client.clock.monotonic()
@@ -79,6 +85,9 @@ class _Load:
             for chunk in self._planner.chunks:
                 self._report.decide_not_attempted(chunk.start, chunk.todo, NOT_REACHED)
             return self._conclude()
+        except BaseException:
+            self._note_end("retryable", "broken off", {})
+            raise
         finally:
             self._workers.close()
             if self._file is not None:
@@ -114,7 +123,7 @@ class _Load:
         self._budget.carry_on(*attempt.spent_before)
         if spec.defer_timeout is not None:
             waited = attempt.began - attempt.deferred_since if attempt.deferred_since is not None else 0.0
-            self._ending.patience = Patience(spec.defer_timeout, waited)
+            self._ending.patience = Patience(spec.defer_timeout, waited, spec.shortest_wait)
         return attempt
 
     def _find_target(self) -> Target | None:
@@ -180,7 +189,9 @@ class _Load:
             total = len(chunk.first) if planner.is_read else spec.total
             if not chunk.start and total and self._progress is not None:
                 share = requests_for(chunk, spec.diff_against) / len(chunk.first)
-                price = estimate(self._budget.spent + round(share * total), self._client.limit(spec.location_id))
+                # What earlier attempts have spent was of another day.
+                spent = self._budget.spent - (self._attempt.spent_before[0] if self._attempt is not None else 0)
+                price = estimate(spent + round(share * total), self._client.limit(spec.location_id))
                 self._progress.announce(total, price, is_exact=planner.is_read)
             book.failure = book.failure or planner.failure
             yield chunk
@@ -206,21 +217,28 @@ class _Load:
     def _conclude(self) -> Verdict:
         self._publish()
         verdict = self._judge()
+        if self._deliver is not None:
+            self._deliver(verdict)
         if self._attempt is None:
             return verdict
-        counts = {**verdict.summary}
-        try:
-            self._ledger.loads.end(
-                self._attempt,
-                end=str(verdict.end),
-                message=verdict.message,
-                counts=counts,
-                is_well=verdict.is_green,
-                is_deferred=verdict.wait is not None,
-            )
-        except LedgerError as error:
+        is_deferred = verdict.wait is not None
+        if error := self._note_end(str(verdict.end), verdict.message, verdict.summary, verdict.is_green, is_deferred):
             verdict.warnings.append(f"how the load ended could not be noted: {error}")
         return verdict
+
+    def _note_end(
+        self, end: str, message: str, counts: dict[str, Any], is_well: bool = False, is_deferred: bool = False
+    ) -> LedgerError | None:
+        """Tell the ledger that this attempt sends nothing more, and have it forget what loads did long ago."""
+        if self._attempt is None:
+            return None
+        loads = self._ledger.loads
+        try:
+            loads.end(self._attempt, end=end, message=message, counts=counts, is_well=is_well, is_deferred=is_deferred)
+            loads.prune(self._ledger.time() - _KEPT.total_seconds())
+        except LedgerError as error:
+            return error
+        return None
 
     def _judge(self) -> Verdict:
         ending = self._ending

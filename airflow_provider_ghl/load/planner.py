@@ -18,6 +18,8 @@ from airflow_provider_ghl.load.validate import validate
 __all__ = ["Planner"]
 
 T = TypeVar("T")
+#: Rows by whose length the others' is judged.
+_SAMPLE = 100
 
 
 class Planner:
@@ -46,8 +48,16 @@ class Planner:
 
     def remember(self, memory: Memory, tell: Callable[[list[dict[str, Any]]], None]) -> Diff:
         """Know from here on what the memory knows; ``tell`` takes the results of rows that cannot be sent."""
-        self._diff, self._tell = Diff(memory), tell
+        self._diff, self._tell = Diff(memory, self._expected_rows()), tell
         return self._diff
+
+    def _expected_rows(self) -> int:
+        """About how many rows there are, rather too many than too few; 0 where nothing tells."""
+        if self._spec.total is not None or not self._spec.source_bytes or not self._ahead:
+            return self._spec.total or 0
+        some = self._ahead[0].frame.head(_SAMPLE)
+        width = sum(len(str(value)) + 1 for value in (*some["first"], *some["second"])) / len(some)
+        return int(self._spec.source_bytes / width)
 
     def has_enough(self) -> bool:
         """Whether there are ``min_rows`` rows, and one at all. So many are read, and one batch more, which shows whether that

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -10,10 +10,12 @@ from enum import StrEnum
 from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.exceptions import ConfigurationError
 from airflow_provider_ghl.load.batches import Batch, Columns
+from airflow_provider_ghl.load.deferral import SHORTEST_WAIT
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.progress import Progress
 from airflow_provider_ghl.load.results_file import ResultsFile
 from airflow_provider_ghl.load.tolerance import Tolerance
+from airflow_provider_ghl.load.verdict import Verdict
 from airflow_provider_ghl.load.workers import Workers
 
 __all__ = ["DiffAgainst", "LoadSpec", "Ports"]
@@ -61,8 +63,12 @@ class LoadSpec:
     plan_only: bool = False
     #: How long it may wait for quota in all; ``None``: not at all.
     defer_timeout: timedelta | None = None
+    #: How long one of those waits takes at least.
+    shortest_wait: timedelta = SHORTEST_WAIT
     #: Rows of the source, where that is known.
     total: int | None = None
+    #: Bytes of the source (before any packing), where that is known.
+    source_bytes: int | None = None
     #: Where the results file will be, for the summary.
     results_path: str | None = None
 
@@ -81,7 +87,8 @@ class LoadSpec:
 class Ports:
     """What a load works with: its rows, HighLevel, the ledger, where results go.
 
-    Without a ledger nothing is remembered beyond the load.
+    Without a ledger nothing is remembered beyond the load. ``deliver`` is called with the verdict before the ledger notes that
+    the load has ended: who is killed while the results are on their way has not ended.
     """
 
     batches: Iterator[Batch]
@@ -90,3 +97,4 @@ class Ports:
     workers: Workers | None = None
     progress: Progress | None = None
     results_file: ResultsFile | None = None
+    deliver: Callable[[Verdict], None] | None = None

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_ghl.exceptions import ConfigurationError, GHLError, QuotaExhausted, Unauthorized
-from airflow_provider_ghl.load.deferral import Patience, until_reset
+from airflow_provider_ghl.load.deferral import Patience
 from airflow_provider_ghl.load.estimate import Estimate
 from airflow_provider_ghl.load.outcomes import FAILURES, End, Outcome, StoppedBy
 from airflow_provider_ghl.load.refusals import NO_ANSWER
@@ -46,16 +46,11 @@ class Ending:
         """Whether another try would end the same way. An outage ends a load as a refusal does, but is worth one."""
         return self.stopped_by is StoppedBy.TOKEN or (self.stopped_by is StoppedBy.ABORT and self.why != NO_ANSWER)
 
-    @property
-    def wait(self) -> float:
-        """Seconds until there is quota again."""
-        return until_reset(self.why.resets_in if isinstance(self.why, QuotaExhausted) else None, self.at, self.draw)
-
-    @property
-    def may_wait(self) -> bool:
-        """Whether the load is to wait for quota."""
-        is_spent = self.stopped_by is StoppedBy.QUOTA and isinstance(self.why, QuotaExhausted)
-        return is_spent and self.patience is not None and self.patience.allows(self.wait)
+    def wait(self) -> float | None:
+        """Seconds to wait for quota; ``None`` where it is not to wait. Drawn anew each time."""
+        if self.stopped_by is not StoppedBy.QUOTA or not isinstance(self.why, QuotaExhausted) or self.patience is None:
+            return None
+        return self.patience.wait(self.why.resets_in, self.at, self.draw)
 
     @property
     def cause(self) -> Exception | None:
@@ -88,17 +83,19 @@ def judge(report: Report, ending: Ending, summary: dict[str, Any], tolerance: To
     """Turn counts into an end."""
     results, cut = report.kept()
     summary["results_cut"] = cut
-    end, message = _end(report, ending, summary, tolerance, min_rows)
+    wait = ending.wait()
+    end, message = _end(report, ending, summary, tolerance, min_rows, may_wait=wait is not None)
     warnings = list(ending.warnings)
     if end is End.GREEN and ending.stopped_by is StoppedBy.MAX_REQUESTS:
         warnings.append(f"max_requests is spent: {summary[Outcome.NOT_ATTEMPTED]:,} rows were not attempted")
     if end is End.GREEN and not report.rows:
         warnings.append("the source has no rows: nothing was sent")
-    wait = ending.wait if end is End.DEFERRED else None
-    return Verdict(end, message, summary, results, warnings, ending.cause, wait)
+    return Verdict(end, message, summary, results, warnings, ending.cause, wait if end is End.DEFERRED else None)
 
 
-def _end(report: Report, ending: Ending, summary: dict[str, Any], tolerance: Tolerance, min_rows: int) -> tuple[End, str]:
+def _end(
+    report: Report, ending: Ending, summary: dict[str, Any], tolerance: Tolerance, min_rows: int, *, may_wait: bool
+) -> tuple[End, str]:
     account = _account(report, summary)
     if ending.is_final:
         return End.FINAL, f"{_why_stopped(ending)} {account}"
@@ -110,7 +107,7 @@ def _end(report: Report, ending: Ending, summary: dict[str, Any], tolerance: Tol
     if ending.too_few and min_rows:
         return End.RETRYABLE, f"The source has {report.rows:,} rows, fewer than min_rows={min_rows:,}: nothing was sent."
     if ending.stopped_by is not None and ending.stopped_by is not StoppedBy.MAX_REQUESTS:
-        return _end_of_stopped(ending, account)
+        return _end_of_stopped(ending, account, may_wait=may_wait)
     if ending.plan is not None:
         return End.GREEN, f"A plan, nothing was sent: {ending.plan}. {account}"
     failures = report.failures()
@@ -120,8 +117,8 @@ def _end(report: Report, ending: Ending, summary: dict[str, Any], tolerance: Tol
     return end, f"{failures:,} of {report.rows:,} rows failed; failure_tolerance={tolerance} allows fewer. {account}"
 
 
-def _end_of_stopped(ending: Ending, account: str) -> tuple[End, str]:
-    if ending.may_wait:
+def _end_of_stopped(ending: Ending, account: str, *, may_wait: bool) -> tuple[End, str]:
+    if may_wait:
         return End.DEFERRED, f"{_why_stopped(ending)} {account}"
     too_long = ""
     if ending.stopped_by is StoppedBy.QUOTA and ending.patience is not None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.configuration import conf
@@ -18,9 +20,11 @@ from airflow_provider_ghl.operators.table import (
     columns_of,
     results_file_of,
     rows_known_of,
+    source_bytes_of,
     templatable,
     text_of,
 )
+from airflow_provider_ghl.operators.task import load_id_of, note_ledger, try_number_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -35,9 +39,7 @@ __all__ = ["BulkCreateRelationsOperator"]
 _MOST_KEPT_BACK = 5.0
 #: Rows that are read at once; more where HighLevel is read, since a record's rows should be together then.
 _AT_ONCE, _AT_ONCE_TO_READ = 16_384, 131_072
-#: In the task's state: the ledger that earlier attempts wrote.
-_LEDGER_ID = "ghl_ledger_id"
-_TRIGGER_GRACE = timedelta(hours=1)
+_TRIGGER_GRACE, _LONGEST_TIMEOUT = timedelta(hours=1), timedelta(days=3650)  # a date that any database holds
 
 
 class BulkCreateRelationsOperator(GHLOperator):
@@ -102,6 +104,7 @@ class BulkCreateRelationsOperator(GHLOperator):
         "results_conn_id",
     )
     template_ext: Sequence[str] = (".sql",)
+    _shortest_wait = timedelta(minutes=1)
     template_fields_renderers = {"sql": "sql", "parameters": "json"}  # noqa: RUF012 - Airflow's own convention
 
     def __init__(
@@ -173,27 +176,11 @@ class BulkCreateRelationsOperator(GHLOperator):
             from airflow_provider_ghl.load.loader import run
 
             self._end_before_timeout()
-            ledger = self.hook.ledger
-            self._compare(ledger, context)
-            verdict = run(self._spec(context, is_resumed=is_resumed), self._ports(ledger))
-        return self._conclude(context, verdict)
-
-    def _compare(self, ledger: Ledger, context: Context) -> None:
-        """Say so where an earlier attempt wrote another ledger, and what else may be wrong with this one."""
-        for warning in self.hook.ledger_warnings():
-            self.log.warning("%s", warning)
-        state = context.get("task_state_store")
-        if state is None or self.plan_only:
-            return
-        before = state.get(_LEDGER_ID)
-        if before is not None and before != ledger.id:
-            self.log.warning(
-                "An earlier attempt of this task wrote another ledger than %s. What it did is not known here and is asked of "
-                "HighLevel again: set ledger_conn_id, so that all workers share one.",
-                ledger.where,
-            )
-        if before != ledger.id:
-            state.set(_LEDGER_ID, ledger.id)
+            with closing(self.hook.ledger) as ledger:
+                for warning in [*self.hook.ledger_warnings(), *([] if self.plan_only else note_ledger(context, ledger))]:
+                    self.log.warning("%s", warning)
+                verdict = run(self._spec(context, is_resumed=is_resumed), self._ports(ledger, context))
+        return self._conclude(verdict, pushes=self._ti(context) is not None)
 
     def _end_before_timeout(self) -> None:
         """Airflow's timeout strikes anywhere, and the results would be lost."""
@@ -203,19 +190,24 @@ class BulkCreateRelationsOperator(GHLOperator):
         left -= min(_MOST_KEPT_BACK, left / 2)
         self.hook.stop.set_at(self.hook.get_conn().clock.monotonic() + left)
 
-    def _conclude(self, context: Context, verdict: Verdict) -> dict[str, Any]:
+    def _ti(self, context: Context) -> Any:
+        """What takes XComs, if any are to be pushed."""
+        return context.get("ti") if self.do_xcom_push else None
+
+    def _push(self, context: Context, verdict: Verdict) -> None:
+        if (ti := self._ti(context)) is None:
+            return
+        ti.xcom_push(key="results", value=verdict.results)
+        if not verdict.is_green:
+            # Airflow pushes what execute returns, which a failing task never does.
+            ti.xcom_push(key="return_value", value=verdict.summary)
+
+    def _conclude(self, verdict: Verdict, *, pushes: bool) -> dict[str, Any]:
         for warning in verdict.warnings:
             self.log.warning(warning)
-        ti = context.get("ti") if self.do_xcom_push else None
-        pushes = ti is not None
-        if ti is not None:
-            ti.xcom_push(key="results", value=verdict.results)
         if verdict.is_green:
             self.log.info("%s", f"{verdict.message} {self._where(verdict, pushes)}".strip())
             return verdict.summary
-        if ti is not None:
-            # Airflow pushes what execute returns, which a failing task never does.
-            ti.xcom_push(key="return_value", value=verdict.summary)
         if verdict.wait is not None:
             self._wait(verdict.message, verdict.wait)
         raise error_of(verdict, self._where(verdict, pushes), was_stopped=self.hook.stop.is_set)
@@ -227,7 +219,8 @@ class BulkCreateRelationsOperator(GHLOperator):
         moment = datetime.now(UTC) + timedelta(seconds=seconds)
         self.log.info("%s Waiting in the triggerer until %s UTC.", why, moment.strftime("%Y-%m-%d %H:%M:%S"))
         # The load judges defer_timeout; this one is for a triggerer that does not come back.
-        self.defer(trigger=DateTimeTrigger(moment=moment), method_name="resume", timeout=self.defer_timeout + _TRIGGER_GRACE)
+        timeout = min(self.defer_timeout, _LONGEST_TIMEOUT) + _TRIGGER_GRACE
+        self.defer(trigger=DateTimeTrigger(moment=moment), method_name="resume", timeout=timeout)
 
     def _where(self, verdict: Verdict, pushes: bool) -> str:
         """Where to read on."""
@@ -248,7 +241,7 @@ class BulkCreateRelationsOperator(GHLOperator):
         named = one_of(association_id=self.association_id, association_key=self.association_key)
         ti = context.get("ti")
         return LoadSpec(
-            load_id=_load_id_of(ti, self.task_id),
+            load_id=load_id_of(ti, self.task_id),
             location_id=self.hook.location_id,
             columns=columns_of(self),
             association_id=self.association_id if named == "association_id" else None,
@@ -261,15 +254,17 @@ class BulkCreateRelationsOperator(GHLOperator):
             abort_after=self.abort_after,
             max_requests=self.max_requests,
             keep_results=self.xcom_results_limit,
-            try_number=_whole(getattr(ti, "try_number", None), 1),
+            try_number=try_number_of(ti),
             is_resumed=is_resumed,
             plan_only=self.plan_only,
             defer_timeout=self.defer_timeout if self.deferrable else None,
+            shortest_wait=self._shortest_wait,
             total=rows_known_of(self),
+            source_bytes=source_bytes_of(self),
             results_path=text_of(self.results_path),
         )
 
-    def _ports(self, ledger: Ledger) -> Ports:
+    def _ports(self, ledger: Ledger, context: Context) -> Ports:
         from airflow_provider_ghl.load.progress import Progress
         from airflow_provider_ghl.load.spec import Ports
 
@@ -281,15 +276,5 @@ class BulkCreateRelationsOperator(GHLOperator):
             ledger=ledger,
             progress=Progress(self.log.info, client.clock, rows_known_of(self)),
             results_file=results_file_of(self),
+            deliver=partial(self._push, context),
         )
-
-
-def _load_id_of(ti: Any, task_id: str) -> str:
-    """The same over all tries and deferrals of a task instance."""
-    parts = (getattr(ti, "dag_id", ""), getattr(ti, "run_id", ""), task_id, getattr(ti, "map_index", -1))
-    return "/".join(map(str, parts))
-
-
-def _whole(value: Any, otherwise: int) -> int:
-    """The value where it is a number."""
-    return value if isinstance(value, int) else otherwise

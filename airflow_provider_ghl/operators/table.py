@@ -14,7 +14,18 @@ if TYPE_CHECKING:
     from airflow_provider_ghl.load.batches import Batch, Columns
     from airflow_provider_ghl.load.results_file import ResultsFile
 
-__all__ = ["batches_of", "columns_of", "results_file_of", "rows_known_of", "templatable", "text_of"]
+__all__ = [
+    "batches_of",
+    "columns_of",
+    "results_file_of",
+    "rows_known_of",
+    "source_bytes_of",
+    "templatable",
+    "text_of",
+]
+
+#: How many times as large ids are before they are packed.
+_PACKED = 2
 
 
 def columns_of(operator: Any) -> Columns:
@@ -50,6 +61,15 @@ def rows_known_of(operator: Any) -> int | None:
     from airflow_provider_ghl.load.rows import count_of
 
     return count_of(_data(operator)) if operator.rows is not None else None
+
+
+def source_bytes_of(operator: Any) -> int | None:
+    """How large the file is, where that can be told."""
+    from airflow_provider_ghl.hooks.sources import file_size
+
+    path = text_of(operator.path)
+    size = file_size(path, given(operator.path_conn_id)) if path is not None else None
+    return size * _PACKED if size is not None and path is not None and path.endswith((".gz", ".parquet")) else size
 
 
 def results_file_of(operator: Any) -> ResultsFile | None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import atexit
+import json
 import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from connecting import Connect
 
 assert "airflow" not in sys.modules, "Airflow read its settings before the tests chose its home"
 HOME = tempfile.mkdtemp(prefix="ghl-airflow-home-")
@@ -24,7 +27,16 @@ os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "INFO"
 
 from airflow_provider_ghl.sandbox import Sandbox  # noqa: E402 - see above
 
-Connect = Callable[..., None]
+# The core's tests have a PostgreSQL to start. Last, so that none of their names hides one of these tests'.
+sys.path.append(str(Path(__file__).resolve().parents[1] / "load"))
+from postgres_server import postgres_server  # noqa: E402 - see above
+
+
+@pytest.fixture(autouse=True)
+def no_ledger_of_others() -> None:
+    """What another test's loads have left is nothing that this test's should find."""
+    for left in Path(HOME).glob("ghl_ledger.db*"):
+        left.unlink()
 
 
 @pytest.fixture
@@ -68,9 +80,24 @@ def database() -> None:
 
 
 @pytest.fixture
+def ledger(tmp_path: Path, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file of a ledger of the test's own, by the configuration."""
+    path = tmp_path / "ledgers" / "of this test.db"
+    connect(ledger=json.dumps({"conn_type": "sqlite", "host": str(path)}))
+    monkeypatch.setenv("AIRFLOW__GHL__LEDGER_CONN_ID", "ledger")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The URL of a PostgreSQL server, as its superuser."""
+    with postgres_server() as url:
+        yield url
+
+
+@pytest.fixture
 def warehouse(tmp_path: Any, connect: Connect) -> Callable[..., None]:
     """An SQLite connection ``warehouse``; fills its table ``attendance`` with ``(attendance_id, contact_id, event_id)``."""
-    import json
     import sqlite3
 
     path = tmp_path / "warehouse.db"

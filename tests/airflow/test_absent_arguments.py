@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import Connect
+from connecting import Connect
 from running import PAIRS, fail, run
 
 from airflow_provider_ghl.operators.associations import (

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import structlog
-from conftest import Connect
+from connecting import Connect
 from running import PAIRS, TaskInstance, run
 
 from airflow_provider_ghl.exceptions import GHLError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import Connect
+from connecting import Connect
 from running import PAIRS, fail, run
 
 from airflow_provider_ghl.exceptions import ConfigurationError
@@ -41,9 +41,9 @@ def bulk(rows: Any = PAIRS, **arguments: Any) -> BulkCreateRelationsOperator:
         ({"max_requests": 2.0}, "max_requests must be a whole number"),
         ({"xcom_results_limit": -1}, "xcom_results_limit must be a whole number, 0 or more"),
         ({"diff_against": "HIGHLEVEL"}, "diff_against must be one of 'ledger', 'highlevel', 'none', not 'HIGHLEVEL'"),
-            ({"ledger_max_age": 30}, "ledger_max_age must be a datetime.timedelta"),
-            ({"defer_timeout": "7d"}, "defer_timeout must be a datetime.timedelta"),
-            ({"plan_only": "yes"}, "plan_only must be True or False"),
+        ({"ledger_max_age": 30}, "ledger_max_age must be a datetime.timedelta"),
+        ({"defer_timeout": "7d"}, "defer_timeout must be a datetime.timedelta"),
+        ({"plan_only": "yes"}, "plan_only must be True or False"),
     ],
 )
 def test_numbers_and_choices_are_judged_at_once(given: dict[str, Any], said: str) -> None:

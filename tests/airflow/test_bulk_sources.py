@@ -16,7 +16,7 @@ from typing import Any
 import pandas
 import pytest
 from airflow.sdk.io import attach
-from conftest import Connect
+from connecting import Connect
 from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 from running import PAIRS, TaskInstance, fail, run
 from sqlalchemy import Engine, event

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from cli_runs import answering, relate, say, table_of
-from conftest import Connect
+from connecting import Connect
 
 from airflow_provider_ghl.sandbox import Sandbox
 

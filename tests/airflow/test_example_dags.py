@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
-from conftest import Connect
+from connecting import Connect
 from dag_runs import Finished, run_dag
 
 from airflow_provider_ghl.sandbox import Sandbox

@@ -8,7 +8,7 @@ import socket
 from typing import Any
 
 import pytest
-from conftest import Connect
+from connecting import Connect
 from running import PAIRS
 
 from airflow_provider_ghl.exceptions import (

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG, task
-from conftest import Connect
+from connecting import Connect
 from dag_runs import Finished, dag_of, run_dag
 from running import PAIRS
 

@@ -63,7 +63,7 @@ def test_metadata(wheel: Path) -> None:
     assert metadata["Version"] == airflow_provider_ghl.__version__
     assert metadata["Requires-Python"] == ">=3.11"
     assert "Framework :: Apache Airflow :: Provider" in metadata.get_all("Classifier", [])
-    assert metadata.get_all("Provides-Extra") == ["parquet"]
+    assert metadata.get_all("Provides-Extra") == ["parquet", "postgres"]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     needed = [Requirement(text) for text in metadata.get_all("Requires-Dist", [])]
     assert {need for need in needed if need.marker is None} == {Requirement(text) for text in project["dependencies"]}

@@ -13,7 +13,7 @@ import pytest
 from airflow.providers_manager import ProvidersManager
 from airflow.sdk import Connection
 from airflow.sdk._shared.secrets_masker import redact
-from conftest import Connect
+from connecting import Connect
 
 import airflow_provider_ghl
 from airflow_provider_ghl import cli

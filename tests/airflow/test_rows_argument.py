@@ -10,7 +10,7 @@ import pandas
 import pytest
 from airflow.sdk import DAG, task
 from airflow.serialization.serialized_objects import DagSerialization
-from conftest import Connect
+from connecting import Connect
 from dag_runs import dag_of, run_dag
 from running import PAIRS, fail, run
 

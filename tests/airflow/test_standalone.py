@@ -7,6 +7,7 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,6 +21,27 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(480)]
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "example_dags"
 DAG = "ghl_attendance"
+WAITING = "ghl_waiting"
+#: A day of quota, in requests and in seconds; two of them are not enough.
+A_DAY, SECONDS, ROWS = 40, 10.0, 85
+#: Waits for seconds where it would wait for minutes, and comes back in another folder.
+WAITS = f"""
+import os, tempfile
+from datetime import timedelta
+from airflow.sdk import DAG
+from airflow_provider_ghl.operators.relations import BulkCreateRelationsOperator
+
+class Hasty(BulkCreateRelationsOperator):
+    _shortest_wait = timedelta(seconds=4)
+
+    def resume(self, context, event=None):
+        os.chdir(tempfile.mkdtemp())
+        return super().resume(context, event)
+
+with DAG({WAITING!r}, schedule=None):
+    rows = [(f"contact-{{row}}", "event-1") for row in range({ROWS})]
+    Hasty(task_id="load", ghl_conn_id="ghl_waiting", association_key="attended", rows=rows, deferrable=True)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +62,7 @@ def highlevel() -> Iterator[Sandbox]:
 def airflow(folder: Path) -> Iterator[Api]:
     dags = folder / "dags"
     shutil.copytree(EXAMPLES, dags, ignore=shutil.ignore_patterns("__pycache__"))
+    (dags / f"{WAITING}.py").write_text(WAITS)
     with standalone(folder, dags) as api:
         yield api
 
@@ -63,6 +86,7 @@ def warehouse(folder: Path) -> Path:
 def connection(highlevel: Sandbox, token: str | None = None) -> dict[str, Any]:
     """As the form sends it: every field, those left empty as null."""
     extra = {"location_id": highlevel.location_id, "api_version": "2021-07-28", "quota_share": None, "daily_reserve": None}
+    extra["ledger_conn_id"] = None
     return {
         "connection_id": "ghl_default",
         "conn_type": "ghl",
@@ -86,7 +110,7 @@ def test_from_the_form_to_the_xcoms(airflow: Api, highlevel: Sandbox, folder: Pa
 def the_form_is_drawn(airflow: Api) -> None:
     (form,) = [one for one in airflow.call("GET", "/ui/connections/hook_meta") if one["connection_type"] == "ghl"]
     assert form["hook_name"] == "HighLevel"
-    assert set(form["extra_fields"]) == {"location_id", "api_version", "quota_share", "daily_reserve"}
+    assert set(form["extra_fields"]) == {"location_id", "api_version", "quota_share", "daily_reserve", "ledger_conn_id"}
     assert form["standard_fields"]["password"]["title"] == "Private Integration Token"
     assert form["standard_fields"]["login"]["hidden"] is True
 
@@ -122,33 +146,75 @@ def a_test_on_a_worker_tells(airflow: Api, highlevel: Sandbox) -> None:
     assert "HighLevel accepts the token" in ended["result_message"]
 
 
-def a_run_is_green(airflow: Api, highlevel: Sandbox) -> None:
-    def known() -> Any:
-        listed = airflow.call("GET", "/api/v2/dags")["dags"]
-        return True if DAG in {dag["dag_id"] for dag in listed} else None
+def test_a_load_that_waits_for_quota(airflow: Api, folder: Path) -> None:
+    """In the real triggerer, and on in another process."""
+    with Sandbox(limit=None, daily_limit=A_DAY, daily_resets_in=SECONDS, day=SECONDS) as highlevel:
+        highlevel.state.add_association("attended", "contact", "custom_objects.event", "Attendee", "Event")
+        extra = {"location_id": highlevel.location_id, "ledger_conn_id": "ledger"}
+        said = connection(highlevel) | {"connection_id": "ghl_waiting", "extra": json.dumps(extra)}
+        airflow.call("POST", "/api/v2/connections", said)
+        place = {"connection_id": "ledger", "conn_type": "sqlite", "host": "ledgers/mine.db"}
+        airflow.call("POST", "/api/v2/connections", place)
+        run = Run(airflow, WAITING)
+        load = f"{run.path}/taskInstances/load"
+        wait_for("the wait for quota", lambda: True if airflow.call("GET", load)["state"] == "deferred" else None)
+        pool = airflow.call("GET", "/api/v2/pools/default_pool")
+        assert (pool["deferred_slots"], pool["running_slots"]) == (1, 0), "a task that waits holds no slot"
+        waiting = run.xcom("load", "return_value")
+        assert (waiting["stopped_by"], len(run.xcom("load", "results"))) == ("quota", ROWS)
+        assert 0 < waiting["created"] < ROWS
+        assert run.end() == ("success", {"success"})
+        summary = run.xcom("load", "return_value")
+        assert (summary["created"], summary["requests"]) == (ROWS, highlevel.stats()["requests"])
+        assert highlevel.state.count_relations() == ROWS
+        assert "400" not in highlevel.stats()["by_status"], "nothing was sent twice"
+    with closing(sqlite3.connect(folder / "ledgers" / "mine.db")) as ledger:
+        attempts = ledger.execute("SELECT pid, try_number, is_resumed FROM ghl_attempts ORDER BY number").fetchall()
+        ((ledger_id,),) = ledger.execute("SELECT value FROM ghl_ledger WHERE name = 'ledger_id'")
+    assert len({pid for pid, *_ in attempts}) == len(attempts) >= 2
+    assert [attempt[1:] for attempt in attempts] == [(1, 0)] + [(1, 1)] * (len(attempts) - 1)
+    kept = airflow.call("GET", f"{load}/state-store/ghl_ledger_id")
+    assert kept["value"] in (ledger_id, json.dumps(ledger_id))
 
-    wait_for("the DAG", known)
-    assert airflow.call("GET", "/api/v2/importErrors")["total_entries"] == 0
-    run_id = airflow.call("POST", f"/api/v2/dags/{DAG}/dagRuns", {"logical_date": None})["dag_run_id"]
-    run = f"/api/v2/dags/{DAG}/dagRuns/{quote(run_id, safe='')}"
 
-    def ended() -> Any:
-        state = airflow.call("GET", run)["state"]
-        return state if state in {"success", "failed"} else None
+class Run:
+    """A run of a DAG, from its first sight in Airflow on."""
 
-    state = wait_for("the run", ended)
-    tasks = {ti["task_id"]: ti["state"] for ti in airflow.call("GET", f"{run}/taskInstances")["task_instances"]}
-    assert (state, set(tasks.values())) == ("success", {"success"}), tasks
+    def __init__(self, airflow: Api, dag: str) -> None:
+        self._airflow = airflow
+        wait_for("the DAG", lambda: True if dag in self._known() else None)
+        assert airflow.call("GET", "/api/v2/importErrors")["total_entries"] == 0
+        self.id = airflow.call("POST", f"/api/v2/dags/{dag}/dagRuns", {"logical_date": None})["dag_run_id"]
+        self.path = f"/api/v2/dags/{dag}/dagRuns/{quote(self.id, safe='')}"
 
-    def xcom(task_id: str, key: str) -> Any:
-        value = airflow.call("GET", f"{run}/taskInstances/{task_id}/xcomEntries/{key}")["value"]
+    def end(self) -> tuple[str, set[str]]:
+        """Its state and those of its tasks, when it has ended."""
+
+        def ended() -> Any:
+            state = self._airflow.call("GET", self.path)["state"]
+            return state if state in {"success", "failed"} else None
+
+        state = wait_for("the run", ended)
+        tasks = self._airflow.call("GET", f"{self.path}/taskInstances")["task_instances"]
+        return state, {ti["state"] for ti in tasks}
+
+    def xcom(self, task_id: str, key: str) -> Any:
+        """What a task has pushed."""
+        value = self._airflow.call("GET", f"{self.path}/taskInstances/{task_id}/xcomEntries/{key}")["value"]
         return json.loads(value) if isinstance(value, str) else value
 
-    summary = xcom("load_attendance", "return_value")
+    def _known(self) -> set[str]:
+        return {dag["dag_id"] for dag in self._airflow.call("GET", "/api/v2/dags")["dags"]}
+
+
+def a_run_is_green(airflow: Api, highlevel: Sandbox) -> None:
+    run = Run(airflow, DAG)
+    assert run.end() == ("success", {"success"})
+    summary = run.xcom("load_attendance", "return_value")
     assert (summary["rows"], summary["created"]) == (89, 89)
-    assert summary["load_id"] == f"{DAG}/{run_id}/load_attendance/-1"
-    results = xcom("load_attendance", "results")
+    assert summary["load_id"] == f"{DAG}/{run.id}/load_attendance/-1"
+    results = run.xcom("load_attendance", "results")
     assert [result["row_key"] for result in results] == [row["attendance_id"] for row in rows()]
     assert {result["outcome"] for result in results} == {"created"}
-    assert xcom("load_late_entries", "return_value")["invalid"] == 3
+    assert run.xcom("load_late_entries", "return_value")["invalid"] == 3
     assert highlevel.state.count_relations() == 89

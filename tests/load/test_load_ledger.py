@@ -397,6 +397,32 @@ class TestFailures:
         assert sum(load.summary[o] for o in ("created", "not_attempted", "failed")) == 300
 
 
+class TestAccount:
+    def test_it_is_kept_for_a_while(self, ledger: Ledger, time: Time) -> None:
+        world = server()
+        load_pairs([*PAIRS[:5], ("", "x")], world, ledger=ledger, load_id="first", tolerance=1)
+        kept = list(ledger.loads.results(1))
+        assert [row["outcome"] for row in kept] == ["created"] * 5 + ["invalid"]
+        time.now += 91 * DAY
+        load_pairs(PAIRS[:5], world, ledger=ledger, load_id="second")
+        assert [load["load_id"] for load in ledger.loads.list()] == ["second"]
+        assert known(ledger) == 5
+
+    def test_an_attempt_that_breaks_off_holds_no_claims(self, ledger: Ledger) -> None:
+        """Airflow's timeout strikes anywhere."""
+        world = server()
+
+        def strike() -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            load_pairs(PAIRS, world, ledger=ledger, prepare=lambda workers: workers.at(world.clock.now + 5.0, strike))
+        sent = len(world.creations)
+        load = load_pairs(PAIRS, world, ledger=ledger, load_id="another")
+        assert load.seconds < 60.0
+        assert (load.summary["created"], load.summary["already_exists"]) == (300 - sent, sent)
+
+
 class TestPlan:
     def test_it_writes_nothing_and_says_what_it_would_cost(self, ledger: Ledger) -> None:
         world = server()

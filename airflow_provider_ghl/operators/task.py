@@ -1,0 +1,43 @@
+"""What a load takes from the task instance that runs it, and leaves there for the next try."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_ghl.load.ledger.ledger import Ledger
+
+__all__ = ["load_id_of", "note_ledger", "try_number_of"]
+
+_LEDGER_ID = "ghl_ledger_id"
+
+
+def load_id_of(ti: Any, task_id: str) -> str:
+    """The same over all tries and deferrals of a task instance."""
+    parts = (getattr(ti, "dag_id", ""), getattr(ti, "run_id", ""), task_id, getattr(ti, "map_index", -1))
+    return "/".join(map(str, parts))
+
+
+def try_number_of(ti: Any) -> int:
+    """Its number, 1 where there is no task instance."""
+    number = getattr(ti, "try_number", None)
+    return number if isinstance(number, int) else 1
+
+
+def note_ledger(context: Context, ledger: Ledger) -> list[str]:
+    """Leave the ledger's id in the task's state; what to say if an earlier attempt left another one there."""
+    state = context.get("task_state_store")
+    if state is None:
+        return []
+    before = state.get(_LEDGER_ID)
+    if before == ledger.id:
+        return []
+    state.set(_LEDGER_ID, ledger.id)
+    if before is None:
+        return []
+    return [
+        f"An earlier attempt of this task wrote another ledger than {ledger.where}. What it did is not known here and is "
+        "asked of HighLevel again: set ledger_conn_id, so that all workers share one."
+    ]

@@ -1,0 +1,48 @@
+"""How long a load waits for another day of quota."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from airflow_provider_ghl.exceptions import QuotaExhausted
+from airflow_provider_ghl.load.deferral import Patience
+from airflow_provider_ghl.load.outcomes import End, StoppedBy
+from airflow_provider_ghl.load.report import Report, RowIdentity
+from airflow_provider_ghl.load.tolerance import Tolerance
+from airflow_provider_ghl.load.verdict import Ending, judge
+
+NOON = datetime(2026, 12, 31, 12, tzinfo=UTC)
+WEEK = timedelta(days=7)
+
+
+@pytest.mark.parametrize(
+    ("resets_in", "drawn", "seconds"),
+    [(3600.0, 0.0, 3600.0), (3600.0, 0.5, 3630.0), (0.0, 0.0, 60.0), (59.0, 0.5, 90.0), (None, 0.0, 43_200.0)],
+)
+def test_until_the_reset_and_a_little_more(resets_in: float | None, drawn: float, seconds: float) -> None:
+    assert Patience(WEEK).wait(resets_in, NOON, lambda: drawn) == seconds
+
+
+def test_the_shortest_wait_is_given_from_outside() -> None:
+    assert Patience(WEEK, shortest=timedelta(seconds=2)).wait(0.0, NOON, lambda: 0.5) == 3.0
+
+
+@pytest.mark.parametrize(("waited", "is_allowed"), [(0.0, True), (3600.0, True), (3600.5, False), (7200.0, False)])
+def test_the_timeout_is_for_all_waits(waited: float, is_allowed: bool) -> None:
+    wait = Patience(timedelta(hours=2), waited).wait(3600.0, NOON, lambda: 0.0)
+    assert wait == (3600.0 if is_allowed else None)
+
+
+def test_the_wait_that_was_judged_is_the_one_that_is_waited() -> None:
+    """A second draw could be longer than what is allowed."""
+    drawn = iter([0.0, 0.9, 0.9])
+    spent = QuotaExhausted("spent")
+    spent.resets_in = 3600.0
+    ending = Ending(
+        stopped_by=StoppedBy.QUOTA, why=spent, patience=Patience(timedelta(hours=1)), at=NOON, draw=lambda: next(drawn)
+    )
+    report = Report(RowIdentity("location", "association", 1), 10)
+    verdict = judge(report, ending, {"rows": 0} | report.counts(), Tolerance(0), 0)
+    assert (verdict.end, verdict.wait) == (End.DEFERRED, 3600.0)
