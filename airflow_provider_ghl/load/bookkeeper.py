@@ -46,6 +46,7 @@ class Bookkeeper:
         self._budget = budget
         self._clock = clock
         self._notes = Notes()
+        self._forgets: int | None = None
         #: Claims that are over without an answer: key, and whether the pair may have been sent.
         self._given_back: list[tuple[bytes, bool]] = []
         self._answers = 0
@@ -92,6 +93,13 @@ class Bookkeeper:
                 self._given_back.append((sent.key, True))
         notes.results.append(told)
         self._count(1)
+
+    def begin_reading(self) -> None:
+        """To be called before what :meth:`learn` takes in is read: what is forgotten meanwhile is not learned.
+
+        :raises LedgerError: the ledger cannot be read.
+        """
+        self._forgets = self._notes.forgets = self._ledger.forgets()
 
     def learn(self, found: Iterable[Found]) -> None:
         """Take in relations that were read."""
@@ -150,7 +158,7 @@ class Bookkeeper:
         notes, given_back = self._notes, self._given_back
         notes.requests, notes.retries, notes.rate_limited = self._totals()
         self._ledger.write(self._attempt, self._memory.target_id, notes)
-        self._notes, self._answers, self._since = Notes(), 0, None
+        self._notes, self._answers, self._since = Notes(forgets=self._forgets), 0, None
         if given_back:
             again = np.array([may_be_sent for _, may_be_sent in given_back], dtype=np.bool_)
             words = words_of(b"".join(key for key, _ in given_back))

@@ -63,6 +63,7 @@ class _Load:
         self._file = ports.results_file
         self._deliver = ports.deliver
         self._ledger = ports.ledger or Ledger(sqlalchemy.create_engine("sqlite://"))
+        self._ledger.end_waits_when(lambda: ports.client.stop.is_set)
         self._attempt: Attempt | None = None
         self._began = ports.client.clock.monotonic()
         self._ending = Ending(draw=ports.client.retry.draw)
@@ -70,8 +71,7 @@ class _Load:
         self._is_published = False
         identity = RowIdentity(spec.location_id, spec.association_id, spec.try_number)
         self._report = Report(identity, spec.keep_results, self._file)
-        shows_all = self._file is not None
-        self._planner = Planner(spec, iter(ports.batches), self._report, ports.client.stop, shows_all=shows_all)
+        self._planner = Planner(spec, iter(ports.batches), self._report, ports.client.stop)
 
     def run(self) -> Verdict:
         """See :func:`run`."""
@@ -147,12 +147,14 @@ class _Load:
         """What is believed of the ledger: what this load has learned itself, and what is young enough."""
         ledger, spec = self._ledger, self._spec
         target_id = ledger.relations.target(self._client.host, target.location_id, target.association_id)
-        now = attempt.began if attempt is not None else ledger.time()
         max_age = spec.ledger_max_age.total_seconds() if spec.diff_against is DiffAgainst.LEDGER else None
-        freshness = Freshness(now, attempt.chain_began if attempt is not None else now, max_age)
-        return Memory(
-            ledger, target_id, freshness, attempt.load_number if attempt is not None and attempt.has_earlier else None
-        )
+        if attempt is None:
+            now = ledger.time()
+            return Memory(ledger, target_id, Freshness(now, now, max_age), None)
+        # What others learned counts from this attempt's begin on: what they learned before it may be what somebody undid.
+        number = attempt.load_number if attempt.has_earlier else None
+        freshness = Freshness(attempt.began, attempt.began, max_age, number, attempt.chain_began)
+        return Memory(ledger, target_id, freshness, number)
 
     def _price(self) -> None:
         """Plan everything, and say what it would cost."""

@@ -23,20 +23,15 @@ _SAMPLE = 100
 
 
 class Planner:
-    """Reads the source once, from its first row to its last, and tells the report.
+    """Reads the source once, from its first row to its last, and tells the report."""
 
-    :param shows_all: whether every row's result is seen by somebody, and not just the first ones.
-    """
-
-    def __init__(self, spec: LoadSpec, batches: Iterator[Batch], report: Report, stop: Stop, *, shows_all: bool) -> None:
+    def __init__(self, spec: LoadSpec, batches: Iterator[Batch], report: Report, stop: Stop) -> None:
         self._spec = spec
         self._batches = batches
         self._report = report
         self._stop = stop
-        self._shows_all = shows_all
         self._ahead: deque[Batch] = deque()
         self._diff = Diff(None)
-        self._ours = 0
         self._tell: Callable[[list[dict[str, Any]]], None] = lambda results: None
         #: What broke the source.
         self.broken_by: Exception | None = None
@@ -108,7 +103,8 @@ class Planner:
         self._tell(self._report.decide_invalid(batch.start, valid.problems))
         self._report.decide_repeats(batch.start, chunk.earlier)
         ids = self._or_without_ledger(lambda: self._relation_ids(chunk))
-        self._report.decide_known(batch.start, chunk.known, chunk.knowledge[chunk.known], ids)
+        # An attempt accounts for all that its load has made.
+        self._tell(self._report.decide_known(batch.start, chunk.known, chunk.knowledge[chunk.known], ids))
         return chunk
 
     def _or_without_ledger(self, ask: Callable[[], T]) -> T:
@@ -120,9 +116,5 @@ class Planner:
             return ask()
 
     def _relation_ids(self, chunk: Chunk) -> dict[int, str]:
-        """Of relations that this load has made before, as far as somebody will see them."""
-        ours = chunk.known[chunk.knowledge[chunk.known] == Knowledge.OURS]
-        if not self._shows_all:
-            ours = ours[: max(self._spec.keep_results - self._ours, 0)]
-        self._ours += len(ours)
-        return self._diff.relation_ids(chunk, ours)
+        """Of relations that this load has made before."""
+        return self._diff.relation_ids(chunk, chunk.known[chunk.knowledge[chunk.known] == Knowledge.OURS])

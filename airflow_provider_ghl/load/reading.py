@@ -84,14 +84,18 @@ def read_relations(
 ) -> Generator[Call, Answer, Reading]:
     """Read a record's relations until all that is wanted was found, or the other pages cost more than sending the rest.
 
+    Each page has to pay for itself: where fewer was found than pages were read, most of what is wanted is not there, or is
+    far between others. So a group costs one request more than sending its rows, at most.
+
     While others write, paging by ``skip`` can miss a relation. That costs a create that says "duplicate", no more.
     """
     pages, missing, found = Pages(), set(wanted), _Findings(association_id)
-    left = 1
+    left, read = 1, 0
     try:
-        while pages.skip is not None and left < len(missing):
+        while pages.skip is not None and left < len(missing) and len(wanted) - len(missing) >= read:
             call = list_call(location_id, record, [association_id], pages.skip, PAGE_SIZE)
             answer = yield call
+            read += 1
             relations, total = page_of(call, answer.data)
             missing.difference_update(found.take(pages.take(relations, total)))
             left = math.ceil((total - (pages.skip or 0)) / PAGE_SIZE) if total is not None else 1

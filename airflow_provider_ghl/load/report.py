@@ -97,14 +97,16 @@ class Report:
         self._count_done(batch, len(problems))
         return told
 
-    def decide_known(self, start: int, offsets: Numbers, knowledge: Codes, relation_ids: Mapping[int, str]) -> None:
-        """Rows that are there by the ledger: made by this load in an earlier attempt (``OURS``), or not. Errors as in
-        :meth:`decide`.
+    def decide_known(
+        self, start: int, offsets: Numbers, knowledge: Codes, relation_ids: Mapping[int, str]
+    ) -> list[dict[str, Any]]:
+        """Rows that are there by the ledger: made by this load in an earlier attempt (``OURS``), or not. Returns the results of
+        the first kind. Errors as in :meth:`decide`.
 
-        :param knowledge: for each of the offsets. :param relation_ids: as far as they are asked for, by offset.
+        :param knowledge: for each of the offsets. :param relation_ids: by offset, as far as they are known.
         """
         if not len(offsets):
-            return
+            return []
         batch, is_ours = self._batch_of(start), knowledge == Knowledge.OURS
         self._settle(start, offsets[is_ours], Outcome.CREATED)
         self._settle(start, offsets[~is_ours], Outcome.ALREADY_EXISTS)
@@ -112,7 +114,9 @@ class Report:
             batch.by_ledger = np.zeros(batch.size, dtype=np.bool_)
         batch.by_ledger[offsets] = True
         batch.relation_ids.update(relation_ids)
+        told = [batch.as_dict(offset, Outcome.CREATED, self.identity) for offset in offsets[is_ours].tolist()]
         self._count_done(batch, len(offsets))
+        return told
 
     def decide_repeats(self, start: int, earlier: Numbers) -> None:
         """Rows with the pair of an earlier row: its number for each row of the batch, or -1. Errors as in :meth:`decide`."""

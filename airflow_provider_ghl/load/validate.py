@@ -18,6 +18,8 @@ __all__ = ["Valid", "validate"]
 _LONGEST_DECIMAL = 40
 _SHOWN = 40
 _DELETE = 0x7F
+#: Characters of an id. HighLevel's have 20 to 36; a text of thousands is another column's, and no database could index it.
+_LONGEST = 500
 
 
 @dataclass(slots=True)
@@ -57,7 +59,8 @@ def _column(values: list[Any]) -> tuple[list[str], dict[int, str]]:
     kinds = set(map(type, values))
     if kinds == {str}:
         together = "".join(values)
-        if together.isascii() and _is_visible(together):  # nothing to strip, nothing to refuse but empty ones
+        # Nothing to strip, and nothing to refuse but empty ones.
+        if together.isascii() and _is_visible(together) and max(map(len, values)) <= _LONGEST:
             return values, dict(_empty(values))
     if kinds <= {str, int}:
         try:
@@ -65,7 +68,7 @@ def _column(values: list[Any]) -> tuple[list[str], dict[int, str]]:
             octets = "".join(texts).encode()
         except ValueError:
             return _one_by_one(values)
-        if b"\0" not in octets:
+        if b"\0" not in octets and max(map(len, texts), default=0) <= _LONGEST:
             return texts, dict(_empty(texts))
     return _one_by_one(values)
 
@@ -116,6 +119,8 @@ def _stripped(text: str) -> tuple[str, str]:
         text.encode()
     except UnicodeEncodeError:
         return "", " holds text that is not Unicode"
+    if len(text) > _LONGEST:
+        return "", f" holds {len(text):,} characters, and no record's id is longer than {_LONGEST}"
     if "\0" in text:  # which neither XCom nor PostgreSQL can hold
         return "", " holds a NUL character"
     return text, "" if text else " is empty"

@@ -147,7 +147,8 @@ class Work:
                 self._held.append((chunk, offset))
             elif code in (Claim.THERE, Claim.OURS):
                 outcome = Outcome.CREATED if code == Claim.OURS else Outcome.ALREADY_EXISTS
-                self._report.decide(chunk.start + offset, RowResult(outcome, Evidence.LEDGER))
+                told = self._report.decide(chunk.start + offset, RowResult(outcome, Evidence.LEDGER))
+                self._book.tell([told] if code == Claim.OURS else [])
             else:
                 self._ready.append(self._to_send(chunk, offset, key, is_again=code == Claim.AGAIN))
 
@@ -161,6 +162,8 @@ class Work:
         asked = _to_read(chunk, self._spec.diff_against)
         if not asked.size:
             return
+        self._book.commit()  # what was learned before is not to be judged by what is forgotten from here on
+        self._book.begin_reading()
         for group in groups_of(chunk.first[asked].tolist(), chunk.second[asked].tolist()):
             if self._worth(len(group.positions)):
                 yield self._to_be_read(chunk, asked, group)

@@ -46,6 +46,14 @@ def test_what_was_confirmed_since_is_fresh(now: float, confirmed: float, since: 
     assert not freshness.is_fresh(None, 0)
 
 
+@given(confirmed=MOMENTS, own_since=MOMENTS, by=st.sampled_from([None, 3, 4]), max_age=st.sampled_from([None, DAY]))
+def test_what_a_load_confirmed_itself_counts_from_an_earlier_moment_on(
+    confirmed: float, own_since: float, by: int | None, max_age: float | None
+) -> None:
+    freshness = Freshness(4e9, since=4e9, max_age=max_age, load_number=3, own_since=own_since)
+    assert freshness.is_fresh(confirmed, 7, by) is (by == 3 and confirmed >= own_since)
+
+
 @pytest.mark.parametrize("max_age", [-1.0, float("nan"), float("inf")])
 def test_an_age_is_a_number_of_seconds(max_age: float) -> None:
     with pytest.raises(ValueError, match="max_age"):
@@ -81,7 +89,7 @@ def test_the_database_judges_as_python_does(place: Place) -> None:
         (None, NOW),
     ]
     for max_age, now in cases:
-        freshness = Freshness(now, now - 0.4 * (max_age or 10.0), max_age)
+        freshness = Freshness(now, now - 0.4 * (max_age or 10.0), max_age, 99, 0.0)  # the load 99 has confirmed nothing
         ages = chance.random(600) * 1.2 * (max_age or 20.0)
         # Some exactly at their tick, where a last bit would tell.
         step = (max_age or 1.0) / 65_536

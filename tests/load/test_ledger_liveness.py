@@ -8,7 +8,10 @@ import sys
 from dataclasses import replace
 
 import pytest
+import sqlalchemy as sa
+from ledgers import Place
 
+from airflow_provider_ghl.load.ledger.liveness import SILENCE, alive_among
 from airflow_provider_ghl.load.ledger.process import Process
 
 
@@ -49,3 +52,18 @@ def test_of_another_machine_nobody_knows() -> None:
 def test_a_process_of_another_user_is_there() -> None:
     here = Process.current()
     assert not here.is_gone(Process(here.machine, 1, ""))
+
+
+@pytest.mark.parametrize("place", ["memory", "postgresql"], indirect=True)
+@pytest.mark.parametrize(
+    ("after", "is_alive"), [(-SILENCE - 1, False), (-SILENCE, True), (SILENCE, True), (SILENCE + 1, False)]
+)
+def test_a_heartbeat_of_long_ago_or_to_come_is_none(place: Place, after: float, is_alive: bool) -> None:
+    """A clock that was wrong once must not keep a dead attempt's claims for ever."""
+    number = place.worker("load", Process("elsewhere", 1, "1")).attempt.number
+
+    def ask(connection: sa.Connection) -> set[int]:
+        return alive_among(connection, [number], place.clock.now - after, Process.current())
+
+    with place.shared.connect() as connection:
+        assert ask(connection) == ({number} if is_alive else set())

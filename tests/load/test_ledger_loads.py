@@ -31,7 +31,7 @@ def test_a_chain_lasts_until_it_ends_well(place: Place) -> None:
     second = place.worker(try_number=2)
     assert second.attempt.load_number == first.attempt.load_number
     assert (second.attempt.chain_began, second.attempt.has_earlier) == (NOW, True)
-    assert rows(place, second.attempt.load_number) == [0], "what failed is told anew; successes are not sent again"
+    assert rows(place, second.attempt.load_number) == [], "each attempt accounts for every row anew"
     second.note(results=[result(0), result(1)])
     second.end(is_well=True)
     assert rows(place, second.attempt.load_number) == [0, 1]
@@ -182,3 +182,15 @@ def test_old_loads_are_forgotten_with_their_results_and_what_is_there_is_not(pla
     assert ledger.loads.prune(NOW + 1_000) == (0, 1), "a load that runs is never forgotten"
     assert running.ledger.relations.count(running.target_id, 9) == 1
     assert place.worker("old").attempt.load_number not in (old.attempt.load_number, young.attempt.load_number)
+
+
+def test_a_load_that_waits_for_quota_is_not_forgotten(place: Place) -> None:
+    first = place.worker()
+    first.note(results=[result(0)], requests=5)
+    first.end(end="deferred", is_deferred=True)
+    assert first.ledger.loads.prune(NOW + 1_000) == (0, 0)
+    resumed = place.worker(is_resumed=True)
+    assert (resumed.attempt.load_number, resumed.attempt.spent_before) == (first.attempt.load_number, (5, 0, 0))
+    resumed.note(results=[result(0)])
+    resumed.end()
+    assert first.ledger.loads.prune(NOW + 1_000) == (1, 1)

@@ -13,7 +13,7 @@ from ledgers import Place
 from airflow_provider_ghl.exceptions import ConfigurationError, LedgerError
 from airflow_provider_ghl.load.ledger.database import Database
 from airflow_provider_ghl.load.ledger.ledger import Ledger
-from airflow_provider_ghl.load.ledger.schema import prepare
+from airflow_provider_ghl.load.ledger.schema import is_prepared, prepare
 from airflow_provider_ghl.load.seen import keyed_identity
 
 
@@ -64,6 +64,27 @@ def test_a_ledger_of_a_version_to_come_is_not_touched(place: Place) -> None:
         LedgerError, match=r"of version 2, and this release knows versions up to 1: upgrade airflow-provider-ghl"
     ):
         place.ledger()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("schema_version", value) for value in ("", "one", "-1", "0", "1.0", "9" * 5_000, None)]
+    + [(name, None) for name in ("ledger_id", "first_key", "second_key")]
+    + [("first_key", ""), ("second_key", "0123")],
+)
+@pytest.mark.parametrize("place", ["memory", "postgresql"], indirect=True)
+def test_a_damaged_ledger_says_so(place: Place, name: str, value: str | None) -> None:
+    where = place.ledger().where
+    column = sa.column("name") == name
+    table = sa.table("ghl_ledger", sa.column("name"), sa.column("value"))
+    with place.shared.begin() as connection:
+        connection.execute(
+            sa.delete(table).where(column) if value is None else sa.update(table).where(column).values(value=value)
+        )
+    with pytest.raises(LedgerError, match=f"^the ledger {re.escape(where)} is damaged: .* {name}") as caught:
+        place.ledger()
+    assert caught.value.__context__ is None
+    assert Database(place.shared).read(is_prepared), "it is not made anew over what is there"
 
 
 def test_other_databases_are_refused() -> None:

@@ -211,6 +211,35 @@ class TestHighLevel:
         load = load_pairs(pairs, world, ledger=ledger, diff_against=DiffAgainst.HIGHLEVEL)
         assert load.summary["requests"] == 1 + 1 + 10
 
+    @pytest.mark.parametrize("there", [0, 30, 60])
+    @pytest.mark.parametrize(("hubs", "others"), [(1, 5_000), (10, 3_000), (1, 0)])
+    def test_reading_costs_one_request_a_record_at_most(self, ledger: Ledger, hubs: int, others: int, there: int) -> None:
+        world = server(limit=10_000)
+        pairs = [(f"s{n}", f"t{n % hubs}") for n in range(60 * hubs)]
+        world.add(*((f"other{n}", f"t{n % hubs}") for n in range(others * hubs)), *pairs[: there * hubs])
+        plan = load_pairs(pairs, world, ledger=ledger, diff_against=DiffAgainst.HIGHLEVEL, plan_only=True, batch_size=1000)
+        load = load_pairs(pairs, world, ledger=ledger, diff_against=DiffAgainst.HIGHLEVEL, batch_size=1000)
+        assert load.summary["requests"] <= plan.summary["plan"]["requests"] == 1 + hubs + 60 * hubs
+        assert load.summary["created"] == (60 - there) * hubs
+
+    def test_what_is_deleted_while_it_is_read_is_not_learned(self, ledger: Ledger) -> None:
+        world = server(faults={n: "503_before" for n in range(2, 5)})
+        world.add(*self.HUBS[:200])
+
+        def delete() -> None:
+            del world.relations[self.HUBS[0]]
+            assert ledger.forget(pair=self.HUBS[0]) == 0
+
+        load_pairs(
+            self.HUBS[:200],
+            world,
+            ledger=ledger,
+            diff_against=DiffAgainst.HIGHLEVEL,
+            prepare=lambda workers: workers.at(world.clock.now + 0.95, delete),
+        )
+        load_pairs(self.HUBS[:200], world, ledger=ledger, load_id="after")
+        assert self.HUBS[0] in world.relations
+
     def test_a_token_that_may_not_read_sends(self, ledger: Ledger) -> None:
         world = server(refuse_reads=True)
         load = load_pairs(self.HUBS[:100], world, ledger=ledger, diff_against=DiffAgainst.HIGHLEVEL)
@@ -283,6 +312,39 @@ class TestAttempts:
         self.stopped(ledger, world, 12.0)
         second = load_pairs(PAIRS, world, ledger=ledger, try_number=2)
         assert second.summary["created"] == 0
+
+    @pytest.mark.parametrize("diff_against", [DiffAgainst.HIGHLEVEL, DiffAgainst.NONE])
+    def test_what_others_learned_since_its_first_try_is_not_believed(
+        self, ledger: Ledger, time: Time, diff_against: DiffAgainst
+    ) -> None:
+        """On Monday it is red, on Tuesday others confirm, somebody removes, and Monday is cleared."""
+        world = server(missing=frozenset({"gone"}))
+        bad = ("gone", "teacher1")
+        load_pairs([PAIRS[0], bad], world, ledger=ledger, load_id="monday", diff_against=diff_against)
+        time.now += DAY
+        load_pairs(PAIRS, world, ledger=ledger, load_id="tuesday")
+        for pair in PAIRS[10:30]:
+            del world.relations[pair]
+        time.now += DAY
+        again = load_pairs([*PAIRS, bad], world, ledger=ledger, load_id="monday", try_number=2, diff_against=diff_against)
+        assert again.summary["created"] == 1 + 20
+        assert set(PAIRS) <= set(world.relations)
+
+    def test_the_account_is_that_of_the_last_try(self, ledger: Ledger) -> None:
+        """Rows change places between two tries."""
+        world = server(missing=frozenset({"gone"}))
+        bad = ("gone", "teacher1")
+        load_pairs([*PAIRS[:5], bad], world, ledger=ledger)
+        rows = [bad, *reversed(PAIRS[:3])]
+        load_pairs(rows, world, ledger=ledger, try_number=2)
+        kept = list(ledger.loads.results(1))
+        assert [(row["row"], row["first_record_id"], row["outcome"]) for row in kept] == [
+            (0, "gone", "rejected"),
+            (1, "student2", "created"),
+            (2, "student1", "created"),
+            (3, "student0", "created"),
+        ]
+        assert all(row["relation_id"] for row in kept[1:])
 
     def test_after_a_green_end_a_load_begins_anew(self, ledger: Ledger) -> None:
         world = server()

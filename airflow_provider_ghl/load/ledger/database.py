@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -23,9 +24,12 @@ T = TypeVar("T")
 
 #: Seconds that a transaction waits for others, all in all.
 PATIENCE = 30.0
-#: SQLite's own waiting, in milliseconds: Python sees no signal before it ends, and a kill allows for no more than seconds.
-_BUSY_TIMEOUT = 500
-_PAUSE = 0.02
+#: The same from the moment on at which it was told to stop: Airflow sends SIGKILL 5 s after ``on_kill``.
+_LAST_PATIENCE = 0.5
+#: The database's own waiting, in milliseconds: Python sees neither a signal nor a stop before it ends.
+_LOCK_TIMEOUT = 500
+#: Between two tries, at least and at most: two that wait for each other must not come back in step.
+_PAUSES = 0.02, 0.06
 #: Any number, as long as it is always the same.
 _ADVISORY_LOCK = 0x67686C00
 _TURNS: WeakKeyDictionary[sa.Pool, contextlib.AbstractContextManager[Any]] = WeakKeyDictionary()
@@ -57,6 +61,7 @@ class Database:
         # Claims are settled by what others have committed, which a stricter default of the server would hide.
         self._engine = engine if self.is_sqlite else engine.execution_options(isolation_level="READ COMMITTED")
         self._clock = clock or Clock()
+        self._is_told_to_stop: Callable[[], bool] = lambda: False
         self._errors: tuple[type[Exception], ...] = (SQLAlchemyError, UnicodeError, *_driver_errors(engine))
         # Such a pool has one connection for all threads.
         is_shared = isinstance(engine.pool, StaticPool)
@@ -75,6 +80,10 @@ class Database:
         """The SQLite file; ``None`` for all else."""
         name = self._engine.url.database
         return Path(name) if self.is_sqlite and name and name != ":memory:" and not name.startswith("file:") else None
+
+    def end_waits_when(self, is_told_to_stop: Callable[[], bool]) -> None:
+        """Wait for others no longer than a moment once this is true; any thread may ask it. Every operation is tried once."""
+        self._is_told_to_stop = is_told_to_stop
 
     def read(self, work: Callable[[sa.Connection], T]) -> T:
         """Run it in a transaction that only reads. It may be run more than once."""
@@ -95,19 +104,23 @@ class Database:
 
     def _run(self, work: Callable[[sa.Connection], T], begin: str) -> T:
         patient_until = self._clock.monotonic() + PATIENCE
-        may_reconnect = True
+        is_last_patience, may_reconnect = False, True
         while True:
+            if not is_last_patience and self._is_told_to_stop():
+                is_last_patience = True
+                patient_until = min(patient_until, self._clock.monotonic() + _LAST_PATIENCE)
             # Raised outside of the handler, so that no traceback shows the original error with its values.
             outcome = self._tried(work, begin)
             if not isinstance(outcome, _Failed):
                 return outcome
-            is_again = outcome.failure.may_pass and self._clock.monotonic() < patient_until
+            pause = random.uniform(*_PAUSES)
+            is_again = outcome.failure.may_pass and self._clock.monotonic() + pause < patient_until
             if outcome.is_undone and outcome.failure.is_lost and may_reconnect:
                 may_reconnect, is_again = False, True
             if not is_again:
                 verb = "read" if begin is _READ else "written"
                 raise LedgerError(f"the ledger {self.where} cannot be {verb}: {outcome.failure.text}")
-            self._clock.sleep(_PAUSE)
+            self._clock.sleep(pause)
 
     def _tried(self, work: Callable[[sa.Connection], T], begin: str) -> T | _Failed:
         is_committing = False
@@ -148,10 +161,10 @@ class Database:
         if not self.is_sqlite:
             # A peer that died in its transaction must not hold its locks until TCP notices.
             return [
-                f"SELECT set_config('lock_timeout', '{PATIENCE:.0f}s', false), "
+                f"SELECT set_config('lock_timeout', '{_LOCK_TIMEOUT}ms', false), "
                 f"set_config('idle_in_transaction_session_timeout', '{2 * PATIENCE:.0f}s', false)"
             ]
-        cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT}")
+        cursor.execute(f"PRAGMA busy_timeout = {_LOCK_TIMEOUT}")
         statements = ["PRAGMA synchronous = NORMAL"]
         (mode,) = cursor.execute("PRAGMA journal_mode").fetchone()
         return statements if mode in ("wal", "memory") else [*statements, "PRAGMA journal_mode = WAL"]

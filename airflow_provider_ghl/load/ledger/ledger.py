@@ -14,7 +14,7 @@ from airflow_provider_ghl.load.ledger.notes import Notes
 from airflow_provider_ghl.load.ledger.process import Process
 from airflow_provider_ghl.load.ledger.relations import LedgerRelations
 from airflow_provider_ghl.load.ledger.schema import prepare
-from airflow_provider_ghl.load.ledger.upkeep import Chosen, delete, statistics
+from airflow_provider_ghl.load.ledger.upkeep import Chosen, delete, forgets, statistics
 from airflow_provider_ghl.load.ledger.writing import Writing
 
 if TYPE_CHECKING:
@@ -56,6 +56,10 @@ class Ledger:
         self.relations = LedgerRelations(self._database, self._process)
         self.loads = LedgerLoads(self._database, self._process)
 
+    def end_waits_when(self, is_told_to_stop: Callable[[], bool]) -> None:
+        """Have no method wait for other processes any longer than about a second once this is true. Any thread may ask it."""
+        self._database.end_waits_when(is_told_to_stop)
+
     @cached_property
     def identity(self) -> Identity:
         """Hashes pairs with this ledger's keys."""
@@ -92,6 +96,10 @@ class Ledger:
         """
         found = self._database.read(lambda connection: statistics(connection, self._database))
         return {"where": self.where, "id": self.id, "schema_version": int(self._facts["schema_version"]), **found}
+
+    def forgets(self) -> int:
+        """How often :meth:`forget` was called on this ledger, by anybody."""
+        return self._database.read(forgets)
 
     def forget(
         self,

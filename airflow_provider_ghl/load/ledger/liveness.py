@@ -25,7 +25,8 @@ def alive_among(connection: sa.Connection, numbers: Collection[int], now: float,
     asked, alive = sorted(numbers), set()
     of_attempt = (attempts.c.number, attempts.c.machine, attempts.c.pid, attempts.c.process_began)
     for start in range(0, len(asked), CHUNK):
-        is_heard = sa.and_(attempts.c.ended.is_(None), attempts.c.heartbeat >= now - SILENCE)
+        # One that is to come was noted by a clock that was wrong: it must not keep a dead attempt alive until then.
+        is_heard = sa.and_(attempts.c.ended.is_(None), attempts.c.heartbeat.between(now - SILENCE, now + SILENCE))
         some = sa.select(*of_attempt).where(attempts.c.number.in_(asked[start : start + CHUNK]), is_heard)
         for number, machine, pid, began in connection.execute(some):
             if not here.is_gone(Process(machine, pid, began)):

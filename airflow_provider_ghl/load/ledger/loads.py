@@ -18,7 +18,6 @@ from airflow_provider_ghl.load.ledger.schema import attempts, insert_into, loads
 __all__ = ["Attempt", "LedgerLoads", "beat", "is_last"]
 
 _PAGE = 1_000
-_SUCCEEDED = ("created", "already_exists")
 _FAILED = ("invalid", "unresolved", "rejected", "failed")
 _LARGEST = 2**31 - 1
 #: Names for the class below, in which ``list`` is a method.
@@ -55,9 +54,8 @@ class LedgerLoads:
     def begin(self, load_id: str, *, try_number: int, is_resumed: bool, location_id: str, association: str) -> Attempt:
         """Note a new attempt of a load.
 
-        The results of its earlier attempts are deleted, but for successes, of which this one knows without a request. If the
-        load is new or last ended well, a chain of attempts begins and gets a number of its own: what an earlier chain made was
-        there before.
+        The results of its earlier attempts are deleted, since each attempt accounts for every row anew. If the load is new or
+        last ended well, a chain of attempts begins and gets a number of its own: what an earlier chain made was there before.
 
         :param association: its id or its key, as it was asked for.
         """
@@ -148,7 +146,9 @@ class LedgerLoads:
         return [(outcome, status_code, text, number) for outcome, status_code, text, number in found]
 
     def prune(self, before: float) -> tuple[int, int]:
-        """Forget loads that did nothing since a moment, with their results, unless they run. What is there stays known.
+        """Forget loads that did nothing since a moment, with their results, unless they run or are deferred.
+
+        What is there stays known.
 
         :param before: unix seconds.
         :returns: deleted results, deleted loads.
@@ -156,7 +156,8 @@ class LedgerLoads:
 
         def delete(connection: sa.Connection) -> tuple[int, int]:
             is_young = sa.exists().where(attempts.c.load == loads.c.number, attempts.c.heartbeat >= before)
-            old = connection.scalars(sa.select(loads.c.number).where(loads.c.updated < before, ~is_young)).all()
+            is_over = loads.c.end.is_distinct_from("deferred")
+            old = connection.scalars(sa.select(loads.c.number).where(loads.c.updated < before, ~is_young, is_over)).all()
             running = self._running(connection, old)
             gone = [number for number in old if number not in running]
             rows = sum(connection.execute(sa.delete(results).where(results.c.load == number)).rowcount for number in gone)
@@ -171,8 +172,7 @@ class LedgerLoads:
         now = self._database.now(connection)
         load = self._load_of_chain(connection, names, now)
         is_of_load = attempts.c.load == load.number
-        is_open = results.c.outcome.not_in(_SUCCEEDED)
-        connection.execute(sa.delete(results).where(results.c.load == load.number, is_open))
+        connection.execute(sa.delete(results).where(results.c.load == load.number))
         earlier = connection.execute(sa.select(sa.func.count()).select_from(attempts).where(is_of_load)).scalar_one()
         spent = (0, 0, 0)
         if is_resumed:

@@ -51,29 +51,35 @@ class Claim(IntEnum):
 class Freshness:
     """Which pairs that were there need no look.
 
-    What was confirmed at or after ``since`` is fresh; so is what was confirmed at or after its pair's last tick. A pair ticks
-    once every ``max_age`` seconds, counted from the epoch, and its phase says when. So what is older than ``max_age`` is not
-    fresh, and what was confirmed in one night comes due spread evenly over the days of a period. What is younger than a 40th of
-    ``max_age`` (18 hours of 30 days) is fresh in any case: a load that is run again sends nothing.
+    What was confirmed at or after ``since`` is fresh, by whomever, and so is what a load confirmed itself at or after
+    ``own_since``. Besides, what was confirmed at or after its pair's last tick: a pair ticks once every ``max_age`` seconds,
+    counted from the epoch, and its phase says when. So what is older than ``max_age`` is not fresh, and what was confirmed in
+    one night comes due spread evenly over the days of a period. What is younger than a 40th of ``max_age`` (18 hours of 30
+    days) is fresh in any case: a load that is run again sends nothing.
 
     :param now: unix seconds.
     :param since: unix seconds.
-    :param max_age: seconds; ``None`` or 0: only ``since`` counts.
+    :param max_age: seconds; ``None`` or 0: only ``since`` and ``own_since`` count.
+    :param load_number: whose confirmations count from ``own_since`` (unix seconds) on; ``None``: nobody's.
     :raises ValueError: ``max_age`` is below 0 or no number.
     """
 
     now: float
     since: float
     max_age: float | None
+    load_number: int | None = None
+    own_since: float = math.inf
 
     def __post_init__(self) -> None:
         if self.max_age is not None and not (self.max_age >= 0 and math.isfinite(self.max_age)):
             raise ValueError("max_age is a number of seconds from 0 on")
 
-    def is_fresh(self, confirmed: float | None, phase: int) -> bool:
-        """Whether a pair of this phase (0 to 65,535) that was confirmed then is fresh."""
+    def is_fresh(self, confirmed: float | None, phase: int, confirmed_by: int | None = None) -> bool:
+        """Whether a pair of this phase (0 to 65,535) that was confirmed then, by that load, is fresh."""
         if confirmed is None:
             return False
+        if self.load_number is not None and confirmed_by == self.load_number and confirmed >= self.own_since:
+            return True
         if not self.max_age:
             return confirmed >= self.since
         last_phase, began, step = self._period(self.max_age)
@@ -82,6 +88,12 @@ class Freshness:
 
     def condition(self) -> sa.ColumnElement[bool]:
         """The same for rows of ``ghl_relations``, to the last bit."""
+        if self.load_number is None:
+            return self._of_anybody()
+        is_own = sa.and_(relations.c.confirmed_by == self.load_number, relations.c.confirmed >= _number(self.own_since))
+        return sa.or_(is_own, self._of_anybody())
+
+    def _of_anybody(self) -> sa.ColumnElement[bool]:
         confirmed = relations.c.confirmed
         if not self.max_age:
             return confirmed >= _number(self.since)
@@ -116,6 +128,9 @@ class Notes:
     refused: list[bytes] = field(default_factory=list)
     #: Key, first record, second record, relation id: read from HighLevel.
     learned: list[tuple[bytes, str, str, str | None]] = field(default_factory=list)
+    #: What :meth:`~airflow_provider_ghl.load.ledger.ledger.Ledger.forgets` said before the reading began. If something was
+    #: forgotten meanwhile, what was learned may be what was deleted, and is not written.
+    forgets: int | None = None
     #: Records that HighLevel does not have, where they were named first and second. On the other side of this or another
     #: association the same id may name a record of another kind, that is there.
     missing_first: set[str] = field(default_factory=set)

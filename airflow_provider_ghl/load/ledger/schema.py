@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import uuid
 from collections.abc import Callable, Sequence
@@ -72,6 +73,8 @@ relations = sa.Table(
     sa.Column("attempt", sa.Integer),
     sa.Column("claimed_at", sa.Double),
     sa.Column("confirmed", sa.Double),
+    # The load that learned it.
+    sa.Column("confirmed_by", sa.Integer),
     sqlite_with_rowid=False,
 )
 # Claims have no id, and an index that leaves them out makes each of them cheaper.
@@ -137,13 +140,23 @@ _FIRST_VERSION = 1
 _STEPS: tuple[Step, ...] = ()
 
 
+#: What must stand in ``ghl_ledger``, and how it looks.
+_SHAPES = {
+    "schema_version": re.compile(r"[1-9][0-9]{0,8}"),
+    "ledger_id": re.compile(r".+"),
+    "first_key": re.compile(r"[0-9a-f]{16}"),
+    "second_key": re.compile(r"[0-9a-f]{16}"),
+}
+
+
 def prepare(database: Database, steps: Sequence[Step] = _STEPS) -> Facts:
     """Make or update the tables; any number of processes may do so at once. Returns what stands in ``ghl_ledger``.
 
-    :raises LedgerError: the database fails, or its tables are of a version to come.
+    :raises LedgerError: the database fails, or its tables are damaged or of a version to come.
     """
     version = _FIRST_VERSION + len(steps)
     facts = database.read(_facts)
+    _check(facts, database.where, "schema_version")
     if _version(facts) < version:
         facts = database.alone(lambda connection: _bring_to(connection, version, steps))
     if _version(facts) > version:
@@ -151,12 +164,13 @@ def prepare(database: Database, steps: Sequence[Step] = _STEPS) -> Facts:
             f"the ledger {database.where} is of version {_version(facts)}, and this release knows versions up to {version}: "
             "upgrade airflow-provider-ghl wherever the ledger is used"
         )
+    _check(facts, database.where, *_SHAPES)
     return facts
 
 
 def is_prepared(connection: sa.Connection) -> bool:
     """Whether there is a ledger, of whatever version."""
-    return bool(_version(_facts(connection)))
+    return bool(_facts(connection))
 
 
 def insert_into(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
@@ -168,6 +182,15 @@ def _facts(connection: sa.Connection) -> Facts:
     if not sa.inspect(connection).has_table(ledger.name):
         return {}
     return {name: value for name, value in connection.execute(sa.select(ledger.c.name, ledger.c.value))}
+
+
+def _check(facts: Facts, where: str, *names: str) -> None:
+    for name in names:
+        if facts and not _SHAPES[name].fullmatch(str(facts.get(name, ""))):
+            raise LedgerError(
+                f"the ledger {where} is damaged: its table ghl_ledger holds no usable {name}; "
+                "drop its tables, and the next load makes them anew"
+            )
 
 
 def _version(facts: Facts) -> int:

@@ -9,9 +9,21 @@ from typing import Any
 import sqlalchemy as sa
 
 from airflow_provider_ghl.load.ledger.database import Database
-from airflow_provider_ghl.load.ledger.schema import METADATA, SENT, THERE, loads, relations, results, targets
+from airflow_provider_ghl.load.ledger.schema import (
+    METADATA,
+    SENT,
+    THERE,
+    insert_into,
+    ledger,
+    loads,
+    relations,
+    results,
+    targets,
+)
 
-__all__ = ["Chosen", "delete", "statistics"]
+__all__ = ["Chosen", "delete", "forgets", "statistics"]
+
+_FORGETS = "forgets"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +73,16 @@ class Chosen:
         return connection.execute(sa.select(sa.func.count()).select_from(relations).where(self.condition())).scalar_one()
 
 
+def forgets(connection: sa.Connection) -> int:
+    """How often something was to be forgotten."""
+    return int(connection.scalar(sa.select(ledger.c.value).where(ledger.c.name == _FORGETS)) or 0)
+
+
 def delete(connection: sa.Connection, chosen: Chosen) -> int:
     """Delete them, and say how many they were."""
+    times = str(forgets(connection) + 1)
+    insert = insert_into(connection, ledger).values(name=_FORGETS, value=times)
+    connection.execute(insert.on_conflict_do_update(index_elements=[ledger.c.name], set_={"value": times}))
     if chosen.everything:
         count = chosen.count(connection)
         connection.execute(sa.delete(relations))  # without a condition SQLite drops whole pages

@@ -15,6 +15,7 @@ from airflow_provider_ghl.load.ledger.notes import Notes
 from airflow_provider_ghl.load.ledger.pairs import chunks, phases_of
 from airflow_provider_ghl.load.ledger.process import Process
 from airflow_provider_ghl.load.ledger.schema import SENT, THERE, loads, relations, results
+from airflow_provider_ghl.load.ledger.upkeep import forgets
 
 __all__ = ["Writing"]
 
@@ -40,7 +41,8 @@ class Writing:
         if target_id is not None:
             self._write_there(target_id, sorted(notes.there, key=lambda one: one[0]), confirmed)
             self._write_refused(target_id, sorted(notes.refused))
-            self._write_learned(target_id, notes.learned, confirmed)
+            if notes.forgets is None or notes.forgets == forgets(self._connection):
+                self._write_learned(target_id, notes.learned, confirmed)
             self._write_missing(target_id, relations.c.first_record_id, sorted(notes.missing_first))
             self._write_missing(target_id, relations.c.second_record_id, sorted(notes.missing_second))
         self._write_results(notes.results)
@@ -60,6 +62,7 @@ class Writing:
                 change.values(
                     state=THERE,
                     confirmed=confirmed,
+                    confirmed_by=mine.load_number,
                     relation_id=sa.func.coalesce(given["relation_id"], relations.c.relation_id),
                     load=made_by,
                     attempt=self._owner_after(),
@@ -88,11 +91,12 @@ class Writing:
             "relation_id": [one[3] for one in rows],
         }
         given = Given(self._connection, relations, columns)
-        insert = given.insert(target_id=target_id, state=THERE, confirmed=confirmed)
+        insert = given.insert(target_id=target_id, state=THERE, confirmed=confirmed, confirmed_by=self._attempt.load_number)
         is_kept = sa.or_(relations.c.state == THERE, relations.c.load == self._attempt.load_number)
         change = {
             "state": THERE,
             "confirmed": confirmed,
+            "confirmed_by": self._attempt.load_number,
             "relation_id": sa.func.coalesce(insert.excluded.relation_id, relations.c.relation_id),
             "load": sa.case((is_kept, relations.c.load), else_=sa.null()),
             "attempt": self._owner_after(),
