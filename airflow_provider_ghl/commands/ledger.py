@@ -59,8 +59,14 @@ def prune(arguments: argparse.Namespace, out: Out) -> None:
 
 
 def _chosen(arguments: argparse.Namespace) -> dict[str, Any]:
+    for option in (*_CHOSEN_BY, "conn_id", "ledger_conn_id"):
+        value = getattr(arguments, option)
+        # An unset variable of a shell's: without the option, more would be forgotten than was meant.
+        if value is not None and not value.strip():
+            name = option.replace("_", "-")
+            raise WrongUsage(f"--{name} is empty: give it a value, or leave it out. Nothing was forgotten.")
     chosen: dict[str, Any] = {name: getattr(arguments, option) for option, name in _CHOSEN_BY.items()}
-    chosen = {name: value for name, value in chosen.items() if value}
+    chosen = {name: value for name, value in chosen.items() if value is not None}
     has_some = bool(chosen) or arguments.older_than is not None
     if arguments.everything and has_some:
         raise WrongUsage("--everything goes with no other choice.")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from airflow.sdk import BaseHook
 
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from airflow_provider_ghl.load.ledger.ledger import Ledger
 
 __all__ = ["GHLHook"]
+
+#: What a DELETE of it makes the ledger forget, by id.
+_REMEMBERED = re.compile(r"/associations/(?P<relation>relations/)?(?P<id>[^/]+)/?")
 
 
 class GHLHook(BaseHook):
@@ -116,7 +121,7 @@ class GHLHook(BaseHook):
         json: Any = None,
         repeat_safe: bool | None = None,
     ) -> Any:
-        """Any endpoint, through the same limits, retries and errors.
+        """Any endpoint, through the same limits, retries and errors. The ledger forgets associations and relations it deletes.
 
         :param path: below the base URL, such as ``/contacts/abc``; a query goes into ``params``.
         :param repeat_safe: whether to send it again when nobody knows if it took effect. By default only GET, PUT and DELETE
@@ -131,8 +136,12 @@ class GHLHook(BaseHook):
             raise ConfigurationError("path must not hold the steps . or ..: they would lead to another endpoint")
         method = method.upper()
         safe = method in {"GET", "PUT", "DELETE"} if repeat_safe is None else repeat_safe
-        call = Call(method, path, path, self.get_conn().location_id, params, json, safe)
-        return self.get_conn().request(call).data
+        deleted = _REMEMBERED.fullmatch(path) if method == "DELETE" else None
+        location_id = self.location_id if deleted else self.get_conn().location_id  # else nobody knows what to forget
+        call = Call(method, path, path, location_id, params, json, safe)
+        name = "relation_id" if deleted and deleted["relation"] else "association_id"
+        with self._forgetting(**{name: unquote(deleted["id"])}) if deleted else nullcontext():
+            return self.get_conn().request(call).data
 
     def create_association(
         self, *, key: str, first_object_key: str, first_object_label: str, second_object_key: str, second_object_label: str

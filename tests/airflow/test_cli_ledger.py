@@ -120,7 +120,10 @@ class TestForget:
         [
             ([], "Say what to forget: --association, --record, --location, --relation, --older-than, or --everything."),
             (["--yes"], "Say what to forget"),
-            (["--record", ""], "Say what to forget"),
+            (["--record", "", "--yes"], "--record is empty"),
+            (["--association", "", "--record", "r", "--yes"], "--association is empty"),
+            (["--location", "", "--older-than", "0d", "--yes"], "--location is empty"),
+            (["--relation", " ", "--everything", "--yes"], "--relation is empty"),
             (["--everything", "--record", "r"], "--everything goes with no other choice"),
             (["--older-than", "30"], "must be days or hours, such as 30d or 12h, not '30'"),
             (["--older-than", "-1d"], "expected one argument"),
@@ -130,6 +133,12 @@ class TestForget:
         told = say(capsys, "ledger", "forget", *words)
         assert (told.status, told.out) == (2, "")
         assert said in told.err
+        assert relations(capsys) == 4
+
+    def test_an_unset_variable_widens_nothing(self, rows: Any, capsys: Capture) -> None:
+        told = say(capsys, "ledger", "forget", "--association", "", "--record", rows[0]["contact_id"], "--yes")
+        assert (told.status, told.out) == (2, "")
+        assert told.err == "--association is empty: give it a value, or leave it out. Nothing was forgotten.\n"
         assert relations(capsys) == 4
 
     def test_without_a_ledger(self, home: Path, capsys: Capture) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from connecting import Connect
 from running import PAIRS, run
 
-from airflow_provider_ghl.exceptions import NotFound
+from airflow_provider_ghl.exceptions import ConfigurationError, GHLError, NotFound
 from airflow_provider_ghl.hooks.ghl import GHLHook
 from airflow_provider_ghl.operators.associations import CreateAssociationOperator, DeleteAssociationOperator
 from airflow_provider_ghl.operators.relations import BulkCreateRelationsOperator, DeleteRelationOperator
@@ -34,6 +37,10 @@ def relation_of(ghl: Sandbox, pair: tuple[str, str]) -> str:
     return str(found["id"])
 
 
+def unlink_by_path(ghl: Sandbox, relation_id: str) -> None:
+    GHLHook().run("delete", f"/associations/relations/{relation_id}", params={"locationId": ghl.location_id})
+
+
 Delete = Callable[[Sandbox, str, tuple[str, str]], Any]
 #: Ways to unlink a pair.
 WAYS: dict[str, Delete] = {
@@ -45,6 +52,7 @@ WAYS: dict[str, Delete] = {
         association_key="attended", first_record_id=f" {pair[0]}", second_record_id=pair[1]
     ),
     "hook": lambda ghl, _, pair: GHLHook().delete_relation(relation_of(ghl, pair)),
+    "hook, by path": lambda ghl, _, pair: unlink_by_path(ghl, relation_of(ghl, pair)),
 }
 
 
@@ -81,6 +89,10 @@ def test_an_id_that_is_gone(ghl: Sandbox, loaded: str) -> None:
     with pytest.raises(NotFound):
         GHLHook().delete_relation(relation)
     assert load() == {"created": 1, "already_exists": 4}
+    ghl.state.remove_relation(relation := relation_of(ghl, PAIRS[0]))
+    with pytest.raises(NotFound):
+        unlink_by_path(ghl, relation)
+    assert load() == {"created": 1, "already_exists": 4}
 
 
 def test_one_whose_id_the_ledger_never_learned(ghl: Sandbox, attended: str) -> None:
@@ -91,12 +103,14 @@ def test_one_whose_id_the_ledger_never_learned(ghl: Sandbox, attended: str) -> N
     assert load() == {"created": 1, "already_exists": 4}
 
 
-@pytest.mark.parametrize("way", ["operator, by id", "operator, by key", "hook"])
+@pytest.mark.parametrize("way", ["operator, by id", "operator, by key", "hook", "hook, by path"])
 def test_an_association_takes_its_relations_with_it(ghl: Sandbox, loaded: str, way: str) -> None:
     other = ghl.state.add_association("other", "contact", "custom_objects.event", "A", "B")
     assert load(association_key="other") == {"created": 5}
     if way == "hook":
         GHLHook().delete_association(loaded)
+    elif way == "hook, by path":
+        GHLHook().run("DELETE", f"/associations/{loaded}")
     elif way == "operator, by id":
         assert run(DeleteAssociationOperator(task_id="delete", association_id=loaded)) is True
     else:
@@ -121,6 +135,23 @@ def test_an_association_that_was_gone_before(ghl: Sandbox, loaded: str) -> None:
     ghl.state.remove_association(loaded)
     assert run(DeleteAssociationOperator(task_id="delete", association_id=loaded)) is False
     assert GHLHook().forget(association_id=loaded) == 0
+
+
+@pytest.mark.parametrize("way", [("GET", "/associations/{}"), ("DELETE", "/contacts/{}"), ("DELETE", "/associations/key/{}")])
+def test_other_endpoints_make_it_forget_nothing(ghl: Sandbox, loaded: str, way: tuple[str, str]) -> None:
+    method, path = way
+    with contextlib.suppress(GHLError):
+        GHLHook().run(method, path.format(loaded))
+    assert load() == {"already_exists": 5}
+
+
+def test_without_a_location_nothing_is_deleted_by_path(ghl: Sandbox, loaded: str, connect: Connect) -> None:
+    said = json.loads(ghl.connection_json)
+    del said["extra"]["location_id"]
+    connect(ghl_default=json.dumps(said))
+    with pytest.raises(ConfigurationError, match="no sub-account"):
+        GHLHook().run("DELETE", f"/associations/{loaded}")
+    assert ghl.state.count_relations() == 5
 
 
 def test_another_location_keeps_what_it_has(ghl: Sandbox, loaded: str) -> None:
