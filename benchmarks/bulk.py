@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import sys
 import time
 from pathlib import Path
 
+from planning import forget_peak, peak
 from server import ASSOCIATION
 
 
@@ -31,6 +31,7 @@ def main(source: str, connection: str, folder: str) -> None:
     operator = BulkCreateRelationsOperator(
         task_id="bulk", association_id=ASSOCIATION, results_path=str(home / "results.csv"), **given
     )
+    forget_peak()
     idle = peak()
     began, processor = time.monotonic(), time.process_time()
     summary = operator.execute({})
@@ -43,11 +44,6 @@ def main(source: str, connection: str, folder: str) -> None:
         "requests": summary["requests"],
     }
     print(json.dumps(measured))
-
-
-def peak() -> float:
-    """MiB of memory at most so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":
