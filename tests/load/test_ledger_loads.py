@@ -150,19 +150,6 @@ def test_many_results_are_read_page_by_page(place: Place) -> None:
     assert sum(1 for _ in mine.ledger.loads.results(mine.attempt.load_number, limit=1_500)) == 1_500
 
 
-def test_reasons_are_counted(place: Place) -> None:
-    mine = place.worker()
-    failed = [result(row, "failed", reason="no answer") for row in range(3)]
-    rejected = [result(row, "rejected", reason="too many", status_code=400) for row in range(10, 15)]
-    invalid = [result(20, "invalid", reason=None)]
-    mine.note(results=[*failed, *rejected, *invalid, result(30), result(31, "not_attempted", reason="stopped")])
-    assert mine.ledger.loads.reasons(mine.attempt.load_number) == [
-        ("rejected", 400, "too many", 5),
-        ("failed", None, "no answer", 3),
-        ("invalid", None, None, 1),
-    ]
-
-
 @pytest.mark.parametrize("is_well", [True, False])
 def test_old_loads_are_forgotten_with_their_results_and_what_is_there_is_not(place: Place, is_well: bool) -> None:
     old, lost, running = place.worker("old"), place.worker("lost", OTHER), place.worker("running")

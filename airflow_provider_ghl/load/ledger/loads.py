@@ -18,11 +18,9 @@ from airflow_provider_ghl.load.ledger.schema import attempts, insert_into, loads
 __all__ = ["Attempt", "LedgerLoads", "beat", "is_last"]
 
 _PAGE = 1_000
-_FAILED = ("invalid", "unresolved", "rejected", "failed")
 _LARGEST = 2**31 - 1
-#: Names for the class below, in which ``list`` is a method.
+#: A name for the class below, in which ``list`` is a method.
 _Dicts = list[dict[str, Any]]
-_Reasons = list[tuple[str, int | None, str | None, int]]
 _SPENT = (attempts.c.requests, attempts.c.retries, attempts.c.rate_limited)
 
 
@@ -135,15 +133,6 @@ class LedgerLoads:
             if len(rows) < size:
                 return
             last, left = rows[-1]["row"], None if left is None else left - size
-
-    def reasons(self, load_number: int) -> _Reasons:
-        """Why rows failed: (outcome, status_code, reason, rows), the commonest first."""
-        rows = sa.func.count().label("rows")
-        reason = (results.c.outcome, results.c.status_code, results.c.reason)
-        is_asked = sa.and_(results.c.load == load_number, results.c.outcome.in_(_FAILED))
-        grouped = sa.select(*reason, rows).where(is_asked).group_by(*reason).order_by(rows.desc(), *reason)
-        found = self._database.read(lambda connection: connection.execute(grouped).all())
-        return [(outcome, status_code, text, number) for outcome, status_code, text, number in found]
 
     def prune(self, before: float) -> tuple[int, int]:
         """Forget loads that did nothing since a moment, with their results, unless they run or are deferred.
