@@ -80,6 +80,9 @@ class Bookkeeper:
         match result.outcome:
             case Outcome.CREATED | Outcome.ALREADY_EXISTS:
                 notes.there.append((sent.key, result.relation_id, result.outcome is Outcome.CREATED))
+            case Outcome.REJECTED if result.stops is not None:
+                # A refused token says nothing of the pair: what was known of it stays.
+                self.give_back([sent])
             case Outcome.REJECTED:
                 notes.refused.append(sent.key)
                 if result.is_missing:

@@ -172,7 +172,8 @@ class Work:
         # Others' records may have been read along with these.
         self._book.commit()
         known = self._diff.look_again(chunk)
-        self._report.decide_known(chunk.start, known, chunk.knowledge[known], {})
+        ids = self._diff.relation_ids(chunk, known[chunk.knowledge[known] == Knowledge.OURS])
+        self._book.tell(self._report.decide_known(chunk.start, known, chunk.knowledge[known], ids))
 
     def _to_be_read(self, chunk: Chunk, asked: Numbers, group: Group) -> ToSend:
         offsets = asked[group.positions].tolist()

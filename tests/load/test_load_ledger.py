@@ -306,6 +306,25 @@ class TestAttempts:
         second = load_pairs(PAIRS, world, ledger=ledger, try_number=2)
         assert evidence(second) == {("created", "presumed"): lost, ("created", "answer"): 300 - lost}
 
+    def test_a_refused_token_says_nothing_of_what_an_earlier_try_did(self, ledger: Ledger) -> None:
+        world = server(faults={n: "hang_after" for n in range(1, 400)})
+        self.stopped(ledger, world, 5.0)
+        lost = len(world.creations)
+        world.faults = {}
+        world.refuse_token_from = len(world.sent_at) + 1  # the association is read
+        assert load_pairs(PAIRS, world, ledger=ledger, try_number=2).verdict.end is End.FINAL
+        world.refuse_token_from = None
+        third = load_pairs(PAIRS, world, ledger=ledger, try_number=3)
+        assert evidence(third) == {("created", "presumed"): lost, ("created", "answer"): 300 - lost}
+
+    def test_a_refused_token_says_nothing_of_what_is_there(self, ledger: Ledger, time: Time) -> None:
+        world = server()
+        load_pairs(PAIRS, world, ledger=ledger)
+        time.now += 31 * DAY
+        world.refuse_token_from = len(world.sent_at) + 1  # the association is read
+        load_pairs(PAIRS[:7], world, ledger=ledger, load_id="refused")  # each of another teacher, so that none is read
+        assert known(ledger) == 300
+
     def test_what_was_claimed_and_never_sent_is_not_presumed(self, ledger: Ledger) -> None:
         world = server(limit=50)
         world.add(*PAIRS)
