@@ -32,15 +32,18 @@ def show(arguments: argparse.Namespace, out: Out) -> None:
 
 def forget(arguments: argparse.Namespace, out: Out) -> None:
     """Delete what is known of relations, after a yes."""
-    chosen = _chosen(arguments)
+    from airflow_provider_ghl.load.ledger.upkeep import Chosen
+
+    named = _chosen(arguments)
     with opened(arguments) as (where, ledger):
         if ledger is None:
             out.tell({"where": where, "matched": 0, "forgotten": 0}, [f"There is no ledger at {where}: nothing to forget."])
             return
         if arguments.older_than is not None:
-            chosen["confirmed_before"] = ledger.time() - arguments.older_than.total_seconds()
-        matched = ledger.count_to_forget(**chosen)
-        forgotten = ledger.forget(**chosen) if matched and _is_meant(matched, where, arguments, out) else 0
+            named["confirmed_before"] = ledger.time() - arguments.older_than.total_seconds()
+        chosen = Chosen(**named)
+        matched = ledger.count_to_forget(chosen)
+        forgotten = ledger.forget(chosen) if matched and _is_meant(matched, where, arguments, out) else 0
     said = f"Forgot {counted(forgotten, 'relation')} in {where}." if forgotten else f"Forgot nothing in {where}."
     none = "" if matched else "No relation matches. "
     out.tell({"where": where, "matched": matched, "forgotten": forgotten}, [f"{none}{said}"])

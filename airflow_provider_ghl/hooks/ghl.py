@@ -228,11 +228,13 @@ class GHLHook(BaseHook):
             return self._relations.delete(relation_id)
 
     def forget(self, **what: Any) -> int:
-        """Make the ledger forget relations of this location: see
-        :meth:`airflow_provider_ghl.load.ledger.ledger.Ledger.forget`. They are asked of HighLevel again.
+        """Make the ledger forget relations of this location, chosen as in
+        :class:`airflow_provider_ghl.load.ledger.upkeep.Chosen`. They are asked of HighLevel again.
         """
+        from airflow_provider_ghl.load.ledger.upkeep import Chosen
+
         with closing(self.ledger) as ledger:  # it is opened again where it is needed again
-            return ledger.forget(host=self.get_conn().host, location_id=self.location_id, **what)
+            return ledger.forget(Chosen(host=self.get_conn().host, location_id=self.location_id, **what))
 
     @contextmanager
     def _forgetting(self, **what: Any) -> Iterator[None]:

@@ -10,6 +10,7 @@ import numpy as np
 from airflow_provider_ghl.api.budget import Budget
 from airflow_provider_ghl.api.clock import Clock
 from airflow_provider_ghl.exceptions import LedgerError
+from airflow_provider_ghl.load.arrays import Codes, Numbers
 from airflow_provider_ghl.load.diff import Chunk, Memory
 from airflow_provider_ghl.load.dispatch import ToSend
 from airflow_provider_ghl.load.ledger.loads import Attempt
@@ -20,8 +21,6 @@ from airflow_provider_ghl.load.reading import Found
 
 __all__ = ["Bookkeeper"]
 
-Codes = np.ndarray[Any, np.dtype[np.uint8]]
-Numbers = np.ndarray[Any, np.dtype[np.int64]]
 
 #: What is lost at most when the process is killed: so many answers, or those of so many seconds.
 _MOST_ANSWERS = 100

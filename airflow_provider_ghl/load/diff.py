@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from airflow_provider_ghl.load.arrays import Codes, Flags, Numbers, Objects, Words
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.notes import Freshness, Knowledge
 from airflow_provider_ghl.load.seen import Seen, keyed_identity
@@ -14,11 +14,6 @@ from airflow_provider_ghl.load.validate import Valid
 
 __all__ = ["Chunk", "Diff", "Memory"]
 
-Objects = np.ndarray[Any, np.dtype[np.object_]]
-Flags = np.ndarray[Any, np.dtype[np.bool_]]
-Numbers = np.ndarray[Any, np.dtype[np.int64]]
-Words = np.ndarray[Any, np.dtype[np.uint64]]
-Codes = np.ndarray[Any, np.dtype[np.uint8]]
 
 #: To look a pair up takes as long as to load some 15 known ones, and more rows will come than came so far.
 _WORTH_LOADING = 100

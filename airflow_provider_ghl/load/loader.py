@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-import sqlalchemy
-
 from airflow_provider_ghl.api.budget import Budget
 from airflow_provider_ghl.exceptions import (
     BudgetSpent,
@@ -62,7 +60,7 @@ class _Load:
         self._progress = ports.progress
         self._file = ports.results_file
         self._deliver = ports.deliver
-        self._ledger = ports.ledger or Ledger(sqlalchemy.create_engine("sqlite://"))
+        self._ledger = ports.ledger or Ledger.in_memory()
         self._ledger.end_waits_when(lambda: ports.client.stop.is_set)
         self._attempt: Attempt | None = None
         self._began = ports.client.clock.monotonic()

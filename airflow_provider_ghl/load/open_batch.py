@@ -9,15 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from airflow_provider_ghl.load.arrays import Codes, Flags, Objects
 from airflow_provider_ghl.load.outcomes import OUTCOMES, Evidence, Outcome, RowResult, storable
 from airflow_provider_ghl.load.results_file import RESULT_FIELDS
 
-__all__ = ["Codes", "Numbers", "Objects", "OpenBatch", "RowIdentity"]
+__all__ = ["OpenBatch", "RowIdentity"]
 
-Objects = np.ndarray[Any, np.dtype[np.object_]]
-Numbers = np.ndarray[Any, np.dtype[np.int64]]
-Codes = np.ndarray[Any, np.dtype[np.uint8]]
-Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
 _NAMES = np.array([str(outcome) for outcome in OUTCOMES], dtype=object)
 _NOTHING = RowResult(Outcome.NOT_ATTEMPTED)

@@ -16,12 +16,10 @@ from typing import Any, NamedTuple
 import numpy
 from pandas.util import hash_array
 
+from airflow_provider_ghl.load.arrays import Flags, Numbers, Objects, Words
+
 __all__ = ["Identity", "Seen", "Sight", "keyed_identity"]
 
-Objects = numpy.ndarray[Any, numpy.dtype[numpy.object_]]
-Flags = numpy.ndarray[Any, numpy.dtype[numpy.bool_]]
-Words = numpy.ndarray[Any, numpy.dtype[numpy.uint64]]
-Numbers = numpy.ndarray[Any, numpy.dtype[numpy.int64]]
 Identity = Callable[[Objects, Objects], tuple[Words, Words]]
 
 _MERGED_FREELY = 1 << 16

@@ -11,6 +11,7 @@ from uuid import UUID
 import numpy
 import pandas
 
+from airflow_provider_ghl.load.arrays import Flags, Objects
 from airflow_provider_ghl.load.batches import Batch, Columns, looks_personal
 
 __all__ = ["Valid", "validate"]
@@ -26,12 +27,12 @@ _LONGEST = 500
 class Valid:
     """The ids of a batch as text, ``""`` where an id was refused, and by offset all reasons of each refused row."""
 
-    first: numpy.ndarray[Any, numpy.dtype[numpy.object_]]
-    second: numpy.ndarray[Any, numpy.dtype[numpy.object_]]
+    first: Objects
+    second: Objects
     problems: dict[int, str]
 
     @property
-    def usable(self) -> numpy.ndarray[Any, numpy.dtype[numpy.bool_]]:
+    def usable(self) -> Flags:
         """Which rows have no problem."""
         usable = numpy.ones(len(self.first), dtype=numpy.bool_)
         usable[list(self.problems)] = False

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import islice, takewhile
-from typing import Any
 
 import numpy as np
 
 from airflow_provider_ghl.api.clock import LONGEST_WAIT, Clock
 from airflow_provider_ghl.exceptions import LedgerError, Unauthorized
+from airflow_provider_ghl.load.arrays import Numbers
 from airflow_provider_ghl.load.bookkeeper import Bookkeeper
 from airflow_provider_ghl.load.diff import Chunk, Diff
 from airflow_provider_ghl.load.dispatch import ToSend
@@ -25,7 +25,6 @@ from airflow_provider_ghl.load.target import Target
 
 __all__ = ["NOT_REACHED", "Work", "requests_for"]
 
-Numbers = np.ndarray[Any, np.dtype[np.int64]]
 
 #: Rows that may be held until a row before them has its verdict.
 _MOST_WAITING = 50_000

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.configuration import conf
 
+from airflow_provider_ghl.load.deferral import SHORTEST_WAIT
 from airflow_provider_ghl.load.tolerance import Tolerance
 from airflow_provider_ghl.operators.base import GHLOperator, choice, duration, flag, one_of, whole_number
 from airflow_provider_ghl.operators.errors import error_of, translated
@@ -104,8 +105,9 @@ class BulkCreateRelationsOperator(GHLOperator):
         "results_conn_id",
     )
     template_ext: Sequence[str] = (".sql",)
-    _shortest_wait = timedelta(minutes=1)
     template_fields_renderers = {"sql": "sql", "parameters": "json"}  # noqa: RUF012 - Airflow's own convention
+    #: How long a wait for quota takes at least.
+    _shortest_wait = SHORTEST_WAIT
 
     def __init__(
         self,

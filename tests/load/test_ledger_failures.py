@@ -22,6 +22,7 @@ from airflow_provider_ghl.exceptions import LedgerError
 from airflow_provider_ghl.load.ledger.database import _ADVISORY_LOCK, PATIENCE, Database
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.schema import ledger as facts
+from airflow_provider_ghl.load.ledger.upkeep import Chosen
 from airflow_provider_ghl.load.outcomes import End
 from airflow_provider_ghl.load.rows import Batch, from_data
 
@@ -163,7 +164,7 @@ def test_a_file_that_may_only_be_read(place: Place, tmp_path: Path) -> None:
     ledger = Ledger(engine)
     assert ledger.statistics()["relations"] == 0
     with failing("cannot be written: OperationalError: attempt to write a readonly database"):
-        ledger.forget(everything=True)
+        ledger.forget(Chosen(everything=True))
     ledger.close()
 
 

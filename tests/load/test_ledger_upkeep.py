@@ -8,6 +8,7 @@ import pytest
 from ledgers import NOW, Place
 
 from airflow_provider_ghl.load.ledger.notes import Notes
+from airflow_provider_ghl.load.ledger.upkeep import Chosen
 
 
 def filled(place: Place) -> Any:
@@ -44,10 +45,10 @@ def filled(place: Place) -> Any:
 @pytest.mark.parametrize("place", ["memory", "postgresql"], indirect=True)
 def test_what_matches_is_forgotten(place: Place, asked: dict[str, Any], rows: int) -> None:
     ledger = filled(place)
-    assert ledger.count_to_forget(**asked) == rows
-    assert ledger.forget(**asked) == rows
-    assert ledger.count_to_forget(**asked) == 0
-    assert ledger.count_to_forget(everything=True) == 5 - rows
+    assert ledger.count_to_forget(Chosen(**asked)) == rows
+    assert ledger.forget(Chosen(**asked)) == rows
+    assert ledger.count_to_forget(Chosen(**asked)) == 0
+    assert ledger.count_to_forget(Chosen(everything=True)) == 5 - rows
 
 
 @pytest.mark.parametrize("asked", [{}, {"everything": True, "host": "https://x"}, {"record_id": None}], ids=str)
@@ -55,9 +56,9 @@ def test_to_forget_all_must_be_meant(asked: dict[str, Any]) -> None:
     place = Place("memory", "sqlite://")
     ledger = place.ledger()
     with pytest.raises(ValueError, match="say which relations"):
-        ledger.forget(**asked)
+        ledger.forget(Chosen(**asked))
     with pytest.raises(ValueError, match="say which relations"):
-        ledger.count_to_forget(**asked)
+        ledger.count_to_forget(Chosen(**asked))
     place.close()
 
 

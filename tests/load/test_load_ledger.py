@@ -16,6 +16,7 @@ from airflow_provider_ghl.api.clock import Stop
 from airflow_provider_ghl.api.transport import DEFAULT_HOST
 from airflow_provider_ghl.exceptions import LedgerError
 from airflow_provider_ghl.load.ledger.ledger import Ledger
+from airflow_provider_ghl.load.ledger.upkeep import Chosen
 from airflow_provider_ghl.load.outcomes import End
 from airflow_provider_ghl.load.spec import DiffAgainst
 
@@ -228,7 +229,7 @@ class TestHighLevel:
 
         def delete() -> None:
             del world.relations[self.HUBS[0]]
-            assert ledger.forget(pair=self.HUBS[0]) == 0
+            assert ledger.forget(Chosen(pair=self.HUBS[0])) == 0
 
         load_pairs(
             self.HUBS[:200],

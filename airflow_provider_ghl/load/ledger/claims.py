@@ -12,18 +12,18 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
+from airflow_provider_ghl.load.arrays import Codes, Flags
 from airflow_provider_ghl.load.ledger.bulk import Given
 from airflow_provider_ghl.load.ledger.database import Database
 from airflow_provider_ghl.load.ledger.liveness import alive_among
 from airflow_provider_ghl.load.ledger.loads import Attempt
 from airflow_provider_ghl.load.ledger.notes import Claim, Freshness
-from airflow_provider_ghl.load.ledger.pairs import Flags, chunks, phases_of
+from airflow_provider_ghl.load.ledger.pairs import chunks, phases_of
 from airflow_provider_ghl.load.ledger.process import Process
 from airflow_provider_ghl.load.ledger.schema import SENT, THERE, attempts, relations
 
 __all__ = ["Claims"]
 
-Codes = np.ndarray[Any, np.dtype[np.uint8]]
 
 #: How often others may put a pair in and take it away while we look, before it counts as theirs.
 _ROUNDS = 10

@@ -56,6 +56,11 @@ class Ledger:
         self.relations = LedgerRelations(self._database, self._process)
         self.loads = LedgerLoads(self._database, self._process)
 
+    @classmethod
+    def in_memory(cls) -> Ledger:
+        """One that remembers nothing beyond its own life."""
+        return cls(sa.create_engine("sqlite://"))
+
     def end_waits_when(self, is_told_to_stop: Callable[[], bool]) -> None:
         """Have no method wait for other processes any longer than about a second once this is true. Any thread may ask it."""
         self._database.end_waits_when(is_told_to_stop)
@@ -101,48 +106,10 @@ class Ledger:
         """How often :meth:`forget` was called on this ledger, by anybody."""
         return self._database.read(forgets)
 
-    def forget(
-        self,
-        *,
-        host: str | None = None,
-        location_id: str | None = None,
-        association_id: str | None = None,
-        record_id: str | None = None,
-        pair: tuple[str, str] | None = None,
-        relation_id: str | None = None,
-        is_unnamed: bool | None = None,
-        confirmed_before: float | None = None,
-        everything: bool = False,
-    ) -> int:
-        """Delete what is known of relations that match all that is given, claims too; how many they were.
-
-        :param record_id: on either side.
-        :param pair: first and second record id.
-        :param is_unnamed: whether HighLevel's id of the relation is not known.
-        :param confirmed_before: unix seconds; matches no claim that was never confirmed.
-        :param everything: all relations; goes with nothing else.
-        :raises ValueError: nothing is given, or ``everything`` and more.
-        """
-        chosen = Chosen(
-            host, location_id, association_id, record_id, pair, relation_id, is_unnamed, confirmed_before, everything
-        )
+    def forget(self, chosen: Chosen) -> int:
+        """Delete what is known of the chosen relations, claims too; how many they were."""
         return self._database.write(lambda connection: delete(connection, chosen))
 
-    def count_to_forget(
-        self,
-        *,
-        host: str | None = None,
-        location_id: str | None = None,
-        association_id: str | None = None,
-        record_id: str | None = None,
-        pair: tuple[str, str] | None = None,
-        relation_id: str | None = None,
-        is_unnamed: bool | None = None,
-        confirmed_before: float | None = None,
-        everything: bool = False,
-    ) -> int:
-        """How many relations :meth:`forget` would delete; takes and raises the same."""
-        chosen = Chosen(
-            host, location_id, association_id, record_id, pair, relation_id, is_unnamed, confirmed_before, everything
-        )
+    def count_to_forget(self, chosen: Chosen) -> int:
+        """How many relations :meth:`forget` would delete."""
         return self._database.read(chosen.count)

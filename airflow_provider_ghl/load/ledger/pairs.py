@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-__all__ = ["CHUNK", "Flags", "Known", "PairColumns", "Words", "chunks", "keys_of", "phases_of", "sorted_words", "words_of"]
+from airflow_provider_ghl.load.arrays import Flags, Words
 
-Words = np.ndarray[Any, np.dtype[np.uint64]]
-Flags = np.ndarray[Any, np.dtype[np.bool_]]
+__all__ = ["CHUNK", "Known", "PairColumns", "chunks", "keys_of", "phases_of", "sorted_words", "words_of"]
+
 
 #: Keys in one statement: SQLite takes 32,766 parameters.
 CHUNK = 5_000

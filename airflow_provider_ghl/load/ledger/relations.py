@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
+from airflow_provider_ghl.load.arrays import Codes, Flags, Words
 from airflow_provider_ghl.load.ledger.claims import Claims
 from airflow_provider_ghl.load.ledger.database import Database
 from airflow_provider_ghl.load.ledger.loads import Attempt
 from airflow_provider_ghl.load.ledger.notes import Freshness, Knowledge
-from airflow_provider_ghl.load.ledger.pairs import Flags, Known, PairColumns, Words, chunks, keys_of, sorted_words, words_of
+from airflow_provider_ghl.load.ledger.pairs import Known, PairColumns, chunks, keys_of, sorted_words, words_of
 from airflow_provider_ghl.load.ledger.process import Process
 from airflow_provider_ghl.load.ledger.schema import THERE, insert_into, relations, targets
 
 __all__ = ["Known", "LedgerRelations"]
 
-Codes = np.ndarray[Any, np.dtype[np.uint8]]
 
 #: Pairs in one value from the database. PostgreSQL may read the whole table for each, so there they are larger.
 _PAIRS_IN_A_PIECE = {True: 1 << 16, False: 1 << 19}

@@ -28,8 +28,13 @@ _FORGETS = "forgets"
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Relations that match all that is given; see :meth:`~airflow_provider_ghl.load.ledger.ledger.Ledger.forget`.
+    """Relations that match all that is given.
 
+    :param record_id: on either side.
+    :param pair: first and second record id.
+    :param is_unnamed: whether HighLevel's id of the relation is not known.
+    :param confirmed_before: unix seconds; matches no claim that was never confirmed.
+    :param everything: all relations; goes with nothing else.
     :raises ValueError: nothing is given, or ``everything`` and more.
     """
 
