@@ -198,7 +198,7 @@ class Work:
         chunk.todo = np.setdiff1d(chunk.todo, [offset for offset, _ in there], assume_unique=True)
 
     def _decide_read(self, chunk: Chunk, offset: int, relation_id: str | None, requests: int) -> None:
-        is_ours = chunk.knowledge[offset] == Knowledge.AGAIN
+        is_ours = chunk.knowledge[offset] in (Knowledge.AGAIN, Knowledge.OURS_STALE)
         outcome, evidence = (Outcome.CREATED, Evidence.PRESUMED) if is_ours else (Outcome.ALREADY_EXISTS, Evidence.READ)
         told = self._report.decide(chunk.start + offset, RowResult(outcome, evidence, relation_id, requests=requests))
         self._book.tell([told])
@@ -215,6 +215,6 @@ def _to_read(chunk: Chunk, diff_against: DiffAgainst) -> Numbers:
     if diff_against is DiffAgainst.HIGHLEVEL:
         return chunk.todo
     if diff_against is DiffAgainst.LEDGER:
-        is_stale = chunk.knowledge[chunk.todo] == Knowledge.STALE
+        is_stale = np.isin(chunk.knowledge[chunk.todo], (Knowledge.STALE, Knowledge.OURS_STALE))
         return chunk.todo[np.flatnonzero(is_stale)]
     return chunk.todo[:0]

@@ -6,8 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from ledgers import KINDS, Place, place_of
 from postgres_server import postgres_server
+from remembering import Time
+
+from airflow_provider_ghl.load.ledger.ledger import Ledger
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +27,17 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     url = request.getfixturevalue("postgresql") if request.param == "postgresql" else ""
     with place_of(request.param, tmp_path, url) as made:
         yield made
+
+
+@pytest.fixture
+def time() -> Time:
+    """The ledger's."""
+    return Time()
+
+
+@pytest.fixture
+def ledger(time: Time) -> Iterator[Ledger]:
+    """One for loads in simulated time."""
+    made = Ledger(sa.create_engine("sqlite://"), database_time=time)
+    yield made
+    made.close()

@@ -116,11 +116,11 @@ def test_a_claim_that_was_not_sent_is_given_back(place: Place) -> None:
     first.end()
     second, theirs = place.worker("mine", try_number=2), place.worker("theirs")
     second.at(NOW + 5)
-    assert second.claim("open-1", "stale-1", "new-1") == [AGAIN, CLAIMED, CLAIMED]
+    assert second.claim("open-1", "stale-1", "new-1") == [AGAIN, AGAIN, CLAIMED]
     theirs.claim("held-1")
     second.release("open-1", "stale-1", "new-1", "held-1", again=["open-1"])
     assert second.knows("open-1", "stale-1", "new-1", "held-1") == [
-        *(Knowledge.AGAIN, Knowledge.STALE, Knowledge.UNKNOWN, Knowledge.SENT)
+        *(Knowledge.AGAIN, Knowledge.OURS_STALE, Knowledge.UNKNOWN, Knowledge.SENT)
     ]
     theirs.at(NOW + 5)
     assert second.claim("open-1") == [AGAIN]

@@ -12,7 +12,7 @@ from airflow_provider_ghl.load.ledger.process import Process
 from airflow_provider_ghl.load.ledger.relations import LedgerRelations
 
 AGAIN, OURS, SENT = Knowledge.AGAIN, Knowledge.OURS, Knowledge.SENT
-STALE, THERE, UNKNOWN = Knowledge.STALE, Knowledge.THERE, Knowledge.UNKNOWN
+OURS_STALE, STALE, THERE, UNKNOWN = Knowledge.OURS_STALE, Knowledge.STALE, Knowledge.THERE, Knowledge.UNKNOWN
 
 
 def known(worker: Worker, load_number: int | None = None) -> list[tuple[tuple[int, int], bool]]:
@@ -71,7 +71,7 @@ def test_known_is_what_is_there_and_fresh_of_one_target(place: Place) -> None:
     mine.learned("read-1")
     mine.at(NOW + 5)
     assert known(mine, mine.attempt.load_number) == [(read, False)]
-    assert mine.knows("made-1", "read-1", "open-1") == [STALE, THERE, AGAIN]
+    assert mine.knows("made-1", "read-1", "open-1") == [OURS_STALE, THERE, AGAIN]
     assert mine.ledger.relations.count(mine.target_id, 10) == 2
     assert mine.ledger.relations.count(mine.target_id, 1) == 1
 

@@ -135,7 +135,7 @@ class _Claiming:
             return False
         is_mine = owner == self._attempt.number
         # What was taken over from an earlier attempt keeps its time, so that the same question gets the same answer again.
-        is_again = state == SENT and is_of_load and (not is_mine or claimed_at < self._attempt.began)
+        is_again = is_of_load and (state == THERE or not is_mine or claimed_at < self._attempt.began)
         self._answers[pair] = Claim.AGAIN if is_again else Claim.CLAIMED
         return not is_mine
 

@@ -31,6 +31,8 @@ class Knowledge(IntEnum):
     SENT = 4
     #: The same, by an attempt of this load.
     AGAIN = 5
+    #: As STALE, and made by this load.
+    OURS_STALE = 6
 
 
 class Claim(IntEnum):
@@ -38,7 +40,7 @@ class Claim(IntEnum):
 
     #: Ours now, and never sent by this load before.
     CLAIMED = 0
-    #: Ours now; an earlier attempt of this load claimed it, and nothing is known of the answer.
+    #: Ours now; an earlier attempt of this load made it, or claimed it and nothing is known of the answer.
     AGAIN = 1
     THERE = 2
     #: There, and made by this load.

@@ -140,7 +140,7 @@ def _knowledge(is_there: bool, is_fresh: bool, *, is_ours: bool) -> Knowledge:
     if not is_there:
         return Knowledge.AGAIN if is_ours else Knowledge.SENT
     if not is_fresh:
-        return Knowledge.STALE
+        return Knowledge.OURS_STALE if is_ours else Knowledge.STALE
     return Knowledge.OURS if is_ours else Knowledge.THERE
 
 

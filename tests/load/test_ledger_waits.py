@@ -1,0 +1,131 @@
+"""A ledger that others hold: it is waited for with patience, and left where the load is told to stop."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from broken_ledgers import COUNT, INSERT, failing
+from ledgers import Place
+from simulated_highlevel import FakeClock, SimulatedServer
+from simulated_load import COLUMNS, load_pairs
+
+from airflow_provider_ghl.api.clock import Clock, Stop
+from airflow_provider_ghl.load.ledger.database import _ADVISORY_LOCK, PATIENCE, Database
+from airflow_provider_ghl.load.outcomes import End
+from airflow_provider_ghl.load.rows import Batch, from_data
+
+only = pytest.mark.parametrize
+
+
+class Hurried(Clock):
+    """Time flies: half of the patience passes between two looks."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def monotonic(self) -> float:
+        self.looks += 1
+        return self.looks * PATIENCE * 0.5
+
+
+@only("place", ["sqlite"], indirect=True)
+def test_others_that_write_are_waited_for_with_patience(place: Place) -> None:
+    place.ledger()
+    holder = place.engine().connect()
+    holder.connection.dbapi_connection.isolation_level = None  # type: ignore[union-attr]
+    holder.exec_driver_sql("BEGIN IMMEDIATE")
+    waiting = threading.Thread(target=lambda: Database(place.engine()).write(lambda connection: connection.execute(INSERT)))
+    waiting.start()
+    assert Database(place.engine()).read(lambda connection: connection.exec_driver_sql(COUNT).scalar()) == 0
+    assert waiting.is_alive()
+    with failing("cannot be written: OperationalError: database is locked"):
+        Database(place.engine(), clock=Hurried()).write(lambda connection: connection.execute(INSERT))
+    holder.exec_driver_sql("COMMIT")
+    waiting.join(10)
+    assert not waiting.is_alive()
+    assert place.rows(COUNT) == [(1,)]
+    holder.close()
+
+
+@contextlib.contextmanager
+def blocked(place: Place) -> Iterator[None]:
+    """Somebody else holds all of the ledger's locks."""
+    with place.engine().connect() as holder:
+        if place.kind == "sqlite":
+            holder.connection.dbapi_connection.isolation_level = None  # type: ignore[union-attr]
+            holder.exec_driver_sql("BEGIN EXCLUSIVE")
+        else:
+            holder.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+            holder.exec_driver_sql("LOCK TABLE ghl_ledger, ghl_attempts")
+        yield
+        holder.exec_driver_sql("COMMIT")
+
+
+@only("way", ["write", "alone"])
+@only("place", ["sqlite", "postgresql"], indirect=True)
+def test_who_is_told_to_stop_waits_no_longer(place: Place, way: str) -> None:
+    place.ledger()
+    stop, database = Stop(), Database(place.engine())
+    database.end_waits_when(lambda: stop.is_set)
+    run = getattr(database, way)
+    with blocked(place):
+        told = threading.Timer(0.1, stop.set)
+        began = time.monotonic()
+        told.start()
+        with failing("cannot be written: .*locked"):
+            run(lambda connection: connection.execute(INSERT))
+        assert stop.is_set
+        assert time.monotonic() - began < 0.1 + 1.2
+        began = time.monotonic()
+        with failing("cannot be written: .*locked"):
+            run(lambda connection: connection.execute(INSERT))
+        assert 0.4 < time.monotonic() - began < 0.8, "what begins after the stop is tried all the same"
+    run(lambda connection: connection.execute(INSERT))
+    assert place.rows(COUNT) == [(1,)]
+
+
+@only("way", ["write", "alone"])
+@only("place", ["sqlite", "postgresql"], indirect=True)
+def test_who_is_not_told_to_stop_waits_on(place: Place, way: str) -> None:
+    place.ledger()
+    run = getattr(Database(place.engine()), way)
+    waiting = threading.Thread(target=lambda: run(lambda connection: connection.execute(INSERT)))
+    with blocked(place):
+        waiting.start()
+        waiting.join(0.8)  # longer than the database itself waits
+        assert waiting.is_alive()
+    waiting.join(10)
+    assert place.rows(COUNT) == [(1,)]
+
+
+@only("place", ["sqlite"], indirect=True)
+def test_a_ledger_is_told_to_stop(place: Place) -> None:
+    mine = place.worker()
+    mine.ledger.end_waits_when(lambda: True)
+    began = time.monotonic()
+    with blocked(place), failing("cannot be written: .*locked"):
+        mine.note(requests=1)
+    assert time.monotonic() - began < 0.8
+
+
+@only("place", ["sqlite", "postgresql"], indirect=True)
+def test_a_load_that_is_told_to_stop_ends_before_it_is_killed(place: Place) -> None:
+    stop, ledger = Stop(), place.ledger()
+    with contextlib.ExitStack() as others:
+
+        def batches() -> Iterator[Batch]:
+            for batch in from_data([(f"s{n}", f"t{n}") for n in range(60)], COLUMNS, 20):
+                if batch.start == 40:
+                    others.enter_context(blocked(place))
+                    stop.set()
+                yield batch
+
+        began = time.monotonic()
+        load = load_pairs(batches(), SimulatedServer(FakeClock()), stop=stop, ledger=ledger)
+        assert time.monotonic() - began < 3
+    assert load.summary["rows"] == 60
+    assert load.verdict.end is End.RETRYABLE
