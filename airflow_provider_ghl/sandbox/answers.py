@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from airflow_provider_ghl.sandbox.recorded import RECORDED, Recorded
 
-__all__ = ["Reply", "fill", "render", "reply"]
+__all__ = ["HTML", "JSON", "Reply", "fill", "render", "reply"]
 
 _BY_NAME = {row.name: row for row in RECORDED}
 JSON = "application/json; charset=utf-8"
@@ -25,7 +25,7 @@ class Reply:
     status: int
     body: bytes
     content_type: str = JSON
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 def reply(name: str, /, **values: object) -> Reply:
@@ -33,7 +33,7 @@ def reply(name: str, /, **values: object) -> Reply:
     row = _BY_NAME[name]
     values.setdefault("traceId", _trace_id())
     content_type = JSON if not isinstance(row.body, str) or _placeholder(row.body) else HTML
-    return Reply(row.name, row.status, render(row, values), content_type, row.headers)
+    return Reply(row.name, row.status, render(row, values), content_type, dict(row.headers))
 
 
 def fill(name: str, values: Mapping[str, object]) -> object:

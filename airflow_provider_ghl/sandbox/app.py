@@ -2,85 +2,36 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
-from urllib.parse import parse_qs
 
 from airflow_provider_ghl.sandbox import bodies
 from airflow_provider_ghl.sandbox.answers import Reply, fill, reply
+from airflow_provider_ghl.sandbox.exchange import Exchange
+from airflow_provider_ghl.sandbox.grants import Grant, Grants
 from airflow_provider_ghl.sandbox.location import Refused
-from airflow_provider_ghl.sandbox.routes import ALL_SCOPES, VERSIONS, Route, find_route
+from airflow_provider_ghl.sandbox.oauth_api import OAuthApi
+from airflow_provider_ghl.sandbox.routes import VERSIONS, Route, find_route
 from airflow_provider_ghl.sandbox.state import State
-from airflow_provider_ghl.sandbox.wire import Request
 
 log = logging.getLogger(__name__)
 
-__all__ = ["App", "Exchange", "Grant"]
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """What a token may do: its scopes, and its location (``None``: every location of the sandbox)."""
-
-    scopes: frozenset[str] = ALL_SCOPES
-    location_id: str | None = None
-
-
-class Exchange:
-    """A request with its parts read as far as they are asked for."""
-
-    def __init__(self, request: Request):
-        self.request = request
-        self.path, _, self._query = request.target.partition("?")
-
-    @cached_property
-    def query(self) -> dict[str, list[str]]:
-        return parse_qs(self._query, keep_blank_values=True)
-
-    @cached_property
-    def body(self) -> object:
-        """The JSON body; ``None`` where it is no JSON."""
-        try:
-            return json.loads(self.request.body)
-        except ValueError:
-            return None
-
-    @cached_property
-    def location_id(self) -> str | None:
-        """The location that the request names, in its query or in its body."""
-        if "locationId" in self.query:
-            return self.query["locationId"][0]
-        body = self.body if self.request.body else None
-        named = body.get("locationId") if isinstance(body, dict) else None
-        return named if isinstance(named, str) and named else None
-
-    @cached_property
-    def matched(self) -> tuple[Route, str] | None:
-        """Endpoint and path parameter."""
-        try:
-            return find_route(self.request.method, self.path)
-        except Refused:
-            return None
-
-    @property
-    def label(self) -> str:
-        """Method and path template, for the account of requests; the path itself where it is no endpoint's."""
-        return f"{self.request.method} {self.matched[0].path if self.matched else self.path}"
+__all__ = ["App"]
 
 
 class App:
     """``answer`` may be called by one thread; tokens may be changed by others.
 
+    :param oauth: answers what is about tokens and agencies.
     :param page_cap: the most items on a page, whatever ``limit`` asks.
     :param single_object: the list by object key shows one association as an object, not as an array of one.
     """
 
-    def __init__(self, state: State, tokens: Mapping[str, Grant], page_cap: int = 100, single_object: bool = False):
+    def __init__(self, state: State, grants: Grants, oauth: OAuthApi, page_cap: int = 100, single_object: bool = False):
         self.state = state
-        self.tokens = dict(tokens)
+        self.grants = grants
+        self.oauth = oauth
         self.page_cap = page_cap
         self.single_object = single_object
         self._handlers: dict[str, Callable[[_Call], Reply]] = {
@@ -97,11 +48,17 @@ class App:
         }
 
     def location_of(self, exchange: Exchange) -> str:
-        """The location whose limits the request counts against; what names none, or a wrong one, counts against the token's."""
-        if exchange.location_id is not None and self.state.has_location(exchange.location_id):
+        """Whose limits the request counts against: a location's, or at an agency's endpoint the company's.
+
+        What names no location, or a wrong one, counts against the token's.
+        """
+        if self.oauth.needs_no_token(exchange):
+            return self.oauth.limited_as(exchange)
+        is_agencys = self.oauth.is_agencys(exchange)
+        if not is_agencys and exchange.location_id is not None and self.state.has_location(exchange.location_id):
             return exchange.location_id
-        grant = self.tokens.get(_token(exchange) or "")
-        return (grant.location_id if grant else None) or self.state.location_id
+        grant = self.grants.find(exchange.token or "")
+        return (grant and (grant.company_id or grant.location_id)) or self.state.location_id
 
     def answer(self, exchange: Exchange) -> Reply:
         """Carry out the request."""
@@ -114,21 +71,26 @@ class App:
             return reply("server_error")
 
     def _answer(self, exchange: Exchange) -> Reply:
+        if self.oauth.needs_no_token(exchange):
+            return self.oauth.answer_without_token(exchange)
         grant = self._authorise(exchange)
-        route, parameter = find_route(exchange.request.method, exchange.path)
+        if self.oauth.is_agencys(exchange):
+            return self.oauth.answer(exchange, grant)
+        route, parameter = exchange.matched or find_route(exchange.request.method, exchange.path)
+        if grant.company_id is not None:
+            raise Refused("wrong_class")
         if route.scope not in grant.scopes:
             raise Refused("missing_scope")
         location_id = self._locate(exchange, route, grant)
         return self._handlers[route.name](_Call(exchange, parameter, location_id, self._reach(grant)))
 
     def _authorise(self, exchange: Exchange) -> Grant:
-        token = _token(exchange)
-        if token is None:
+        if exchange.token is None:
             raise Refused("missing_parameter")
-        grant = self.tokens.get(token)
+        grant = self.grants.find(exchange.token)
         if grant is None:
             raise Refused("bad_token")
-        version = exchange.request.headers.get("version")
+        version = exchange.version
         if version not in VERSIONS:
             raise Refused("version_missing" if version is None else "version_unknown")
         return grant
@@ -216,8 +178,3 @@ class _Call:
     parameter: str
     location_id: str
     reach: list[str]
-
-
-def _token(exchange: Exchange) -> str | None:
-    kind, _, token = exchange.request.headers.get("authorization", "").partition(" ")
-    return token.strip() if kind.lower() == "bearer" else None

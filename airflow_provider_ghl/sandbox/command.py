@@ -8,11 +8,12 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TypeVar
 
+from airflow_provider_ghl.sandbox.fixed_agency import AGENCY, FixedAgency
 from airflow_provider_ghl.sandbox.journal import StateFileError
 from airflow_provider_ghl.sandbox.routes import ALL_SCOPES
 from airflow_provider_ghl.sandbox.sandbox import Sandbox
@@ -37,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--count-at", choices=("arrival", "answer"), default="arrival", help="when a request is counted against the window")
     add("--seed", type=int, help="drives ids and latency (default: chosen, and printed)")
     add("--location", help="id of the first location (default: the state file's, else a fixed one)")
+    add("--agency", type=_agency, default=0, metavar="N", help="add a fixed agency with N sub-accounts (default: none)")
     add("--token", help="the token that is accepted (default: a fixed one, of use here only)")
 
 
@@ -44,13 +46,14 @@ def run(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM, then say what came; the exit code (1: it could not start)."""
     try:
         sandbox = _sandbox(args)
+        agency = FixedAgency.of(sandbox, args.agency) if args.agency else None
         sandbox.start()
     except (OSError, StateFileError, ValueError) as error:
         sys.stderr.write(f"The sandbox cannot start: {error}\n")
         return 1
     try:
         with _end_signal() as ended:
-            _say(_greeting(sandbox))
+            _say(_greeting(sandbox, agency))
             ended.wait()
     finally:
         sandbox.stop()
@@ -75,17 +78,27 @@ def _sandbox(args: argparse.Namespace) -> Sandbox:
     )
 
 
-def _greeting(sandbox: Sandbox) -> list[str]:
+def _greeting(sandbox: Sandbox, agency: FixedAgency | None) -> list[str]:
     return [
         f"HighLevel sandbox   {sandbox.url}",
         f"Location            {sandbox.location_id}",
+        *([f"Agency              {AGENCY}, sub-accounts {_span(agency.location_ids)}"] if agency else []),
         f"Seed                {sandbox.seed}",
         f"Relations           {sandbox.state.count_all()}",
         "",
-        f"export AIRFLOW_CONN_GHL_DEFAULT={shlex.quote(sandbox.connection_json)}",
+        _export("GHL_DEFAULT", sandbox.connection_json),
+        *([_export("GHL_AGENCY", agency.connection_json)] if agency else []),
         "",
         "Ctrl-C ends it.",
     ]
+
+
+def _span(ids: Sequence[str]) -> str:
+    return ids[0] if len(ids) == 1 else f"{ids[0]} to {ids[-1]}"
+
+
+def _export(conn_id: str, connection_json: str) -> str:
+    return f"export AIRFLOW_CONN_{conn_id}={shlex.quote(connection_json)}"
 
 
 def _account(stats: StatsDict) -> list[str]:
@@ -125,6 +138,7 @@ _port = _number(int, "a port from 0 to 65535", lambda port: 0 <= port <= 65_535)
 _interval = _number(float, f"seconds, more than 0 and up to {_A_DAY}", lambda seconds: 0 < seconds <= _A_DAY)
 _seconds = _number(float, f"seconds from 0 to {_A_DAY}", lambda seconds: 0 <= seconds <= _A_DAY)
 _share = _number(float, "a share from 0 to 1", lambda share: 0 <= share <= 1)
+_agency = _number(int, "a number of sub-accounts from 0 to 9999", lambda count: 0 <= count <= 9999)
 _count = _number(int, "a whole number, 0 or more", lambda count: count >= 0)
 
 

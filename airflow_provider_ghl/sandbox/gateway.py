@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from airflow_provider_ghl.sandbox.answers import JSON, Reply, reply
-from airflow_provider_ghl.sandbox.app import App, Exchange
+from airflow_provider_ghl.sandbox.app import App
+from airflow_provider_ghl.sandbox.exchange import Exchange
 from airflow_provider_ghl.sandbox.faults import Fault, FaultKind, Faults
 from airflow_provider_ghl.sandbox.limits import Limits, Rate
 from airflow_provider_ghl.sandbox.stats import Stats, StatsDict
@@ -98,6 +99,8 @@ class Gateway:
         answer = self.app.answer(exchange)
         if answer.name == "relation_created":
             self.stats.wrote(self.clock())
+        elif answer.name == "refresh_token_invalid":
+            self.stats.refused_refresh()
         return answer
 
     def _strike(self, fault: Fault, exchange: Exchange, rate: Rate, line: Line) -> None:
@@ -113,7 +116,7 @@ class Gateway:
 
     def _send(self, answer: Reply, rate: Rate, line: Line) -> None:
         self.stats.answered(answer.status)
-        line.answer(answer.status, rate.headers().items(), answer.body, answer.content_type)
+        line.answer(answer.status, (rate.headers() | answer.headers).items(), answer.body, answer.content_type)
 
 
 _UNANSWERED: dict[FaultKind, Callable[[Line], None]] = {

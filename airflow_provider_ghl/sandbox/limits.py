@@ -155,15 +155,14 @@ def _left(counted: Window | Day, now: float) -> int:
 
 
 class Limits:
-    """One window and one day for each location. May be used from several threads."""
+    """One window and one day for each location, company or app. May be used from several threads."""
 
     def __init__(self, new_window: Callable[[], Window], interval: float, new_day: Callable[[], Day]):
         self._new_window = new_window
         self._interval = interval
         self._new_day = new_day
         self._locations: dict[str, _Location] = {}
-        self._limit: int | None = None
-        self._limit_is_set = False
+        self._limits: dict[str | None, int | None] = {}
         self._lock = threading.Lock()
 
     def admit(self, location_id: str, now: float) -> Rate:
@@ -181,17 +180,21 @@ class Limits:
         with self._lock:
             self._of(location_id).day.count(now, requests)
 
-    def set_limit(self, limit: int | None) -> None:
-        """Another burst limit from now on, in every location; what was counted stays counted."""
+    def set_limit(self, limit: int | None, location_id: str | None = None) -> None:
+        """Another burst limit from now on, in one location or in every; what was counted stays counted."""
         with self._lock:
-            self._limit, self._limit_is_set = limit, True
-            for location in self._locations.values():
-                location.window.limit = limit
+            if location_id is None:
+                self._limits.clear()
+            self._limits[location_id] = limit
+            for key, location in self._locations.items():
+                if location_id in (None, key):
+                    location.window.limit = limit
 
     def _of(self, location_id: str) -> _Location:
         found = self._locations.get(location_id)
         if found is None:
             found = self._locations[location_id] = _Location(self._new_window(), self._interval, self._new_day())
-            if self._limit_is_set:
-                found.window.limit = self._limit
+            for key in (None, location_id):
+                if key in self._limits:
+                    found.window.limit = self._limits[key]
         return found

@@ -10,33 +10,10 @@ place: a numbered issue is one of ``GoHighLevel/highlevel-api-docs``; RR is ``ro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from airflow_provider_ghl.sandbox.recorded_oauth import OAUTH
+from airflow_provider_ghl.sandbox.recording import TRACE, Recorded, html, refused, success, unauthorized
 
 __all__ = ["RECORDED", "Recorded"]
-
-Evidence = Literal["observed", "specified", "inferred"]
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """One answer: its HTTP status, its body, and the exception that the client must raise for it.
-
-    ``body`` is a JSON value, or a string for what is no JSON (``""``: empty). ``means`` names a class of
-    ``airflow_provider_ghl.exceptions`` (``""``: a success); ``kind`` is that of ``Unauthorized``. ``headers`` are those that
-    the meaning hangs on.
-    """
-
-    name: str
-    status: int
-    body: object
-    means: str
-    evidence: Evidence
-    source: str
-    kind: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-
 
 _ASSOCIATION = {
     "locationId": "{locationId}",
@@ -57,28 +34,6 @@ _RELATION = {
     "secondRecordId": "{secondRecordId}",
     "locationId": "{locationId}",
 }
-_TRACE = {"traceId": "{traceId}"}
-
-
-def _success(name: str, status: int, body: object, evidence: Evidence, source: str) -> Recorded:
-    return Recorded(name, status, body, "", evidence, source)
-
-
-def _unauthorized(name: str, kind: str, message: str, evidence: Evidence, source: str) -> Recorded:
-    return Recorded(name, 401, {"statusCode": 401, "message": message}, "Unauthorized", evidence, source, kind)
-
-
-def _refused(name: str, status: int, message: object, means: str, evidence: Evidence, source: str) -> Recorded:
-    body = {"statusCode": status, "message": message, "error": _ERRORS[status], **_TRACE}
-    return Recorded(name, status, body, means, evidence, source)
-
-
-def _html(name: str, status: int, title: str, evidence: Evidence, source: str) -> Recorded:
-    body = f"<html>\n<head><title>{title}</title></head>\n<body><center><h1>{title}</h1></center></body>\n</html>\n"
-    return Recorded(name, status, body, "ServerError", evidence, source)
-
-
-_ERRORS = {400: "Bad Request", 404: "Not Found", 422: "Unprocessable Entity"}
 _EQUAL_LABELS = "Both object labels can not be same"
 _LIMIT_REACHED = "Max relation limit[{limit}] reached for record[{recordId}] for association[{associationId}]"
 _NOT_IN_VERSION = (
@@ -88,40 +43,40 @@ _TOO_MANY = {"statusCode": 429, "message": "Too Many Requests"}
 _PROBES = "live probes of 2026-08-03, told in the public documentation of a client"
 
 _SUCCESSES = (
-    _success("association", 200, _ASSOCIATION | _TRACE, "specified", "spec: GET by id, by key, PUT; flat (LS)"),
-    _success("association_created", 201, _ASSOCIATION | _TRACE, "specified", "spec: POST; strings, not objects (LS)"),
-    _success("association_in_list", 200, _ASSOCIATION, "specified", "spec: an item of the lists"),
-    _success("associations", 200, {"associations": "{associations}"} | _TRACE, "observed", "client code; spec's DTO is wrong"),
-    _success(
+    success("association", 200, _ASSOCIATION | TRACE, "specified", "spec: GET by id, by key, PUT; flat (LS)"),
+    success("association_created", 201, _ASSOCIATION | TRACE, "specified", "spec: POST; strings, not objects (LS)"),
+    success("association_in_list", 200, _ASSOCIATION, "specified", "spec: an item of the lists"),
+    success("associations", 200, {"associations": "{associations}"} | TRACE, "observed", "client code; spec's DTO is wrong"),
+    success(
         "associations_by_object",
         200,
         "{associations}",
         "observed",
         "an array in one network capture, one object in another client: both must be understood",
     ),
-    _success(
+    success(
         "relation_created",
         201,
-        _RELATION | _TRACE,
+        _RELATION | TRACE,
         "inferred",
         "LS reads the id; the other fields are those of the RelationCreate webhook; the spec's DTO is wrong",
     ),
-    _success("relation_in_list", 200, _RELATION, "observed", "capture of 2026-07-02 in public client code"),
-    _success(
+    success("relation_in_list", 200, _RELATION, "observed", "capture of 2026-07-02 in public client code"),
+    success(
         "relations",
         200,
-        {"relations": "{relations}", "total": "{total}"} | _TRACE,
+        {"relations": "{relations}", "total": "{total}"} | TRACE,
         "observed",
         "capture of 2026-07-02 in public client code; that total counts all pages is inferred",
     ),
-    _success(
+    success(
         "association_deleted",
         200,
         {"deleted": True, "id": "{id}", "message": "Association deleted successfully"},
         "specified",
         "spec: DeleteAssociationsResponseDTO; its relations go too",
     ),
-    _success(
+    success(
         "relation_deleted",
         200,
         {"deleted": True, "id": "{id}", "message": "Relation deleted successfully"},
@@ -140,18 +95,18 @@ _TOKENS = (
         "common-schemas.json: UnauthorizedDTO",
         kind="token",
     ),
-    _unauthorized("bad_private_token", "token", "Invalid Private Integration token", "inferred", "another imitation"),
-    _unauthorized("bad_jwt", "token", "Invalid JWT", "observed", "#213"),
-    _unauthorized("missing_scope", "scope", "The token is not authorized for this scope.", "observed", "RR, #245"),
-    _unauthorized(
+    unauthorized("bad_private_token", "token", "Invalid Private Integration token", "inferred", "another imitation"),
+    unauthorized("bad_jwt", "token", "Invalid JWT", "observed", "#213"),
+    unauthorized("missing_scope", "scope", "The token is not authorized for this scope.", "observed", "RR, #245"),
+    unauthorized(
         "route_not_public",
         "route",
         "This route is not yet supported by the IAM Service. Please update your IAM config.",
         "observed",
         "#74, #165; RR for the 401 of a mis-cased path, whose body is inferred",
     ),
-    _unauthorized("version_missing", "route", "version header was not found.", "observed", _PROBES),
-    _unauthorized("version_unknown", "route", "version header is invalid", "observed", _PROBES),
+    unauthorized("version_missing", "route", "version header was not found.", "observed", _PROBES),
+    unauthorized("version_unknown", "route", "version header is invalid", "observed", _PROBES),
     Recorded(
         "missing_parameter",
         401,
@@ -181,7 +136,7 @@ _TOKENS = (
 )
 
 _REFUSALS = (
-    _refused(
+    refused(
         "invalid_fields",
         422,
         "{messages}",
@@ -189,9 +144,9 @@ _REFUSALS = (
         "observed",
         "a list: #262 (property … should not exist), n8n-io/n8n#12689 (… should not be empty); UnprocessableDTO",
     ),
-    _refused("equal_labels", 422, _EQUAL_LABELS, "RequestRejected", "observed", "LS; a string: inferred"),
-    _refused("equal_labels_in_list", 422, [_EQUAL_LABELS], "RequestRejected", "inferred", "UnprocessableDTO"),
-    _refused(
+    refused("equal_labels", 422, _EQUAL_LABELS, "RequestRejected", "observed", "LS; a string: inferred"),
+    refused("equal_labels_in_list", 422, [_EQUAL_LABELS], "RequestRejected", "inferred", "UnprocessableDTO"),
+    refused(
         "duplicate_association",
         400,
         "Duplicate Association key",
@@ -199,8 +154,8 @@ _REFUSALS = (
         "observed",
         "public client code that looks for this text; the status is inferred",
     ),
-    _refused("association_not_found", 404, "Association not found", "NotFound", "observed", "LS: by key, 404 or 400"),
-    _refused(
+    refused("association_not_found", 404, "Association not found", "NotFound", "observed", "LS: by key, 404 or 400"),
+    refused(
         "association_not_found_400",
         400,
         "Association not found",
@@ -208,7 +163,7 @@ _REFUSALS = (
         "observed",
         "LS; GET of the id 'relations' is answered 400 in public client code",
     ),
-    _refused(
+    refused(
         "system_association",
         400,
         "System defined associations can not be deleted",
@@ -216,7 +171,7 @@ _REFUSALS = (
         "inferred",
         "spec: only USER_DEFINED can be deleted; the text is invented",
     ),
-    _refused(
+    refused(
         "duplicate_relation",
         400,
         "Could not create relation: duplicate relation of object Ids for given association",
@@ -224,7 +179,7 @@ _REFUSALS = (
         "observed",
         "#73, LS",
     ),
-    _refused(
+    refused(
         "relation_limit",
         400,
         _LIMIT_REACHED,
@@ -232,7 +187,7 @@ _REFUSALS = (
         "observed",
         "tests of public client code; also what a repeat of a 1:1 link gets",
     ),
-    _refused("relation_not_found", 404, "Relation not found", "NotFound", "inferred", "real answer unknown"),
+    refused("relation_not_found", 404, "Relation not found", "NotFound", "inferred", "real answer unknown"),
     Recorded(
         "contact_not_found",
         400,
@@ -250,8 +205,8 @@ _REFUSALS = (
         "after the one for contacts; what the real API checks here is unknown",
     ),
     Recorded("unknown_path", 404, "", "NotFound", "observed", "RR: an unknown path, with an empty body"),
-    _refused("unknown_route", 404, "Cannot {method} {path}", "NotFound", "observed", _PROBES + ": a path of another version"),
-    _refused("not_in_version", 400, _NOT_IN_VERSION, "RequestRejected", "observed", "#304"),
+    refused("unknown_route", 404, "Cannot {method} {path}", "NotFound", "observed", _PROBES + ": a path of another version"),
+    refused("not_in_version", 400, _NOT_IN_VERSION, "RequestRejected", "observed", "#304"),
     Recorded(
         "other_status_in_body",
         400,
@@ -260,7 +215,7 @@ _REFUSALS = (
         "observed",
         "RR: HTTP 400 with 422 in the body",
     ),
-    _refused("not_json", 400, "Unexpected token in JSON at position 0", "RequestRejected", "inferred", "the text of Nest"),
+    refused("not_json", 400, "Unexpected token in JSON at position 0", "RequestRejected", "inferred", "the text of Nest"),
 )
 
 _FAILURES = (
@@ -286,14 +241,14 @@ _FAILURES = (
     Recorded(
         "server_error",
         500,
-        {"statusCode": 500, "message": "Internal server error"} | _TRACE,
+        {"statusCode": 500, "message": "Internal server error"} | TRACE,
         "ServerError",
         "inferred",
         "the body of Nest; undeclared in the spec",
     ),
-    _html("bad_gateway", 502, "502 Bad Gateway", "observed", "RR: HTML of the network in front"),
-    _html("gateway_timeout", 504, "504 Gateway Time-out", "inferred", "RR: as 502"),
+    html("bad_gateway", 502, "502 Bad Gateway", "observed", "RR: HTML of the network in front"),
+    html("gateway_timeout", 504, "504 Gateway Time-out", "inferred", "RR: as 502"),
 )
 
 #: Every answer that is known; names are unique.
-RECORDED: tuple[Recorded, ...] = _SUCCESSES + _TOKENS + _REFUSALS + _FAILURES
+RECORDED: tuple[Recorded, ...] = _SUCCESSES + _TOKENS + _REFUSALS + _FAILURES + OAUTH

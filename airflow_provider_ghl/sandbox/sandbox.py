@@ -8,12 +8,15 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from airflow_provider_ghl.sandbox.app import App, Grant
+from airflow_provider_ghl.sandbox.app import App
 from airflow_provider_ghl.sandbox.faults import Fault, Faults
 from airflow_provider_ghl.sandbox.gateway import CountAt, Gateway, Latency
+from airflow_provider_ghl.sandbox.grants import Grant, Grants
 from airflow_provider_ghl.sandbox.limits import Day, FixedWindow, Limits, SlidingWindow, Window, WindowKind
+from airflow_provider_ghl.sandbox.oauth import OAUTH_SCOPES, Application, OAuth
+from airflow_provider_ghl.sandbox.oauth_api import OAuthApi
 from airflow_provider_ghl.sandbox.routes import ALL_SCOPES
 from airflow_provider_ghl.sandbox.server import Server
 from airflow_provider_ghl.sandbox.state import State
@@ -39,7 +42,8 @@ class Sandbox:
 
     :param port: 0 for a free one.
     :param state_path: file that remembers locations, associations, records and relations; ``None``: nothing is kept.
-    :param limit: requests in ``interval`` seconds, for each location; ``None``: no limit.
+    :param limit: requests in ``interval`` seconds, for each location, each agency's own endpoints, and each app's tokens;
+        ``None``: no limit.
     :param window: ``sliding`` or ``fixed`` (which of them the real one is, is unknown).
     :param daily_limit: requests a day, for each location; ``None``: no limit.
     :param daily_resets_in: seconds from the start until the day's count starts anew, and then every ``day`` seconds.
@@ -50,6 +54,8 @@ class Sandbox:
     :param location_id: the first location; more are added with ``state.add_location()``.
     :param faults: what goes wrong, see :class:`Fault`.
     :param seed: drives ids, latency and faults; chosen, and shown by ``repr``, if none is given.
+    :param token_lifetime: seconds that an OAuth access token is good.
+    :param refresh_grace: seconds in which a spent refresh token gets the same new pair again.
     :param single_object: the list by object key shows a single association as an object (sources contradict each other).
     :raises ValueError: a number is out of range.
     :raises StateFileError: the state file cannot be used.
@@ -75,20 +81,27 @@ class Sandbox:
         faults: Iterable[Fault] = (),
         seed: int | None = None,
         single_object: bool = False,
+        token_lifetime: float = 86_399,
+        refresh_grace: float = 30.0,
     ):
         if interval <= 0 or any(most is not None and most < 1 for most in (limit, daily_limit, page_cap)):
             raise ValueError("limits are at least 1, or None for none; an interval is more than 0 seconds")
         self.seed = secrets.randbits(32) if seed is None else seed
         timing, new_window = Latency(latency, latency_spread, self.seed), _WINDOWS[window]
         self.state = State(state_path, location_id, self.seed, otherwise=DEFAULT_LOCATION)
-        grants = {token: Grant(frozenset(scopes)) for token, scopes in (tokens or {DEFAULT_TOKEN: ALL_SCOPES}).items()}
-        self.token = next(iter(grants))
-        self._app = App(self.state, grants, page_cap, single_object)
+        tokens = tokens or {DEFAULT_TOKEN: ALL_SCOPES}
+        self.token = next(iter(tokens))
+        self._grants = Grants(time.monotonic)
+        for token, scopes in tokens.items():
+            self._grants.put(token, Grant(frozenset(scopes)))
+        self._oauth = OAuth(self.state.agencies, self._grants, token_lifetime, refresh_grace)
+        self._oauth_api = OAuthApi(self._oauth, self.state.agencies, self.state.location_id)
+        app = App(self.state, self._grants, self._oauth_api, page_cap, single_object)
         day_ends = time.monotonic() + daily_resets_in
         self._limits = Limits(lambda: new_window(limit, interval), interval, lambda: Day(daily_limit, day_ends, day))
         self._faults = Faults(self.seed, faults)
         self._gateway = Gateway(
-            app=self._app,
+            app=app,
             limits=self._limits,
             faults=self._faults,
             latency=timing,
@@ -160,20 +173,78 @@ class Sandbox:
     def add_token(self, token: str | None = None, scopes: Iterable[str] = ALL_SCOPES, location_id: str | None = None) -> str:
         """Another token, as a location's own: it reaches that location only (default: the first)."""
         token = token or f"pit-{secrets.token_hex(16)}"
-        self._app.tokens[token] = Grant(frozenset(scopes), location_id or self.location_id)
+        self._grants.put(token, Grant(frozenset(scopes), location_id or self.location_id))
         return token
 
     def revoke(self, token: str) -> None:
-        """From now on the token is refused."""
-        self._app.tokens.pop(token, None)
+        """From now on the token is refused: a private one, an access token, or a refresh token."""
+        self._oauth.revoke(token)
 
     def set_scopes(self, token: str, scopes: Iterable[str]) -> None:
         """Change what a token may do; the token stays the same, as with HighLevel's private integrations."""
-        self._app.tokens[token] = Grant(frozenset(scopes), self._app.tokens[token].location_id)
+        self._grants.set_scopes(token, frozenset(scopes))
 
-    def set_limit(self, limit: int | None) -> None:
-        """Another burst limit from now on."""
-        self._limits.set_limit(limit)
+    # Apps and agencies
+
+    def add_app(
+        self,
+        client_id: str | None = None,
+        client_secret: str | None = None,
+        scopes: Iterable[str] = ALL_SCOPES | OAUTH_SCOPES,
+    ) -> Application:
+        """An app of the marketplace, installed nowhere. A state file does not remember it: add it again by its ids."""
+        return self._oauth.add_app(client_id, client_secret, scopes)
+
+    def add_company(self, company_id: str | None = None) -> str:
+        """Another agency; its id. Its locations are added with ``state.add_location(company_id=…)``."""
+        return self.state.agencies.add_company(company_id)
+
+    def install(self, app: Application, location_id: str) -> None:
+        """Install the app in a location, so that its agency's token gets tokens for it."""
+        self.state.agencies.install(app.app_id, location_id)
+
+    def uninstall(self, app: Application, location_id: str) -> None:
+        """Remove the app from a location; its tokens for the location are refused from now on (inferred)."""
+        self.state.agencies.uninstall(app.app_id, location_id)
+        self._grants.drop_of(location_id, app.client_id)
+
+    def move_location(self, location_id: str, company_id: str) -> None:
+        """Give a location to another agency; the apps in it, and their tokens for it, are gone (inferred)."""
+        self.state.agencies.move(location_id, company_id)
+        self._grants.drop_of(location_id)
+
+    def authorize(self, app: Application, *, company_id: str | None = None, location_id: str | None = None) -> str:
+        """The code that the consent page would give out; consent for a location installs the app there."""
+        return self._oauth.authorize(self._oauth.holder(app, company_id, location_id))
+
+    def issue(self, app: Application, *, company_id: str | None = None, location_id: str | None = None) -> dict[str, Any]:
+        """A new pair of tokens, as the token endpoint of ``2021-07-28`` gives it: ``access_token``, ``refresh_token``, …"""
+        pair = self._oauth.issue(self._oauth.holder(app, company_id, location_id))
+        return {name: value for name, value in self._oauth_api.shown(pair).items() if value is not None}
+
+    def expire(self, token: str) -> None:
+        """An access token is over now, before its time."""
+        self._grants.drop(token)
+
+    def keep_refresh_token(self, app: Application, company_id: str, chain: str) -> str:
+        """An agency's refresh token that is good after a restart too, and so are its successors: for demonstrations."""
+        return self._oauth.keep(self._oauth.holder(app, company_id, None), chain)
+
+    def connection_json_for_agency(self, app: Application, company_id: str, refresh_token: str | None = None) -> str:
+        """An Airflow connection to an agency, as JSON; by default with a new refresh token."""
+        extra = {
+            "client_id": app.client_id,
+            "client_secret": app.client_secret,
+            "refresh_token": refresh_token or self.issue(app, company_id=company_id)["refresh_token"],
+            "company_id": company_id,
+        }
+        return json.dumps({"conn_type": "ghl", "host": self.url, "extra": extra})
+
+    # Limits and faults
+
+    def set_limit(self, limit: int | None, location_id: str | None = None) -> None:
+        """Another burst limit from now on: in one location (or one company, or for one app's tokens), else in all."""
+        self._limits.set_limit(limit, location_id)
 
     def foreign(self, requests: int, location_id: str | None = None) -> None:
         """Count so many requests of other users of the location now."""

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any
 
+from airflow_provider_ghl.sandbox.agencies import DEFAULT_COMPANY, Agencies
 from airflow_provider_ghl.sandbox.journal import Journal
 from airflow_provider_ghl.sandbox.location import Association, Location, Refused, Relation
 
@@ -39,6 +40,7 @@ class State:
         self._lock = threading.RLock()
         self._locations: dict[str, Location] = {}
         self._journal: Journal | None = None
+        self.agencies = Agencies(self._lock, self._commit, self._new_code)
         replayed = 0 if state_path is None else self._load(Journal(state_path))
         self._random = random.Random(f"{seed}:{replayed}")  # with the same seed, but never the same ids again
         self.location_id = location_id or next(iter(self._locations), None) or otherwise or self._new_code()
@@ -46,12 +48,13 @@ class State:
 
     # Locations and records
 
-    def add_location(self, location_id: str | None = None) -> str:
+    def add_location(self, location_id: str | None = None, company_id: str | None = None) -> str:
         """Another sub-account, with the system associations; its id (20 characters). One that is there stays as it is."""
         with self._lock:
+            self.agencies.check(company_id or DEFAULT_COMPANY)
             location_id = location_id or self._new_code()
             if location_id not in self._locations:
-                self._commit("location", location_id)
+                self._commit("location", location_id, *([company_id] if company_id else []))
             return location_id
 
     def locations(self) -> list[str]:
@@ -235,6 +238,10 @@ class State:
     def _apply(self, event: str, location_id: str, *values: Any) -> None:
         if event == "location":
             self._locations[location_id] = Location(location_id)
+            self.agencies.apply("owner", location_id, *(values or [DEFAULT_COMPANY]))
+            return
+        if event in ("company", "owner", "install", "uninstall"):
+            self.agencies.apply(event, location_id, *values)
             return
         location = self._locations[location_id]
         match event, values:

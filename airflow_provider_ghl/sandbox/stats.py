@@ -14,6 +14,7 @@ class StatsDict(TypedDict):
 
     ``by_route``: requests, by method and path template. ``rate_limited``: answers 429 of either limit. ``faults``: faults
     that struck, by kind. ``writes``: relations that were created over HTTP; ``first_write`` and ``last_write``: when.
+    ``refused_refreshes``: refresh tokens that were spent, revoked or unknown.
     ``relations``: how many there are now, in all locations. ``most_in_flight``: the most requests in work at once.
     """
 
@@ -21,6 +22,7 @@ class StatsDict(TypedDict):
     by_status: dict[str, int]
     by_route: dict[str, int]
     rate_limited: int
+    refused_refreshes: int
     faults: dict[str, int]
     writes: int
     first_write: float | None
@@ -39,6 +41,7 @@ class Stats:
         self._routes: Counter[str] = Counter()
         self._faults: Counter[str] = Counter()
         self._limited = 0
+        self._refused_refreshes = 0
         self._writes: list[float] = []
         self._in_flight = 0
         self._most_in_flight = 0
@@ -73,6 +76,11 @@ class Stats:
         with self._lock:
             self._writes.append(now)
 
+    def refused_refresh(self) -> None:
+        """It was a refresh, and the refresh token was no good."""
+        with self._lock:
+            self._refused_refreshes += 1
+
     def write_times(self) -> list[float]:
         """When each relation was created."""
         with self._lock:
@@ -86,6 +94,7 @@ class Stats:
                 by_status={str(status): count for status, count in sorted(self._statuses.items())},
                 by_route=dict(sorted(self._routes.items())),
                 rate_limited=self._limited,
+                refused_refreshes=self._refused_refreshes,
                 faults=dict(sorted(self._faults.items())),
                 writes=len(self._writes),
                 first_write=self._writes[0] if self._writes else None,

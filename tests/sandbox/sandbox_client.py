@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import requests
 
-from airflow_provider_ghl.sandbox import Sandbox
+from airflow_provider_ghl.sandbox import Application, Sandbox
 
 CONTACT, EVENT = "contact", "custom_objects.event"
 
@@ -31,6 +31,14 @@ class Talker:
 
     def send(self, method: str, path: str, timeout: float = 10, **kwargs: Any) -> requests.Response:
         return self.session.request(method, self.sandbox.url + path, timeout=timeout, allow_redirects=False, **kwargs)
+
+    def refresh(self, app: Application, refresh_token: str, **changes: str | None) -> requests.Response:
+        fields = {"client_id": app.client_id, "client_secret": app.client_secret}
+        fields |= {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        return self.send("POST", "/oauth/token", data=without_none(fields | changes))
+
+    def mint(self, company_id: str, location_id: str, path: str = "/oauth/locationToken") -> requests.Response:
+        return self.send("POST", path, data={"companyId": company_id, "locationId": location_id})
 
     def get(self, path: str, **params: Any) -> requests.Response:
         return self.send("GET", path, params={"locationId": self.sandbox.location_id, **params})

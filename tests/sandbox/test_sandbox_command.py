@@ -57,6 +57,24 @@ def test_it_says_how_to_reach_it_and_ends_cleanly(tmp_path: Path, end: signal.Si
     assert "GET /associations/" in rest
 
 
+def test_an_agency_is_the_same_at_every_start() -> None:
+    said = []
+    for _ in range(2):
+        options = ["--agency", "5", "--seed", "3"]
+        with subprocess.Popen([sys.executable, "-c", START, *options], stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout
+            lines = list(iter(process.stdout.readline, "Ctrl-C ends it.\n"))
+            exports = dict(shlex.split(line)[1].split("=", 1) for line in lines if line.startswith("export "))
+            connection = json.loads(exports["AIRFLOW_CONN_GHL_AGENCY"])
+            tokens = connection["extra"] | {"grant_type": "refresh_token"}
+            answer = requests.post(f"{connection['host']}/oauth/token", data=tokens, timeout=10)
+            os.kill(process.pid, signal.SIGINT)
+        assert any("AgencySubaccount0001 to AgencySubaccount0005" in line for line in lines)
+        assert (answer.status_code, answer.json()["companyId"]) == (200, connection["extra"]["company_id"])
+        said.append(connection["extra"])
+    assert said[0] == said[1]
+
+
 def parsed(*words: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
@@ -84,6 +102,7 @@ def test_what_keeps_it_from_starting_is_said(tmp_path: Path, capsys: pytest.Capt
         ("--latency-spread", ["nan", "inf", "-0.1", "1.1"], "must be a share from 0 to 1"),
         ("--limit", ["-1", "x", "1.5"], "must be a whole number, 0 or more"),
         ("--daily-limit", ["-1", "x"], "must be a whole number, 0 or more"),
+        ("--agency", ["-1", "10000", "x"], "must be a number of sub-accounts from 0 to 9999"),
     ],
 )
 def test_numbers_out_of_range_are_told_as_bad_usage(

@@ -146,6 +146,7 @@ def test_the_account(ghl_sandbox: Sandbox) -> None:
         "by_status": {"201": 2, "400": 1, "404": 1},
         "by_route": {"GET /nowhere": 1, "POST /associations/relations": 3},
         "rate_limited": 0,
+        "refused_refreshes": 0,
         "faults": {},
         "writes": 2,
         "first_write": first,

@@ -105,6 +105,19 @@ def test_limit_may_change_while_it_runs_for_locations_that_are_there_and_those_t
     assert made.admit("M", 1.0).limit == 3
 
 
+def test_one_location_may_have_a_limit_of_its_own_until_all_get_another() -> None:
+    made = limits(SlidingWindow, 1)
+    made.admit("L", 0.0)
+    made.set_limit(5, "L")
+    made.set_limit(7, "M")
+    assert [made.admit(name, 1.0).limit for name in ("L", "M", "N")] == [5, 7, 1]
+    made.set_limit(2)
+    assert [made.admit(name, 2.0).limit for name in ("L", "M", "N", "O")] == [2, 2, 2, 2]
+    made.set_limit(5, "P")
+    made.set_limit(2)
+    assert made.admit("P", 2.0).limit == 2
+
+
 def test_without_limits_the_headers_say_big_numbers() -> None:
     headers = limits(SlidingWindow, None).admit("L", 0.0).headers()
     assert headers == {

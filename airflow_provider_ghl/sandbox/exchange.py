@@ -1,0 +1,73 @@
+"""A request on its way through the sandbox."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from urllib.parse import parse_qs
+
+from airflow_provider_ghl.sandbox.location import Refused
+from airflow_provider_ghl.sandbox.routes import Route, find_route
+from airflow_provider_ghl.sandbox.wire import Request
+
+__all__ = ["Exchange"]
+
+
+class Exchange:
+    """A request with its parts read as far as they are asked for."""
+
+    def __init__(self, request: Request):
+        self.request = request
+        self.path, _, self._query = request.target.partition("?")
+
+    @cached_property
+    def query(self) -> dict[str, list[str]]:
+        return parse_qs(self._query, keep_blank_values=True)
+
+    @cached_property
+    def body(self) -> object:
+        """The JSON body; ``None`` where it is no JSON."""
+        try:
+            return json.loads(self.request.body)
+        except ValueError:
+            return None
+
+    @cached_property
+    def form(self) -> dict[str, str]:
+        """The fields of a form; none where the body says that it is something else."""
+        if not self.request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+            return {}
+        fields = parse_qs(self.request.body.decode("utf-8", "replace"), keep_blank_values=True)
+        return {name: values[-1] for name, values in fields.items()}
+
+    @cached_property
+    def location_id(self) -> str | None:
+        """The location that the request names, in its query or in its body."""
+        if "locationId" in self.query:
+            return self.query["locationId"][0]
+        body = self.body if self.request.body else None
+        named = body.get("locationId") if isinstance(body, dict) else None
+        return named if isinstance(named, str) and named else None
+
+    @property
+    def version(self) -> str | None:
+        return self.request.headers.get("version")
+
+    @property
+    def token(self) -> str | None:
+        """The bearer token."""
+        kind, _, token = self.request.headers.get("authorization", "").partition(" ")
+        return token.strip() if kind.lower() == "bearer" else None
+
+    @cached_property
+    def matched(self) -> tuple[Route, str] | None:
+        """Endpoint and path parameter."""
+        try:
+            return find_route(self.request.method, self.path)
+        except Refused:
+            return None
+
+    @property
+    def label(self) -> str:
+        """Method and path template, for the account of requests; the path itself where it is no endpoint's."""
+        return f"{self.request.method} {self.matched[0].path if self.matched else self.path}"
