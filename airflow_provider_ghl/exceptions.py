@@ -92,19 +92,42 @@ class Unauthorized(APIError):
 
     kind: str = "token"
     scope: str | None = None
+    #: The message is in plain words already.
+    is_plain: bool = False
+    #: There is another token now: to send the request once more makes sense.
+    is_renewed: bool = False
+
+    @classmethod
+    def plainly(cls, text: str, error: APIError, kind: str) -> Unauthorized:
+        """The refusal that HighLevel answered, in plain words."""
+        said = f"{text} ({error.status}: {error.message})"
+        plain = cls(said, method=error.method, path=error.path, status=error.status, trace_id=error.trace_id)
+        plain.kind, plain.is_plain = kind, True
+        return plain
 
     def explain(self) -> str:
         """What is wrong in plain words, and what to do."""
+        if self.is_plain:
+            return self.message
         said = f"({self.status}: {self.message})"
         match self.kind:
             case "scope":
                 scope = f" {self.scope}" if self.scope else ""
-                return f"the token lacks the scope{scope}: add it to the Private Integration, the token stays the same {said}"
+                return (
+                    f"the token lacks the scope{scope}: add it to the Private Integration, the token stays the same, "
+                    f"or to the OAuth app, and authorise it anew {said}"
+                )
             case "location":
-                return f"the token does not belong to this location: check location_id, and whose token it is {said}"
+                return (
+                    "the token does not belong to this location: check location_id, whose token it is, "
+                    f"and that an OAuth app is installed there {said}"
+                )
             case "route":
                 return f"HighLevel does not offer this to the token: it takes a sub-account's token, not an agency's {said}"
-        return f"HighLevel does not accept the token: it was rotated, deleted or mistyped; paste the current one {said}"
+        return (
+            "HighLevel does not accept the token: it was rotated, deleted or mistyped, or it has expired; "
+            f"paste the current one {said}"
+        )
 
 
 class RequestRejected(APIError):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from airflow_provider_ghl.api.calls import Answer, Call
@@ -47,13 +48,19 @@ _REJECTED: tuple[tuple[str, type[RequestRejected]], ...] = (
     ("not found", NotFound),
 )
 
+#: What a 401 says of a token that is good, but of the wrong kind for the route (observed), all lower case.
+_ROUTE = ("iam service", "iam configuration", "not yet supported", "version header", "user type mismatch")
 
-def read_answer(call: Call, status: int, body: bytes, rate: Rate) -> Answer:
+
+def read_answer(call: Call, status: int, body: bytes, rate: Rate, secrets: Iterable[str] = ()) -> Answer:
     """Understand one HTTP answer.
 
+    :param secrets: what the error's message must not repeat.
     :raises APIError: it is not a success; the subclass says what to do next.
     """
     data, is_json = _parse(body)
+    if not 200 <= status < 300:
+        data = _without(secrets, data)
     if 200 <= status < 300:
         if is_json or not body.strip():
             return Answer(status, data, _trace_id(data))
@@ -87,12 +94,25 @@ def _parse(body: bytes) -> tuple[Any, bool]:
         return None, False
 
 
+def _without(secrets: Iterable[str], data: Any) -> Any:
+    """The refusal, should its message repeat a secret, without it; before the message is cut, which might leave a half."""
+    text = _message(data)
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return {**data, "message": text} if text else data
+
+
 def _message(data: Any) -> str:
-    """``message`` as a string or a list of them (observed), or nested under ``error`` (v3 OAuth, specified)."""
+    """``message`` as a string or a list of them, or ``error_description`` (observed); or nested under ``error`` (specified)."""
     if not isinstance(data, dict):
         return ""
     error = data.get("error")
-    found = data.get("message") or (error.get("message") if isinstance(error, dict) else error) or ""
+    found = (
+        data.get("message")
+        or data.get("error_description")
+        or (error.get("message") if isinstance(error, dict) else error)
+        or ""
+    )
     return "; ".join(map(str, found)) if isinstance(found, list) else str(found)
 
 
@@ -128,7 +148,7 @@ def _unauthorized(call: Call, data: Any) -> APIError:
     if text.startswith("e01"):  # a parameter is missing (observed): a refusal of the request, not of the token
         return _error(RequestRejected, call, 401, data, "unauthorized request")
     error = _error(Unauthorized, call, 401, data, "unauthorized")
-    if any(phrase in text for phrase in ("iam service", "not yet supported", "version header")):
+    if any(phrase in text for phrase in _ROUTE):
         error.kind = "route"
     elif "scope" in text:
         error.kind, error.scope = "scope", call.scope

@@ -13,6 +13,8 @@ from airflow_provider_ghl.exceptions import ConfigurationError
 __all__ = ["Answer", "Call", "Endpoint"]
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
+#: Fields of a form that nobody may read.
+_SECRET_FIELDS = frozenset({"client_secret", "clientSecret", "refresh_token", "refreshToken", "code"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,16 @@ class Call:
     repeat_safe: bool = False
     #: The scope that HighLevel wants for it, when known.
     scope: str | None = None
+    #: Sent as a form instead of JSON.
+    form: Mapping[str, str] | None = field(default=None, repr=False)
+    #: The ``Authorization`` header instead of the client's; "" for none.
+    authorization: str | None = field(default=None, repr=False)
+    #: Once it is sent, its answer is waited for even when told to stop: what it holds is given once.
+    is_awaited: bool = False
+
+    def secrets(self) -> list[str]:
+        """What stands in the form and errors must not repeat."""
+        return [value for name, value in self.form.items() if name in _SECRET_FIELDS] if self.form else []
 
 
 @dataclass(frozen=True, slots=True)

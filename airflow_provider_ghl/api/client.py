@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from airflow_provider_ghl import __version__
 from airflow_provider_ghl.api.answers import read_answer
@@ -16,14 +18,29 @@ from airflow_provider_ghl.api.limits import Limit
 from airflow_provider_ghl.api.rates import Rate
 from airflow_provider_ghl.api.retry import Retry, Tries
 from airflow_provider_ghl.api.transport import RequestsTransport, Transport, safe_host
-from airflow_provider_ghl.exceptions import APIError, ConfigurationError, GHLError, RateLimited, Stopped, TransportError
+from airflow_provider_ghl.exceptions import (
+    ConfigurationError,
+    GHLError,
+    QuotaExhausted,
+    RateLimited,
+    RequestRejected,
+    Stopped,
+    TransportError,
+    Unauthorized,
+)
 
 __all__ = ["API_VERSIONS", "LONGEST_ANSWER", "Attempt", "Client", "version_of"]
+
+T = TypeVar("T")
 
 #: Values of the ``Version`` header under which associations and relations are specified.
 API_VERSIONS = ("2021-07-28", "v3")
 #: Seconds that a whole answer may take. The transport's own limit starts anew with every byte.
 LONGEST_ANSWER = 90.0
+#: Seconds that nothing but a new token takes before a request is sent.
+_DELAY = 0.05
+#: Why there is no token, for good or for the day. Anything else may pass.
+_DEFINITE = (ConfigurationError, QuotaExhausted, RequestRejected, Stopped, Unauthorized)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +52,16 @@ class Attempt:
     answered_at: float
     result: Answer | GHLError
     rate: Rate | None
-    #: Seconds of it that a new connection took.
+    #: Seconds of it that a new connection, or a new token, took.
+    connecting: float = 0.0
+
+
+@dataclass(slots=True)
+class _UnderWay:
+    """What is known of an attempt before it ends."""
+
+    call: Call
+    rate: Rate | None = None
     connecting: float = 0.0
 
 
@@ -101,26 +127,20 @@ class Client:
     def attempt(self, call: Call, charge: Charge, sent_at: float) -> Attempt:
         """Send once and understand the answer. Never waits for a slot and never raises what HighLevel answers.
 
+        A token that must be got first is got here. One that HighLevel refuses is renewed here, where that is possible; the
+        error then says so (:attr:`Unauthorized.is_renewed`), and the retry policy sends the request once more.
+
         :param sent_at: clock seconds at which the slot was taken.
         """
         charge.use()
-        rate: Rate | None = None
-        connecting = 0.0
-        result: Answer | GHLError
-        authorization = ""
+        under_way = _UnderWay(call)
         try:
-            authorization = self._authorization.header(call.location_id)
-            headers = {"Authorization": authorization, **self._headers}
-            raw = self._transport.send(call, headers)
-            status, answer_headers, body = raw[:3]
-            connecting = raw[3] if len(raw) == 4 else 0.0
-            rate = Rate.from_headers(answer_headers)
-            result = read_answer(call, status, body, rate)
+            result: Answer | GHLError = self._send(under_way)
         except GHLError as error:
-            result = _without(authorization.removeprefix("Bearer "), error)
+            result = error
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this request's and must free its slot
             result = GHLError(f"{call.method} {call.template} ended in an unforeseen {type(error).__name__}")
-        return Attempt(call, sent_at, self.clock.monotonic(), result, rate, connecting)
+        return Attempt(call, sent_at, self.clock.monotonic(), result, under_way.rate, under_way.connecting)
 
     def learn(self, attempt: Attempt) -> None:
         """Take in what an attempt says of the limits. To be called once for each."""
@@ -156,7 +176,17 @@ class Client:
             if wait is None:
                 raise result
             budget.retries += not isinstance(result, RateLimited)
-            self._sleep(wait)
+            self.sleep(wait)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait. :raises Stopped: when told to stop, at the latest half a second after that."""
+        until = self.clock.monotonic() + seconds
+        while not self.stop.is_set:
+            left = until - self.clock.monotonic()
+            if left <= 0.0:
+                return
+            self.clock.sleep(min(left, LONGEST_WAIT))
+        raise Stopped("told to stop while waiting")
 
     def close(self) -> None:
         """Give the connections back."""
@@ -168,6 +198,49 @@ class Client:
             self._limits[key] = Limit(share=self._share, daily_reserve=self._reserve, draw=self.retry.draw)
         return self._limits[key]
 
+    def _send(self, under_way: _UnderWay) -> Answer:
+        call = under_way.call
+        header = call.authorization
+        if header is None:
+            header = self._prepare(under_way, lambda: self._authorization.header(call.location_id))
+            self._check_delay(call, under_way.connecting)
+        try:
+            return self._exchange(under_way, header)
+        except Unauthorized as error:
+            if error.kind == "token" and call.authorization is None:
+                renew = self._authorization.renew
+                error.is_renewed = self._prepare(under_way, lambda: renew(call.location_id, header))
+            raise
+
+    def _check_delay(self, call: Call, seconds: float) -> None:
+        """Much may have changed while a token was got."""
+        if seconds >= LONGEST_ANSWER:
+            raise _not_sent(call, "it took too long to get a token")  # it was given up, and may be sent again already
+        if seconds >= _DELAY and self.stop.is_set:
+            raise Stopped("told to stop while a token was got")
+
+    def _exchange(self, under_way: _UnderWay, header: str) -> Answer:
+        call = under_way.call
+        headers = {"Authorization": header, **self._headers} if header else self._headers
+        raw = self._transport.send(call, headers)
+        status, answer_headers, body = raw[:3]
+        under_way.connecting += raw[3] if len(raw) == 4 else 0.0
+        under_way.rate = Rate.from_headers(answer_headers)
+        token = header.removeprefix("Bearer ")
+        return read_answer(call, status, body, under_way.rate, [secret for secret in (token, *call.secrets()) if secret])
+
+    def _prepare(self, under_way: _UnderWay, work: Callable[[], T]) -> T:
+        """Get or renew a token: the request itself is not sent meanwhile, whatever becomes of it."""
+        began = self.clock.monotonic()
+        try:
+            return work()
+        except _DEFINITE:
+            raise
+        except GHLError as error:
+            raise _not_sent(under_way.call, f"no token could be got ({error})") from error
+        finally:
+            under_way.connecting += self.clock.monotonic() - began
+
     def _attempt_until_stopped(self, call: Call, charge: Charge, sent_at: float) -> Attempt:
         """On a thread of its own: a socket that waits for an answer hears no flag, and one that drips ends never."""
         done: list[Attempt] = []
@@ -177,7 +250,7 @@ class Client:
             thread.join(LONGEST_WAIT)
             if done or not thread.is_alive():
                 break
-            if self.stop.is_set:
+            if self.stop.is_set and not call.is_awaited:
                 raise Stopped("told to stop before HighLevel answered")
             if self.clock.monotonic() - sent_at >= LONGEST_ANSWER:
                 return self.overdue(call, sent_at)
@@ -194,17 +267,8 @@ class Client:
             wait = self.reserve(call, now)
             if wait <= 0.0:
                 return now
-            self._sleep(wait)
+            self.sleep(wait)
         raise Stopped("told to stop before anything was sent")
-
-    def _sleep(self, seconds: float) -> None:
-        until = self.clock.monotonic() + seconds
-        while not self.stop.is_set:
-            left = until - self.clock.monotonic()
-            if left <= 0.0:
-                return
-            self.clock.sleep(min(left, LONGEST_WAIT))
-        raise Stopped("told to stop while waiting")
 
 
 def version_of(text: str | None) -> str:
@@ -218,9 +282,5 @@ def version_of(text: str | None) -> str:
     return version
 
 
-def _without(secret: str, error: GHLError) -> GHLError:
-    """The error, should HighLevel's message repeat the token, without it."""
-    if secret and isinstance(error, APIError) and secret in error.message:
-        error.message = error.message.replace(secret, "***")
-        error.args = (error.message, *error.args[1:])
-    return error
+def _not_sent(call: Call, why: str) -> TransportError:
+    return TransportError(why, method=call.method, path=call.template, sent=False)

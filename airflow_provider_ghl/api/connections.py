@@ -18,7 +18,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 __all__ = ["OneHostAdapter", "connecting_seconds", "forget_connecting"]
 
 #: Connections that are kept; a first burst opens as many as the window allows.
-_KEPT = 256
+_KEPT = 1024
 
 _thread = threading.local()
 

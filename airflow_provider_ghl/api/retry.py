@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from airflow_provider_ghl.exceptions import GHLError, RateLimited, ServerError, TransportError
+from airflow_provider_ghl.exceptions import GHLError, RateLimited, ServerError, TransportError, Unauthorized
 
 __all__ = ["Retry", "Tries", "is_ambiguous"]
 
@@ -23,16 +23,17 @@ class Tries:
     limited: int = 0
     #: Tries after which a write may have taken effect or not.
     unanswered: int = 0
-
-    @property
-    def total(self) -> int:
-        """Requests that were sent again so far."""
-        return self.failed + self.limited
+    #: Tries whose token was refused and renewed, since the last one whose token was not.
+    renewed: int = 0
 
     def note(self, error: GHLError) -> None:
         """Count a try that ended in ``error``."""
+        if isinstance(error, Unauthorized) and error.is_renewed:
+            self.renewed += 1
+            return
         if isinstance(error, RateLimited):
             self.limited += 1
+            self.renewed = 0
             return
         self.failed += 1
         if is_ambiguous(error):
@@ -62,6 +63,8 @@ class Retry:
         if isinstance(error, RateLimited):
             is_hopeless = tries.limited >= self.max_limited or now - tries.since >= self.max_limited_seconds
             return None if is_hopeless else 0.0
+        if isinstance(error, Unauthorized) and error.is_renewed:
+            return 0.0 if tries.renewed <= 1 else None
         if now - tries.since >= self.max_seconds:
             return None
         if not isinstance(error, ServerError | TransportError) or tries.failed >= self.max_failures:

@@ -118,6 +118,9 @@ class RequestsTransport:
         if call.json is not None:
             request.headers["Content-Type"] = "application/json"
             request.body = _json_of(call)
+        elif call.form is not None:
+            request.headers["Content-Type"] = "application/x-www-form-urlencoded"
+            request.body = _form_of(call)
         return request
 
 
@@ -147,6 +150,14 @@ def _json_of(call: Call) -> bytes:
     except (TypeError, ValueError) as error:
         # "from None": the text may hold what is in the body.
         raise ConfigurationError(f"the body of {call.method} {call.template} is no JSON ({type(error).__name__})") from None
+
+
+def _form_of(call: Call) -> bytes:
+    try:
+        return urlencode(call.form or {}).encode()
+    except UnicodeEncodeError:
+        # "from None": the text holds what is in the body.
+        raise ConfigurationError(f"the form of {call.method} {call.template} holds what is no text that can be sent") from None
 
 
 def safe_host(host: str | None) -> str:

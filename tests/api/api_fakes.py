@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_ghl.api.auth import BearerToken
@@ -29,6 +30,9 @@ class FakeClock(Clock):
 
     def monotonic(self) -> float:
         return self.now
+
+    def utc_now(self) -> datetime:
+        return datetime.fromtimestamp(self.now, UTC)
 
     def sleep(self, seconds: float) -> None:
         self.sleeps.append(seconds)

@@ -1,0 +1,131 @@
+"""Tokens that are refreshed, as values, and where they are kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from airflow_provider_ghl.exceptions import ConfigurationError
+
+__all__ = ["LIFETIME", "MemoryStore", "Stored", "TokenPair", "TokenStore", "fingerprint_of"]
+
+#: Seconds that an access token is good for where HighLevel does not say (specified: ``expires_in`` 86399).
+LIFETIME = 86_399.0
+#: Seconds before its end at which a token is refreshed, at most; and as a part of its lifetime, at most.
+_EARLY = 300.0
+_EARLY_PART = 0.1
+
+_TEXTS = ("refresh_token", "user_type", "company_id", "location_id", "scopes")
+_NUMBERS = ("expires_at", "lifetime")
+_UNREADABLE = "what is kept of the connection's tokens cannot be understood"
+
+
+@dataclass(frozen=True)
+class TokenPair:
+    """An access token and, where there is one, the refresh token that gets the next pair, once."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(default=None, repr=False)
+    #: Seconds since 1970 by the clock of who got it.
+    expires_at: float = float("inf")
+    #: Seconds that it was good for when it was got.
+    lifetime: float = LIFETIME
+    #: ``Company`` or ``Location``.
+    user_type: str | None = None
+    company_id: str | None = None
+    location_id: str | None = None
+    #: With blanks between.
+    scopes: str | None = None
+
+    @property
+    def header(self) -> str:
+        """The value of the ``Authorization`` header."""
+        return f"Bearer {self.access_token}"
+
+    @property
+    def refresh_at(self) -> float:
+        """Seconds since 1970 from which on it is refreshed: shortly before its end."""
+        return self.expires_at - min(_EARLY, self.lifetime * _EARLY_PART)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON. Holds the secrets."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, said: Mapping[str, Any]) -> TokenPair:
+        """:raises ConfigurationError: it does not come from :meth:`as_dict`."""
+        if not isinstance(said, Mapping) or not isinstance(said.get("access_token"), str):
+            raise ConfigurationError(_UNREADABLE)
+        fields: dict[str, Any] = {name: said.get(name) for name in (*_TEXTS, *_NUMBERS)}
+        if not all(isinstance(fields[name], str | None) for name in _TEXTS):
+            raise ConfigurationError(_UNREADABLE)
+        if not all(isinstance(fields[name], int | float) for name in _NUMBERS):
+            raise ConfigurationError(_UNREADABLE)
+        return cls(said["access_token"], **fields)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A pair as it is kept, with what tells whether it is still the connection's."""
+
+    pair: TokenPair = field(repr=False)
+    #: Of the tokens in the connection that it came from.
+    fingerprint: str
+    #: Each pair's is higher than that of the pair it was refreshed from.
+    generation: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON. Holds the secrets."""
+        return {"pair": self.pair.as_dict(), "fingerprint": self.fingerprint, "generation": self.generation}
+
+    @classmethod
+    def from_dict(cls, said: Mapping[str, Any]) -> Stored:
+        """:raises ConfigurationError: it does not come from :meth:`as_dict`."""
+        fingerprint = said.get("fingerprint") if isinstance(said, Mapping) else None
+        generation = said.get("generation", 0) if isinstance(said, Mapping) else None
+        if not isinstance(fingerprint, str) or not isinstance(generation, int):
+            raise ConfigurationError(_UNREADABLE)
+        return cls(TokenPair.from_dict(said.get("pair") or {}), fingerprint, generation)
+
+
+class TokenStore(Protocol):
+    """Where the present pair is kept, for all processes that use the connection."""
+
+    def read(self) -> Stored | None:
+        """What was written last; ``None``: nothing.
+
+        :raises GHLError: nobody knows; it is asked again later. Its message holds no token.
+        """
+
+    def write(self, stored: Stored) -> None:
+        """Durable, and seen by all, when this returns.
+
+        :raises GHLError: it was not written; it is tried again later. Its message holds no token.
+        """
+
+
+class MemoryStore:
+    """For programs of one process that may log in anew when they start."""
+
+    def __init__(self) -> None:
+        self._stored: Stored | None = None
+
+    def read(self) -> Stored | None:
+        """See :class:`TokenStore`."""
+        return self._stored
+
+    def write(self, stored: Stored) -> None:
+        """See :class:`TokenStore`."""
+        self._stored = stored
+
+
+def fingerprint_of(*secrets: str | None) -> str:
+    """Tells tokens apart, and is of no use to who reads it: they are too long to be guessed."""
+    digest = hashlib.blake2b(digest_size=16, person=b"ghl-fingerprint")
+    for secret in secrets:
+        text = (secret or "").strip().encode()
+        digest.update(len(text).to_bytes(4, "big") + text)
+    return digest.hexdigest()

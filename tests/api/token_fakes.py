@@ -1,0 +1,71 @@
+"""Tokens over the OAuth server of the tests, and a store that may fail."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from api_fakes import FakeClock
+from oauth_server import APP, COMPANY, OAuthServer
+
+from airflow_provider_ghl.api.auth import AgencyTokens, RefreshedToken
+from airflow_provider_ghl.api.client import Client
+from airflow_provider_ghl.api.clock import Stop
+from airflow_provider_ghl.api.oauth import OAuth, token_client
+from airflow_provider_ghl.api.retry import Retry
+from airflow_provider_ghl.api.tokens import Stored, TokenPair, fingerprint_of
+from airflow_provider_ghl.exceptions import GHLError
+
+__all__ = ["Store", "agency", "client_with", "oauth_of", "refreshed", "stored"]
+
+
+class Store:
+    """Keeps text, as Airflow does. It may fail."""
+
+    def __init__(self) -> None:
+        self.text: str | None = None
+        self.reads = 0
+        self.writes = 0
+        self.fails_to: set[str] = set()
+
+    def read(self) -> Stored | None:
+        self.reads += 1
+        if "read" in self.fails_to:
+            raise GHLError("the store cannot be read")
+        return Stored.from_dict(json.loads(self.text)) if self.text else None
+
+    def write(self, stored: Stored) -> None:
+        if "write" in self.fails_to:
+            raise GHLError("the store cannot be written")
+        self.writes += 1
+        self.text = json.dumps(stored.as_dict())
+
+
+def oauth_of(server: OAuthServer, version: str = "2021-07-28", stop: Stop | None = None) -> OAuth:
+    return OAuth(token_client(api_version=version, transport=server, clock=server.clock, stop=stop), server.app, version)
+
+
+def refreshed(
+    server: OAuthServer, store: Any, refresh: str | None = None, access: str | None = None, **more: Any
+) -> RefreshedToken:
+    """As a process that has just started makes it."""
+    oauth = more.pop("oauth", None) or oauth_of(server)
+    return RefreshedToken(oauth, store, pasted_refresh_token=refresh, pasted_access_token=access, **more)
+
+
+def agency(server: OAuthServer, store: Any | None = None, version: str = "2021-07-28") -> AgencyTokens:
+    """Over a pair of its own."""
+    oauth = oauth_of(server, version)
+    company = refreshed(server, store or Store(), server.new_pair()["refresh_token"], oauth=oauth, user_type="Company")
+    return AgencyTokens(company, oauth, COMPANY)
+
+
+def client_with(authorization: Any, server: Any, clock: FakeClock, **options: Any) -> Client:
+    options.setdefault("retry", Retry(draw=lambda: 1.0))
+    return Client(authorization, location_id="loc-1", transport=server, clock=clock, **options)
+
+
+def stored(access: str, refresh: str | None, expires_at: float, *pasted: str | None, generation: int = 1) -> Stored:
+    """What an earlier process has left, for a connection with these tokens: refresh token, access token."""
+    pair = TokenPair(access, refresh, expires_at, 86_399.0)
+    return Stored(pair, fingerprint_of(APP.client_id, *pasted), generation)
