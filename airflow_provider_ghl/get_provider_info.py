@@ -12,6 +12,26 @@ _CONNECTION_FIELDS: dict[str, Any] = {
         "description": "The sub-account: Settings > Business Profile, or the text after /location/ in its URL",
         "schema": {"type": ["string", "null"]},
     },
+    "client_id": {
+        "label": "OAuth client ID",
+        "description": "Of your Marketplace app, where one is used instead of a Private Integration",
+        "schema": {"type": ["string", "null"]},
+    },
+    "client_secret": {
+        "label": "OAuth client secret",
+        "description": "Of the same app",
+        "schema": {"type": ["string", "null"], "format": "password"},
+    },
+    "refresh_token": {
+        "label": "OAuth refresh token",
+        "description": "Empty after `airflow ghl login`, which stores the tokens itself; one that is pasted here comes before those",
+        "schema": {"type": ["string", "null"], "format": "password"},
+    },
+    "company_id": {
+        "label": "Agency (company) ID",
+        "description": "Where the tokens are an agency's: each sub-account's own token is then made as it is needed",
+        "schema": {"type": ["string", "null"]},
+    },
     # "version-3" and not "v3": Airflow logs a masking warning for extras of fewer than five characters at every task.
     "api_version": {
         "label": "API version",
@@ -71,6 +91,7 @@ def get_provider_info() -> dict[str, Any]:
                 "integration-name": "HighLevel",
                 "python-modules": [
                     "airflow_provider_ghl.operators.associations",
+                    "airflow_provider_ghl.operators.locations",
                     "airflow_provider_ghl.operators.relations",
                 ],
             }

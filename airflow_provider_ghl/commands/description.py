@@ -141,6 +141,7 @@ _PLAN = Command(
         _argument("--second-record-column", default="second_record_id", metavar="NAME", help="(default: %(default)s)"),
         _argument("--row-key-column", metavar="NAME", help="your own row id, for the rows that are shown"),
         _argument("--location-id", metavar="ID", help="the sub-account, instead of the connection's"),
+        _argument("--location-column", metavar="NAME", help="the column of each row's own sub-account"),
         _argument(
             "--diff-against",
             choices=("ledger", "highlevel", "none"),
@@ -151,5 +152,19 @@ _PLAN = Command(
         _JSON,
     ),
 )
+_LOGIN = Command(
+    "login",
+    "Have HighLevel authorise the connection's OAuth app, and store its tokens",
+    run="login:login",
+    arguments=(
+        _argument("--conn-id", default="ghl_default", metavar="ID", help="the ghl connection (default: %(default)s)"),
+        _argument("--redirect-uri", metavar="URL", help="one of those that the app has registered: HighLevel needs it"),
+        _argument("--scopes", metavar="TEXT", help="with blanks between (default: those that loads need)"),
+        _argument(
+            "--code", metavar="TEXT", help="what HighLevel has given, or the whole URL it has led to; else it is asked for"
+        ),
+        _JSON,
+    ),
+)
 
-COMMANDS = (_LOADS, _LEDGERS, _PLAN)
+COMMANDS = (_LOADS, _LEDGERS, _PLAN, _LOGIN)

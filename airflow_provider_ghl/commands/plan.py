@@ -36,6 +36,8 @@ def plan(arguments: argparse.Namespace, out: Out) -> None:
     """Count the rows of a file by what would become of them, and price them."""
     if bool(arguments.association_id) == bool(arguments.association_key):
         raise WrongUsage("Give exactly one of --association-key and --association-id.")
+    if arguments.location_column and arguments.location_id:
+        raise WrongUsage("Give --location-id or --location-column, not both.")
     verdict = _verdict(arguments)
     for warning in verdict.warnings:
         sys.stderr.write(f"{warning}\n")
@@ -53,10 +55,12 @@ def plan(arguments: argparse.Namespace, out: Out) -> None:
 def _verdict(arguments: argparse.Namespace) -> Verdict:
     hook = GHLHook(arguments.conn_id, location_id=arguments.location_id)
     named = arguments.ledger_conn_id or Settings.of(connection_of(arguments.conn_id)).ledger_conn_id
-    columns = Columns(arguments.first_record_column, arguments.second_record_column, arguments.row_key_column)
+    columns = Columns(
+        arguments.first_record_column, arguments.second_record_column, arguments.row_key_column, arguments.location_column
+    )
     spec = LoadSpec(
         load_id="plan",
-        location_id=hook.location_id,
+        location_id=None if columns.location else hook.location_id,
         columns=columns,
         association_id=arguments.association_id,
         association_key=arguments.association_key,

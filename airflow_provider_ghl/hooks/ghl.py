@@ -15,18 +15,16 @@ from airflow_provider_ghl.api.clock import Stop
 from airflow_provider_ghl.exceptions import (
     ConfigurationError,
     DuplicateRelation,
-    GHLError,
     NotFound,
     RelationLimitReached,
 )
-from airflow_provider_ghl.hooks.complaints import complaint
 from airflow_provider_ghl.hooks.settings import Settings, connection_of
 
 if TYPE_CHECKING:
     from airflow_provider_ghl.api.associations import Association, Associations
     from airflow_provider_ghl.api.client import Client
     from airflow_provider_ghl.api.relations import Relation, Relations
-    from airflow_provider_ghl.api.retry import Retry
+    from airflow_provider_ghl.hooks.authorization import Access
     from airflow_provider_ghl.load.ledger.ledger import Ledger
 
 __all__ = ["GHLHook"]
@@ -68,7 +66,7 @@ class GHLHook(BaseHook):
         :raises ConfigurationError: the connection cannot be right; the message says what would be.
         """
         if self._client is None:
-            self._client = self._make_client()
+            self._client = self._access.client(self._location_id)
         return self._client
 
     @property
@@ -102,16 +100,17 @@ class GHLHook(BaseHook):
         return warnings_about(self.ledger)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Whether token, scope and location are right: one request, never repeated, nothing changed."""
-        try:
-            there = self._try_once()
-        except ConfigurationError as error:  # of the connection itself, which may not even be there
-            return False, str(error)
-        except GHLError as error:
-            return False, complaint(error, Settings.of(connection_of(self.ghl_conn_id)).host)
-        return True, f"HighLevel accepts the token for location {self.location_id}" + (
-            "" if there else " (it has no associations yet)"
-        )
+        """Whether token, scope and location are right: nothing is repeated, nothing changed, no refresh token spent."""
+        from airflow_provider_ghl.hooks.trial import try_connection
+
+        return try_connection(self.ghl_conn_id, self._location_id, self._api_version, self.stop)
+
+    def list_locations(self) -> list[dict[str, Any]]:
+        """The sub-accounts in which an agency's app is installed, as HighLevel gives them plus ``location_id``.
+
+        :raises ConfigurationError: the connection is no agency's.
+        """
+        return self._access.locations()
 
     def run(
         self,
@@ -263,29 +262,9 @@ class GHLHook(BaseHook):
 
         return Relations(self.get_conn(), self.location_id)
 
-    def _try_once(self) -> bool:
-        """One request with a client of its own. Whether the location has associations."""
-        from airflow_provider_ghl.api.associations import Associations
-        from airflow_provider_ghl.api.retry import Retry
-
-        client = self._make_client(Retry(max_failures=1, max_limited=1))
-        try:
-            return bool(Associations(client, self.location_id).first_page())
-        finally:
-            client.close()
-
-    def _make_client(self, retry: Retry | None = None) -> Client:
-        from airflow_provider_ghl.api.auth import BearerToken
-        from airflow_provider_ghl.api.client import Client
+    @cached_property
+    def _access(self) -> Access:
+        from airflow_provider_ghl.hooks.authorization import Access, Manner
 
         settings = Settings.of(connection_of(self.ghl_conn_id))
-        return Client(
-            BearerToken(settings.token),
-            location_id=self._location_id or settings.location_id,
-            host=settings.host,
-            api_version=self._api_version or settings.api_version or "",
-            quota_share=settings.quota_share,
-            daily_reserve=settings.daily_reserve,
-            retry=retry,
-            stop=self.stop,
-        )
+        return Access.by_connection(self.ghl_conn_id, settings, Manner(self._api_version, self.stop))

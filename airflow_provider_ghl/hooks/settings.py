@@ -16,10 +16,12 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from airflow_provider_ghl.exceptions import ConfigurationError
 
-__all__ = ["Settings", "connection_of", "has_connection", "outside_tasks"]
+__all__ = ["Settings", "connection_of", "has_connection", "has_database", "outside_tasks"]
 
 #: How a process tells Airflow where to look for connections; Airflow's own ``airflow connections get`` and ``test`` set it so.
 _CONTEXT, _WITH_DATABASE = "_AIRFLOW_PROCESS_CONTEXT", "server"
+#: Extras that are taken as they are, but for blanks at their ends, which come with pasting.
+_TEXTS = ("location_id", "ledger_conn_id", "client_id", "client_secret", "refresh_token", "company_id")
 
 
 def connection_of(conn_id: str) -> Any:
@@ -47,7 +49,7 @@ def outside_tasks() -> Iterator[None]:
     variables and secrets backends only.
     """
     before = os.environ.get(_CONTEXT)
-    if before is not None or not _has_database():
+    if before is not None or not has_database():
         yield
         return
     os.environ[_CONTEXT] = _WITH_DATABASE
@@ -57,7 +59,7 @@ def outside_tasks() -> Iterator[None]:
         del os.environ[_CONTEXT]
 
 
-def _has_database() -> bool:
+def has_database() -> bool:
     """Whether Airflow's database may be asked: a look into an SQLite file that is not there would make it."""
     url = conf.get("database", "sql_alchemy_conn", fallback=None) or ""
     kind, _, path = url.partition(":///")
@@ -75,6 +77,10 @@ class Settings:
     quota_share: float
     daily_reserve: int
     ledger_conn_id: str | None
+    client_id: str | None = None
+    client_secret: str | None = dataclasses.field(default=None, repr=False)
+    refresh_token: str | None = dataclasses.field(default=None, repr=False)
+    company_id: str | None = None
 
     @classmethod
     def of(cls, connection: Any) -> Settings:
@@ -85,11 +91,10 @@ class Settings:
         return cls(
             host=host,
             token=connection.password,
-            location_id=str(extra["location_id"]).strip() if "location_id" in extra else None,
             api_version=str(extra["api_version"]) if "api_version" in extra else None,
             quota_share=_number(extra, "quota_share", 1.0, float),
             daily_reserve=_number(extra, "daily_reserve", 0, int),
-            ledger_conn_id=str(extra["ledger_conn_id"]).strip() if "ledger_conn_id" in extra else None,
+            **{name: str(extra[name]).strip() or None if name in extra else None for name in _TEXTS},
         )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from agencies import Agency, agency_in, forget_variables
 from connecting import Connect
 
 assert "airflow" not in sys.modules, "Airflow read its settings before the tests chose its home"
@@ -77,6 +78,22 @@ def database() -> None:
     from airflow.utils.db import initdb
 
     initdb()
+
+
+@pytest.fixture
+def no_variables(database: None) -> Iterator[None]:
+    """Airflow's database without the Variables of other tests, and afterwards without those of this one."""
+    forget_variables()
+    yield
+    forget_variables()
+
+
+@pytest.fixture
+def agency(sandbox: Sandbox, no_variables: None, connect: Connect) -> Agency:
+    """An agency behind the connection ``ghl_agency``."""
+    made = agency_in(sandbox)
+    connect(ghl_agency=made.connection())
+    return made
 
 
 @pytest.fixture

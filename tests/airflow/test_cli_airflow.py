@@ -50,7 +50,15 @@ class TestDefinitions:
         assert {command.name for command in group.subcommands} == {command.name for command in COMMANDS}
 
     @pytest.mark.parametrize(
-        "words", [["loads"], ["loads", "show", "1"], ["loads", "export", "1", "f.csv"], ["ledger", "show"], ["plan", "f.csv"]]
+        "words",
+        [
+            ["loads"],
+            ["loads", "show", "1"],
+            ["loads", "export", "1", "f.csv"],
+            ["ledger", "show"],
+            ["plan", "f.csv"],
+            ["login"],
+        ],
     )
     def test_airflow_parses_them(self, words: list[str]) -> None:
         assert parsed(*words, "--json").json is True
@@ -60,11 +68,12 @@ class TestDefinitions:
         from airflow_provider_ghl.commands.running import _function
 
         names = [one.run for group in COMMANDS for one in (group, *group.commands) if one.run]
-        assert len(names) == 7
+        assert len(names) == 8
         assert all(callable(_function(name)) for name in names)
 
     @pytest.mark.parametrize(
-        ("words", "status"), [(["loads"], 0), (["loads", "show", "1"], 1), (["ledger", "forget"], 2), (["plan", "x.csv"], 2)]
+        ("words", "status"),
+        [(["loads"], 0), (["loads", "show", "1"], 1), (["ledger", "forget"], 2), (["plan", "x.csv"], 2), (["login"], 1)],
     )
     def test_exit_status(
         self, words: list[str], status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture

@@ -47,8 +47,8 @@ class TestTestConnection:
         ghl.revoke(ghl.token)
         assert GHLHook().test_connection() == (
             False,
-            "HighLevel does not accept the token: it was rotated, deleted or mistyped; paste the current one "
-            "(401: Invalid token: access token is invalid)",
+            "HighLevel does not accept the token: it was rotated, deleted or mistyped, or it has expired; "
+            "paste the current one (401: Invalid token: access token is invalid)",
         )
         assert ghl.stats()["requests"] == 1
 

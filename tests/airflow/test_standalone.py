@@ -13,8 +13,10 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from agencies import Agency, agency_in
 from standalone import Api, standalone, wait_for
 
+from airflow_provider_ghl.get_provider_info import get_provider_info
 from airflow_provider_ghl.sandbox import Sandbox
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(480)]
@@ -32,7 +34,7 @@ from airflow.sdk import DAG
 from airflow_provider_ghl.operators.relations import BulkCreateRelationsOperator
 
 class Hasty(BulkCreateRelationsOperator):
-    _shortest_wait = timedelta(seconds=4)
+    shortest_wait = timedelta(seconds=4)
 
     def resume(self, context, event=None):
         os.chdir(tempfile.mkdtemp())
@@ -41,6 +43,20 @@ class Hasty(BulkCreateRelationsOperator):
 with DAG({WAITING!r}, schedule=None):
     rows = [(f"contact-{{row}}", "event-1") for row in range({ROWS})]
     Hasty(task_id="load", ghl_conn_id="ghl_waiting", association_key="attended", rows=rows, deferrable=True)
+"""
+AGENCY = "ghl_agencys"
+#: A load for each location of an agency, with tokens that last a second.
+LOADS = f"""
+from airflow.sdk import DAG
+from airflow_provider_ghl.operators.locations import ListLocationsOperator
+from airflow_provider_ghl.operators.relations import BulkCreateRelationsOperator
+
+with DAG({AGENCY!r}, schedule=None):
+    rows = [(f"contact-{{row}}", "event-1") for row in range({ROWS})]
+    load = BulkCreateRelationsOperator.partial(
+        task_id="load", ghl_conn_id="ghl_agency", association_key="attended", rows=rows
+    )
+    load.expand_kwargs(ListLocationsOperator(task_id="locations", ghl_conn_id="ghl_agency").output)
 """
 
 
@@ -63,6 +79,7 @@ def airflow(folder: Path) -> Iterator[Api]:
     dags = folder / "dags"
     shutil.copytree(EXAMPLES, dags, ignore=shutil.ignore_patterns("__pycache__"))
     (dags / f"{WAITING}.py").write_text(WAITS)
+    (dags / f"{AGENCY}.py").write_text(LOADS)
     with standalone(folder, dags) as api:
         yield api
 
@@ -110,7 +127,7 @@ def test_from_the_form_to_the_xcoms(airflow: Api, highlevel: Sandbox, folder: Pa
 def the_form_is_drawn(airflow: Api) -> None:
     (form,) = [one for one in airflow.call("GET", "/ui/connections/hook_meta") if one["connection_type"] == "ghl"]
     assert form["hook_name"] == "HighLevel"
-    assert set(form["extra_fields"]) == {"location_id", "api_version", "quota_share", "daily_reserve", "ledger_conn_id"}
+    assert set(form["extra_fields"]) == set(get_provider_info()["connection-types"][0]["conn-fields"])
     assert form["standard_fields"]["password"]["title"] == "Private Integration Token"
     assert form["standard_fields"]["login"]["hidden"] is True
 
@@ -177,6 +194,56 @@ def test_a_load_that_waits_for_quota(airflow: Api, folder: Path) -> None:
     assert kept["value"] in (ledger_id, json.dumps(ledger_id))
 
 
+def test_an_agency(airflow: Api) -> None:
+    """Its tokens are refreshed in several processes, by whatever thread needs one, and nobody gets to see them."""
+    with Sandbox(limit=20, interval=0.5, token_lifetime=1.0) as highlevel:
+        agency, said = an_agency_behind(airflow, highlevel, "POST", "/api/v2/connections")
+        shown = json.loads(airflow.call("GET", "/api/v2/connections/ghl_agency")["extra"])
+        assert (shown["client_secret"], shown["refresh_token"]) == ("***", "***")
+        assert (shown["client_id"], shown["company_id"]) == (agency.app.client_id, agency.company_id)
+        a_test_spends_nothing(airflow, agency, said, is_right=False, begins="nothing was tested")
+        a_load_in_each_location(airflow, agency)
+        assert agency.count("POST /oauth/token") > 2
+        a_test_spends_nothing(airflow, agency, said, is_right=False, begins="nothing was tested")
+    with Sandbox(limit=None) as highlevel:  # another agency, whose token is pasted over the first one's
+        agency, said = an_agency_behind(airflow, highlevel, "PATCH", "/api/v2/connections/ghl_agency")
+        a_load_in_each_location(airflow, agency)
+        assert agency.count("POST /oauth/token") == 1
+        a_test_spends_nothing(airflow, agency, said, is_right=True, begins="HighLevel accepts the token of agency")
+
+
+def an_agency_behind(airflow: Api, highlevel: Sandbox, method: str, path: str) -> tuple[Agency, dict[str, Any]]:
+    """With the association ``attended`` in its locations, and the connection ``ghl_agency``."""
+    agency = agency_in(highlevel)
+    for location_id in agency.installed:
+        highlevel.state.add_association("attended", "contact", "custom_objects.event", "A", "B", location_id=location_id)
+    said = json.loads(agency.connection()) | {"connection_id": "ghl_agency"}
+    said["extra"] = json.dumps(said["extra"])
+    airflow.call(method, path, said)
+    return agency, said
+
+
+def a_load_in_each_location(airflow: Api, agency: Agency) -> None:
+    run = Run(airflow, AGENCY)
+    assert run.end() == ("success", {"success"})
+    highlevel = agency.sandbox
+    assert [highlevel.state.count_relations(location_id=one) for one in agency.installed] == [ROWS, ROWS]
+    assert highlevel.stats()["refused_refreshes"] == 0
+    kept = json.loads(airflow.call("GET", "/api/v2/variables/ghl_oauth_token__ghl_agency")["value"])
+    assert (kept["pair"]["access_token"], kept["pair"]["refresh_token"], kept["fingerprint"]) == ("***", "***", "***")
+    logs = run.log("locations") + run.log("load", 0) + run.log("load", 1)
+    assert "The app is installed in 2 locations" in logs
+    for secret in (agency.app.client_secret, agency.refresh_token, "Bearer ", "access_token"):
+        assert secret not in logs
+
+
+def a_test_spends_nothing(airflow: Api, agency: Agency, said: dict[str, Any], *, is_right: bool, begins: str) -> None:
+    before = agency.count("POST /oauth/token")
+    pressed = airflow.call("POST", "/api/v2/connections/test", said)
+    assert (pressed["status"], pressed["message"][: len(begins)]) == (is_right, begins)
+    assert agency.count("POST /oauth/token") == before
+
+
 class Run:
     """A run of a DAG, from its first sight in Airflow on."""
 
@@ -202,6 +269,10 @@ class Run:
         """What a task has pushed."""
         value = self._airflow.call("GET", f"{self.path}/taskInstances/{task_id}/xcomEntries/{key}")["value"]
         return json.loads(value) if isinstance(value, str) else value
+
+    def log(self, task_id: str, map_index: int = -1) -> str:
+        """What its first try has logged."""
+        return json.dumps(self._airflow.call("GET", f"{self.path}/taskInstances/{task_id}/logs/1?map_index={map_index}"))
 
     def _known(self) -> set[str]:
         return {dag["dag_id"] for dag in self._airflow.call("GET", "/api/v2/dags")["dags"]}

@@ -20,7 +20,7 @@ OUTCOMES = ["created", "already_exists", "repeated", "invalid", "unresolved", "r
 class Hasty(BulkCreateRelationsOperator):
     """Waits as it does, but for seconds where it would wait for minutes."""
 
-    _shortest_wait = timedelta(seconds=1)
+    shortest_wait = timedelta(seconds=1)
 
 
 def pairs(count: int) -> list[tuple[str, str]]:

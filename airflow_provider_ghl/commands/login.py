@@ -1,0 +1,122 @@
+"""``airflow ghl login``: a person says yes to the connection's OAuth app, and Airflow keeps the tokens."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+from airflow_provider_ghl.api.clock import Stop
+from airflow_provider_ghl.api.oauth import authorize_url
+from airflow_provider_ghl.commands.output import Out, facts, iso, moment, shown
+from airflow_provider_ghl.commands.running import WrongUsage
+from airflow_provider_ghl.exceptions import ConfigurationError
+from airflow_provider_ghl.hooks.authorization import Manner, app_of, oauth_of, refreshed_token
+from airflow_provider_ghl.hooks.settings import Settings, connection_of
+from airflow_provider_ghl.hooks.tokens import AirflowTokens
+
+if TYPE_CHECKING:
+    from airflow_provider_ghl.api.tokens import TokenPair
+
+__all__ = ["login"]
+
+_LOADS = ("associations.readonly", "associations.write", "associations/relation.readonly", "associations/relation.write")
+_AGENCY = ("oauth.readonly", "oauth.write")
+
+
+def login(arguments: argparse.Namespace, out: Out) -> None:
+    """Print the URL, take the code, get the tokens and keep them. What was there before is replaced."""
+    conn_id, redirect_uri = arguments.conn_id, arguments.redirect_uri
+    settings = Settings.of(connection_of(conn_id))
+    app = app_of(settings)
+    if app is None:
+        raise ConfigurationError(
+            f"connection {conn_id!r} has no OAuth app: put client_id and client_secret, from your app's page in HighLevel's "
+            "Marketplace, into it"
+        )
+    tokens = AirflowTokens(conn_id)
+    tokens.read()  # whether they can be kept is known before the code is spent
+    oauth = oauth_of(settings, Manner(None, Stop()))
+    code = (
+        _code_of(arguments.code)
+        if arguments.code
+        else _ask(authorize_url(app, redirect_uri=redirect_uri, scopes=_scopes(arguments.scopes, settings), host=settings.host))
+    )
+    refreshed = refreshed_token(settings, oauth, tokens)
+    pair = oauth.exchange(code, redirect_uri=redirect_uri, user_type="Company" if settings.company_id else "Location")
+    _must_be_of(settings, pair)
+    refreshed.adopt(pair)
+    _tell(out, conn_id, tokens.name, pair)
+    _advise(settings, pair)
+
+
+def _scopes(said: str | None, settings: Settings) -> str:
+    return said or " ".join(_LOADS + (_AGENCY if settings.company_id else ()))
+
+
+def _ask(url: str) -> str:
+    """On stderr: stdout is for the answer."""
+    sys.stderr.write(
+        f"Open this URL, log in to HighLevel, and say where the app may work:\n\n  {url}\n\n"
+        "HighLevel then leads you to the redirect URI, even if nothing answers there.\n"
+        "Paste the whole URL from the browser, or the code in it: "
+    )
+    sys.stderr.flush()
+    line = sys.stdin.readline()
+    if not line.strip():
+        raise WrongUsage("there was no code; --code gives it without being asked")
+    return _code_of(line)
+
+
+def _code_of(text: str) -> str:
+    """A code that was pasted, alone or within the URL that HighLevel has led to."""
+    text = text.strip()
+    if "://" not in text and "code=" not in text:
+        return text
+    said = parse_qs(urlsplit(text).query or text.lstrip("?"))
+    if code := said.get("code", [""])[0].strip():
+        return code
+    reason = shown(said["error"][0])[:80] if "error" in said else "it holds no code"
+    raise WrongUsage(f"that URL brings no code ({reason}): open the page again, and say yes there")
+
+
+def _must_be_of(settings: Settings, pair: TokenPair) -> None:
+    """Tokens for somebody else must not take the place of those that are there."""
+    if settings.company_id and (pair.user_type == "Location" or pair.company_id not in (None, settings.company_id)):
+        theirs = f"of agency {pair.company_id}" if pair.user_type != "Location" else f"of location {pair.location_id} alone"
+        raise ConfigurationError(
+            f"nothing was stored: the tokens are {theirs}, and the connection is of agency {settings.company_id}. Log in again "
+            "and choose that agency, or correct company_id"
+        )
+    if pair.location_id and settings.location_id and not settings.company_id and pair.location_id != settings.location_id:
+        raise ConfigurationError(
+            f"nothing was stored: the tokens are of location {pair.location_id}, and the connection is of "
+            f"{settings.location_id}. Log in again and choose that one, or correct location_id"
+        )
+
+
+def _tell(out: Out, conn_id: str, name: str, pair: TokenPair) -> None:
+    ids = {"company_id": pair.company_id, "location_id": pair.location_id}
+    document = {"conn_id": conn_id, "user_type": pair.user_type, **ids, "expires_at": iso(pair.expires_at)}
+    lines = facts(
+        {
+            "connection": conn_id,
+            "tokens of": "an agency" if pair.user_type == "Company" else "a location",
+            "agency": pair.company_id,
+            "location": pair.location_id,
+            "access token until": f"{moment(pair.expires_at)}; refreshed by then"
+            if pair.refresh_token
+            else moment(pair.expires_at),
+            "kept in": f"Airflow's Variable {name}",
+        }
+    )
+    out.tell({**document, "variable": name}, lines)
+
+
+def _advise(settings: Settings, pair: TokenPair) -> None:
+    """What the connection still needs."""
+    if pair.user_type == "Company" and not settings.company_id:
+        sys.stderr.write(f"These are an agency's tokens: put company_id {pair.company_id} into the connection.\n")
+    elif pair.location_id and not settings.location_id and not settings.company_id:
+        sys.stderr.write(f"Put location_id {pair.location_id} into the connection.\n")

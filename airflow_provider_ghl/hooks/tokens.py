@@ -1,0 +1,184 @@
+"""Where refreshed tokens are kept: an Airflow Variable, the one thing that a task can write and that Airflow encrypts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol, TypeVar
+
+from airflow.sdk import Variable
+from airflow.sdk.exceptions import AirflowRuntimeError
+from airflow.sdk.log import mask_secret
+
+from airflow_provider_ghl.api.tokens import Stored
+from airflow_provider_ghl.exceptions import ConfigurationError, GHLError
+from airflow_provider_ghl.hooks.settings import has_database
+
+__all__ = ["AirflowTokens", "Place", "name_of", "place_of_this_process"]
+
+T = TypeVar("T")
+
+#: So named that Airflow shows ``***`` for it, in the UI, by REST and in logs.
+_PREFIX = "ghl_oauth_token__"
+_DESCRIPTION = "Tokens of a HighLevel connection, kept up to date by its tasks. Delete it to begin anew from the connection."
+#: What is safe as part of a URL, and short enough for a Variable's key.
+_PLAIN = re.compile(r"[\w.-]{1,200}", re.ASCII)
+#: Under ``dag.test()`` Airflow takes the way to its API away while it is in use, for all threads.
+_one_at_a_time = threading.Lock()
+
+
+class Place(Protocol):
+    """What keeps Variables."""
+
+    def get(self, name: str) -> str | None:
+        """Its text; ``None``: there is none."""
+
+    def set(self, name: str, text: str) -> None:
+        """Durable when this returns."""
+
+    def candidates(self, name: str) -> Iterator[str | None]:
+        """The texts of this one and, where they can be had, of all that are tokens."""
+
+
+class AirflowTokens:
+    """The :class:`~airflow_provider_ghl.api.tokens.TokenStore` of a connection. Any thread may use it.
+
+    :param conn_id: the connection's id.
+    :param place: what keeps Variables; by default what this process has, which is looked up on this thread.
+    """
+
+    def __init__(self, conn_id: str, place: Place | None = None) -> None:
+        self.name = name_of(conn_id)
+        self._place = place or place_of_this_process()
+
+    def read(self) -> Stored | None:
+        """What was written last, by whatever process. What cannot be understood is taken for nothing.
+
+        :raises GHLError: nobody knows what was written.
+        """
+        return self._said("read", lambda: _stored_of(self._place.get(self.name)))
+
+    def write(self, stored: Stored) -> None:
+        """Durable when this returns.
+
+        :raises GHLError: it is not.
+        """
+        self._said("written", lambda: self._write(stored))
+
+    def find(self, fingerprint: str) -> Stored | None:
+        """What is kept for tokens with this fingerprint, under whatever connection's id.
+
+        Airflow's Test button gives a connection an id of the moment.
+        """
+        kept = self._said("read", lambda: [_stored_of(text) for text in self._place.candidates(self.name)])
+        return next((one for one in kept if one is not None and one.fingerprint == fingerprint), None)
+
+    def _write(self, stored: Stored) -> None:
+        _mask(stored)  # first: Airflow writes what it is sent into its debug log
+        self._place.set(self.name, json.dumps(stored.as_dict()))
+
+    def _said(self, what: str, do: Callable[[], T]) -> T:
+        try:
+            with _one_at_a_time:
+                return do()
+        except GHLError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever Airflow or its database raises; its text may hold the value
+            raise GHLError(f"Airflow's Variable {self.name} could not be {what} ({type(error).__name__})") from None
+
+
+def name_of(conn_id: str) -> str:
+    """The Variable of a connection's tokens."""
+    if _PLAIN.fullmatch(conn_id):
+        return _PREFIX + conn_id
+    return _PREFIX + hashlib.sha256(conn_id.encode()).hexdigest()[:32]
+
+
+def place_of_this_process() -> Place:
+    """In a task Airflow's API, by way of the task's supervisor; else Airflow's database, if there is one."""
+    from airflow.sdk.execution_time import task_runner
+
+    if getattr(task_runner, "SUPERVISOR_COMMS", None) is not None:
+        return _Api()
+    return _Database() if has_database() else _Nowhere()
+
+
+class _Api:
+    def get(self, name: str) -> str | None:
+        try:
+            return str(Variable.get(name))
+        except AirflowRuntimeError:
+            # Airflow says so too when its API fails. Taken for the truth, that would spend a token that was spent long ago.
+            if name in list(Variable.keys(prefix=name)):
+                raise
+            return None
+
+    def set(self, name: str, text: str) -> None:
+        Variable.set(name, text, description=_DESCRIPTION)
+
+    def candidates(self, name: str) -> Iterator[str | None]:
+        yield self.get(name)
+
+
+class _Database:
+    """Airflow's database, for commands and for the API server. Its own ``Variable.get`` takes every failure for "not there"."""
+
+    def get(self, name: str) -> str | None:
+        from airflow.models.variable import Variable as Row
+
+        return next(_texts(Row.key == name), None)
+
+    def set(self, name: str, text: str) -> None:
+        from airflow.models.variable import Variable as Row
+
+        Row.set(name, text, description=_DESCRIPTION)
+
+    def candidates(self, name: str) -> Iterator[str | None]:
+        from airflow.models.variable import Variable as Row
+
+        yield from _texts(Row.key.startswith(_PREFIX, autoescape=True))
+
+
+class _Nowhere:
+    def get(self, name: str) -> str | None:
+        raise self._refusal(name)
+
+    def set(self, name: str, text: str) -> None:
+        raise self._refusal(name)
+
+    def candidates(self, name: str) -> Iterator[str | None]:
+        return iter(())
+
+    def _refusal(self, name: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"a refreshed token must be kept, in Airflow's Variable {name}, and neither a task nor Airflow's database is here: "
+            "run it in a task, or where `airflow variables list` works"
+        )
+
+
+def _texts(condition: Any) -> Iterator[str]:
+    from airflow.models.variable import Variable as Row
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        rows = session.scalars(select(Row).where(condition)).all()
+        yield from [row.val for row in rows if row.val]
+
+
+def _stored_of(text: str | None) -> Stored | None:
+    try:
+        stored = Stored.from_dict(json.loads(text or ""))
+    except (ValueError, TypeError, KeyError, AttributeError):  # a person may have edited it
+        return None
+    _mask(stored)
+    return stored
+
+
+def _mask(stored: Stored) -> None:
+    for token in (stored.pair.access_token, stored.pair.refresh_token):
+        if token:
+            mask_secret(token)

@@ -1,0 +1,91 @@
+"""What the Test button tries. It never spends a refresh token: nobody could keep the new one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_ghl.exceptions import ConfigurationError, GHLError
+from airflow_provider_ghl.hooks.authorization import Access, Manner, app_of, oauth_of, refreshed_token
+from airflow_provider_ghl.hooks.complaints import complaint
+from airflow_provider_ghl.hooks.settings import Settings, connection_of
+
+if TYPE_CHECKING:
+    from airflow_provider_ghl.api.clock import Stop
+
+__all__ = ["try_connection"]
+
+
+class _Untested(Exception):
+    """There is no token that a test may use."""
+
+
+def try_connection(conn_id: str, location_id: str | None, api_version: str | None, stop: Stop) -> tuple[bool, str]:
+    """Whether token, scope and location are right: a request, with an agency's token one more; none repeated."""
+    from airflow_provider_ghl.api.retry import Retry
+
+    manner = Manner(api_version, stop, Retry(max_failures=1, max_limited=1))
+    host: str | None = None
+    try:
+        settings = Settings.of(connection_of(conn_id))
+        host = settings.host
+        return True, _try(settings, _token(conn_id, settings, manner), manner, location_id or settings.location_id)
+    except (_Untested, ConfigurationError) as error:  # the second of the connection itself, which may not even be there
+        return False, str(error)
+    except GHLError as error:
+        return False, complaint(error, host)
+
+
+def _token(conn_id: str, settings: Settings, manner: Manner) -> str | None:
+    """The connection's; of an app's the one that the last task has left, if it is still good, or the pasted one."""
+    if app_of(settings) is None:
+        return settings.token
+    from airflow_provider_ghl.api.tokens import MemoryStore
+    from airflow_provider_ghl.hooks.tokens import AirflowTokens
+
+    found = MemoryStore()
+    refreshed = refreshed_token(settings, oauth_of(settings, manner), found)
+    kept = AirflowTokens(conn_id).find(refreshed.fingerprint)
+    if kept is not None:
+        found.write(kept)
+    pair = refreshed.peek()
+    if pair is not None:
+        return pair.access_token
+    if kept is None and settings.refresh_token is None:
+        raise _Untested("nothing was tested: the connection has no tokens yet; run `airflow ghl login`")
+    raise _Untested(
+        "nothing was tested: a test never spends the refresh token, and there is no access token that is still good. "
+        "The next task gets one; test again after it"
+    )
+
+
+def _try(settings: Settings, token: str | None, manner: Manner, location_id: str | None) -> str:
+    from airflow_provider_ghl.api.auth import BearerToken
+
+    own = BearerToken(token)
+    if location_id is not None:
+        there = _has_associations(Access.by_token(settings, manner, own), location_id)
+        return f"HighLevel accepts the token for location {location_id}" + ("" if there else " (it has no associations yet)")
+    if settings.company_id is None or app_of(settings) is None:
+        raise ConfigurationError("no sub-account: put location_id into the extra of the connection")
+    there = _has_locations(settings, own.header(None).removeprefix("Bearer "), manner)
+    return f"HighLevel accepts the token of agency {settings.company_id}" + (
+        "" if there else " (the app is installed in none of its locations)"
+    )
+
+
+def _has_associations(access: Access, location_id: str) -> bool:
+    from airflow_provider_ghl.api.associations import Associations
+
+    client = access.client(location_id)
+    try:
+        return bool(Associations(client, location_id).first_page())
+    finally:
+        client.close()
+
+
+def _has_locations(settings: Settings, token: str, manner: Manner) -> bool:
+    oauth = oauth_of(settings, manner)
+    try:
+        return any(oauth.iterate_locations(token, settings.company_id or ""))
+    finally:
+        oauth.client.close()

@@ -1,0 +1,31 @@
+"""Which sub-accounts an agency's connection reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from airflow_provider_ghl.operators.base import GHLOperator
+from airflow_provider_ghl.operators.errors import translated
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+__all__ = ["ListLocationsOperator"]
+
+
+class ListLocationsOperator(GHLOperator):
+    """Returns the sub-accounts in which the connection's app is installed, in the form that ``.expand_kwargs()`` takes.
+
+    ``[{"location_id": "…"}, …]``, sorted: no names, which are people's or their businesses'. The connection must be an
+    agency's (``client_id``, ``client_secret`` and ``company_id``); ``location_id`` means nothing here.
+    """
+
+    template_fields: Sequence[str] = ("ghl_conn_id",)
+
+    def execute(self, context: Context) -> list[dict[str, str]]:
+        """A request a page of locations, under the agency's own limit."""
+        with translated():
+            found = sorted({str(location["location_id"]) for location in self.hook.list_locations()})
+        self.log.info("The app is installed in %s locations", len(found))
+        return [{"location_id": location_id} for location_id in found]
