@@ -21,7 +21,7 @@ from airflow_provider_ghl.exceptions import (
     TransportError,
 )
 
-__all__ = ["Association", "Associations"]
+__all__ = ["Association", "Associations", "by_key_call", "get_call", "list_call", "one_of", "page_of"]
 
 _CREATE = Endpoint("POST", "/associations/", "associations.write", repeat_safe=False)
 _LIST = Endpoint("GET", "/associations/", "associations.readonly")
@@ -96,11 +96,11 @@ class Associations:
 
     def get(self, association_id: str) -> Association:
         """By id. :raises NotFound: there is none."""
-        return self._one(_GET.call(self._location_id, association_id))
+        return self._one(get_call(self._location_id, association_id))
 
     def get_by_key(self, key: str) -> Association:
         """By key. :raises NotFound: there is none (answered 404 or 400, both observed)."""
-        return self._one(_BY_KEY.call(self._location_id, key, params={"locationId": self._location_id}))
+        return self._one(by_key_call(self._location_id, key))
 
     def iterate(self) -> Iterator[Association]:
         """All of the location's, system-defined ones included, page by page."""
@@ -133,17 +133,19 @@ class Associations:
         return cast("list[Association]", self._page(0, 1)[0])
 
     def _page(self, skip: int, limit: int) -> tuple[list[dict[str, Any]], int | None]:
-        params = {"locationId": self._location_id, "skip": skip, "limit": limit}
-        data = self._client.request(_LIST.call(self._location_id, params=params), self._budget).data
-        if not isinstance(data, list) and not {"associations", "id"} & set(data or ()):
-            raise ServerError("the answer holds no associations", method=_LIST.method, path=_LIST.template, status=200)
-        return cast("list[dict[str, Any]]", _many(data)), data.get("total") if isinstance(data, dict) else None
+        return page_of(self.request(list_call(self._location_id, skip, limit)).data)
+
+    def request(self, call: Call) -> Answer:
+        """Send one of the calls below, charged to the budget that this was made with."""
+        return self._client.request(call, self._budget)
+
+    @property
+    def location_id(self) -> str:
+        """Whose they are."""
+        return self._location_id
 
     def _one(self, call: Call) -> Association:
-        found = _many(self._client.request(call, self._budget).data)
-        if not found:
-            raise ServerError("the answer holds no association", method=call.method, path=call.template, status=200)
-        return found[0]
+        return one_of(call, self.request(call).data)
 
     def _ours(self, key: str, wanted: dict[str, str]) -> Association | None:
         try:
@@ -151,6 +153,36 @@ class Associations:
         except NotFound:
             return None
         return found if all(found.get(name) == value for name, value in wanted.items()) else None
+
+
+def get_call(location_id: str, association_id: str) -> Call:
+    """The request for one by its id."""
+    return _GET.call(location_id, association_id)
+
+
+def by_key_call(location_id: str, key: str) -> Call:
+    """The request for one by its key."""
+    return _BY_KEY.call(location_id, key, params={"locationId": location_id})
+
+
+def list_call(location_id: str, skip: int, limit: int) -> Call:
+    """The request for a page of all of them."""
+    return _LIST.call(location_id, params={"locationId": location_id, "skip": skip, "limit": limit})
+
+
+def one_of(call: Call, data: Any) -> Association:
+    """The association that was answered. :raises ServerError: there is none in the answer."""
+    found = _many(data)
+    if not found:
+        raise ServerError("the answer holds no association", method=call.method, path=call.template, status=200)
+    return found[0]
+
+
+def page_of(data: Any) -> tuple[list[dict[str, Any]], int | None]:
+    """The associations of a page, and how many there are in all, where that is said. :raises ServerError: it is no page."""
+    if not isinstance(data, list) and not {"associations", "id"} & set(data or ()):
+        raise ServerError("the answer holds no associations", method=_LIST.method, path=_LIST.template, status=200)
+    return cast("list[dict[str, Any]]", _many(data)), data.get("total") if isinstance(data, dict) else None
 
 
 def _many(data: Any) -> list[Association]:

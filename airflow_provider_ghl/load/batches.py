@@ -40,10 +40,14 @@ class Columns:
     first: str
     second: str
     row_key: str | None = None
+    #: The row's location, where a load is about several.
+    location: str | None = None
 
     @property
     def needed(self) -> list[str]:
-        return [self.first, self.second] if self.row_key is None else [self.first, self.second, self.row_key]
+        """In the order of a batch's columns; one that was not asked for, and has others behind it, is another one's copy."""
+        names = [self.first, self.second, self.row_key or self.location, self.location]
+        return [name for name in names if name is not None]
 
 
 @dataclass(slots=True)
@@ -51,8 +55,8 @@ class Batch:
     """Rows planned together, as columns of values just as the source gave them.
 
     ``start`` is the number of the first row in the source, from 0; headers and blank lines are no rows. ``frame`` has the
-    object columns ``first``, ``second`` and, if asked for, ``row_key``. ``unreadable`` says why a row (by its offset in the
-    batch) could not be read; its cells are ``None``.
+    object columns ``first``, ``second`` and, if asked for, ``row_key`` and ``location``. ``unreadable`` says why a row (by its
+    offset in the batch) could not be read; its cells are ``None``.
     """
 
     start: int
@@ -84,7 +88,7 @@ def in_batches(
 
 def batch_of(start: int, cells: Iterable[Sequence[Any]], unreadable: dict[int, str]) -> Batch:
     columns = (numpy.fromiter(values, dtype=object, count=len(values)) for values in cells)
-    named = dict(zip(("first", "second", "row_key"), columns, strict=False))
+    named = dict(zip(("first", "second", "row_key", "location"), columns, strict=False))
     return Batch(start, pandas.DataFrame(named, dtype=object, copy=False), unreadable)
 
 

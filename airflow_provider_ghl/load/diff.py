@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from airflow_provider_ghl.load.arrays import Codes, Flags, Numbers, Objects, Words
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.notes import Freshness, Knowledge
-from airflow_provider_ghl.load.seen import Seen, keyed_identity
-from airflow_provider_ghl.load.validate import Valid
+from airflow_provider_ghl.load.ledger.relations import Side
+from airflow_provider_ghl.load.seen import Seen
 
 __all__ = ["Chunk", "Diff", "Memory"]
 
@@ -19,6 +19,7 @@ __all__ = ["Chunk", "Diff", "Memory"]
 _WORTH_LOADING = 100
 #: A known pair takes 20 bytes. So many of them always may, and beyond that so many for each row of the input.
 _ALWAYS, _PER_ROW = 6_000_000, 1.5
+_NONE: Numbers = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,9 @@ class Memory:
 
 @dataclass(slots=True)
 class Chunk:
-    """Rows that were read together, as columns. ``first`` and ``second`` are text, ``""`` where an id was refused."""
+    """Rows of one location that were read together, as offsets in columns that all locations share. ``first`` and ``second``
+    are text, ``""`` where an id was refused.
+    """
 
     start: int
     first: Objects
@@ -45,62 +48,52 @@ class Chunk:
     #: By row: the earlier row with the same pair, or -1; and what is known, a :class:`Knowledge`.
     earlier: Numbers
     knowledge: Codes
-    #: Offsets of the rows that are there by the ledger, and of those that need requests, as far as nobody has taken them.
-    known: Numbers
+    #: Offsets of rows: those that need requests, as far as nobody has taken them (at first all that can be sent); those whose
+    #: pair stood earlier; and those that are there by the ledger. All of one location.
     todo: Numbers
+    #: Why rows were refused, by offset.
+    problems: dict[int, str] = field(default_factory=dict)
+    repeats: Numbers = field(default_factory=lambda: _NONE)
+    known: Numbers = field(default_factory=lambda: _NONE)
 
 
 class Diff:
-    """Plans chunk by chunk.
+    """Plans chunk by chunk, for one association.
 
     What a memory knows is loaded as a whole when so many rows came up that looking each of them up would take longer: 16 bytes
     a known pair, and 4 to tell repeats.
 
-    :param memory: ``None`` where it is not known what the load is about, so that nothing is either.
+    :param memory: ``None`` where it is not known what the rows are about, so that nothing else is either.
     :param expected: about how many rows will come, where that is known.
+    :param always: known pairs that may be loaded in any case.
     """
 
-    def __init__(self, memory: Memory | None, expected: int = 0) -> None:
+    def __init__(self, memory: Memory | None, expected: int = 0, always: int = _ALWAYS) -> None:
         self._expected = expected
+        self._always = always
         self._there_are_more_than = 0
         self._memory = memory
-        self._identity = memory.ledger.identity if memory is not None else keyed_identity()
         self._seen = Seen()
         self._rows = 0
         self._is_loaded = False
         self._is_ours: Flags = np.empty(0, dtype=np.bool_)
 
-    def plan(self, valid: Valid, start: int) -> Chunk:
-        """What is known of a chunk's rows, and which of them need requests.
+    def plan(self, chunk: Chunk) -> None:
+        """Fill in what is known of the rows to do, and take those off that need no requests.
 
-        :raises LedgerError: the ledger cannot be read.
+        :raises LedgerError: the ledger cannot be read. Nothing was filled in then.
         """
-        size = len(valid.first)
-        chunk = Chunk(
-            start,
-            valid.first,
-            valid.second,
-            np.zeros(size, dtype=np.uint64),
-            np.zeros(size, dtype=np.uint64),
-            np.full(size, -1, dtype=np.int64),
-            np.zeros(size, dtype=np.uint8),
-            np.empty(0, dtype=np.int64),
-            np.flatnonzero(valid.usable),
-        )
-        self._load_if_worth(size)
         usable = chunk.todo
-        high, low = self._identity(valid.first[usable], valid.second[usable])
-        chunk.high[usable], chunk.low[usable] = high, low
-        sight = self._seen.look(high, low, usable + start)
+        self._load_if_worth(len(usable))
+        sight = self._seen.look(chunk.high[usable], chunk.low[usable], usable + chunk.start)
         chunk.earlier[usable] = sight.earlier
+        chunk.repeats = usable[np.flatnonzero(sight.earlier >= 0)]
         is_new = sight.earlier < 0
         is_known = is_new & (sight.expected >= 0)
         places = sight.expected[is_known]
         chunk.knowledge[usable[is_known]] = np.where(self._is_ours[places], Knowledge.OURS, Knowledge.THERE)
+        chunk.known = usable[is_known]
         chunk.todo = usable[is_new & ~is_known]
-        learned = self.look_again(chunk)
-        chunk.known = np.concatenate((usable[is_known], learned))
-        return chunk
 
     def look_again(self, chunk: Chunk) -> Numbers:
         """Ask the ledger for what is still to do: others may have learned something. Offsets that are not to do any more.
@@ -129,13 +122,22 @@ class Diff:
         ids = relations.relation_ids(self._memory.target_id, chunk.high[offsets], chunk.low[offsets])
         return {offset: relation_id for offset, relation_id in zip(offsets.tolist(), ids, strict=True) if relation_id}
 
+    def count_there(self, side: Side, records: list[str]) -> Numbers:
+        """For each record, how many relations of it are known to be there.
+
+        :raises LedgerError: the ledger cannot be read.
+        """
+        if (memory := self._memory) is None:
+            return np.zeros(len(records), dtype=np.int64)
+        return memory.ledger.relations.count_of_records(memory.target_id, side, records, memory.freshness)
+
     def forget(self) -> None:
         """Know nothing any more, but for repeats."""
         self._memory = None
 
     def _load_if_worth(self, rows: int) -> None:
         self._rows += rows
-        affordable = int(min(_WORTH_LOADING * self._rows, _ALWAYS + _PER_ROW * max(self._rows, self._expected)))
+        affordable = int(min(_WORTH_LOADING * self._rows, self._always + _PER_ROW * max(self._rows, self._expected)))
         if self._is_loaded or self._memory is None or affordable < 1.5 * self._there_are_more_than:
             return
         relations = self._memory.ledger.relations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -17,7 +18,7 @@ class Estimate:
     """What so many requests cost, if nothing fails and nobody else uses the location."""
 
     requests: int
-    #: Seconds at the current burst limit.
+    #: Seconds at the current burst limit. Of several locations, here and below: of the one that takes most.
     seconds: float
     #: Requests that today still allows this connection, and the part of them that the load takes; ``None`` if not known.
     left_today: int | None
@@ -44,8 +45,24 @@ class Estimate:
         return ", ".join(parts)
 
 
-def estimate(requests: int, limit: Limit) -> Estimate:
-    """The price of so many requests under a location's limit, as far as that is known."""
+def estimate(prices: Sequence[tuple[int, Limit]]) -> Estimate:
+    """The price of so many requests under each of some locations' limits, as far as these are known.
+
+    Locations run side by side: of seconds, days and shares it is the most that any of them takes.
+    """
+    each = [_estimate(requests, limit) for requests, limit in prices]
+    if len(each) == 1:
+        return each[0]
+    return Estimate(
+        sum(one.requests for one in each),
+        max((one.seconds for one in each), default=0.0),
+        min((one.left_today for one in each if one.left_today is not None), default=None),
+        max((one.share_of_today for one in each if one.share_of_today is not None), default=None),
+        max((one.days for one in each if one.days is not None), default=None),
+    )
+
+
+def _estimate(requests: int, limit: Limit) -> Estimate:
     windows = max(math.ceil(requests / limit.capacity) - 1, 0)
     seconds = windows * limit.interval
     if limit.daily_left is None or limit.daily_limit is None:

@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 from airflow_provider_ghl.api.budget import Budget
-from airflow_provider_ghl.exceptions import (
-    BudgetSpent,
-    ConfigurationError,
-    GHLError,
-    LedgerError,
-    QuotaExhausted,
-    RequestRejected,
-    Stopped,
-    Unauthorized,
-)
+from airflow_provider_ghl.exceptions import GHLError, LedgerError
 from airflow_provider_ghl.load.bookkeeper import Bookkeeper
 from airflow_provider_ghl.load.deferral import Patience
 from airflow_provider_ghl.load.diff import Chunk, Memory
 from airflow_provider_ghl.load.dispatch import Dispatch
+from airflow_provider_ghl.load.ending import Ending, LaneEnd
 from airflow_provider_ghl.load.estimate import estimate
+from airflow_provider_ghl.load.lane import Lane
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.loads import Attempt
 from airflow_provider_ghl.load.ledger.notes import Freshness
 from airflow_provider_ghl.load.open_batch import RowIdentity
-from airflow_provider_ghl.load.outcomes import Outcome, StoppedBy
+from airflow_provider_ghl.load.outcomes import Outcome
 from airflow_provider_ghl.load.planner import Planner
+from airflow_provider_ghl.load.reader import requests_for
 from airflow_provider_ghl.load.report import Report
 from airflow_provider_ghl.load.spec import DiffAgainst, LoadSpec, Ports
-from airflow_provider_ghl.load.target import Target, resolve
-from airflow_provider_ghl.load.verdict import Ending, Verdict, judge
-from airflow_provider_ghl.load.work import NOT_REACHED, Work, requests_for
+from airflow_provider_ghl.load.target import Target
+from airflow_provider_ghl.load.verdict import Verdict, judge
+from airflow_provider_ghl.load.work import Common, Work
 from airflow_provider_ghl.load.workers import ThreadWorkers
 
 __all__ = ["run"]
@@ -40,6 +33,8 @@ __all__ = ["run"]
 
 #: How long the ledger keeps what a load did, row by row.
 _KEPT = timedelta(days=90)
+#: What stands for the location of a load that is about several.
+SEVERAL = "several"
 
 
 def run(spec: LoadSpec, ports: Ports) -> Verdict:
@@ -67,9 +62,23 @@ class _Load:
         self._ending = Ending(draw=ports.client.retry.draw)
         self._budget = Budget(spec.max_requests)
         self._is_published = False
-        identity = RowIdentity(spec.location_id, spec.association_id, spec.try_number)
-        self._report = Report(identity, spec.keep_results, self._file)
-        self._planner = Planner(spec, iter(ports.batches), self._report, ports.client.stop)
+        self._works: list[Work] = []
+        nowhere = [RowIdentity(None, spec.association_id, spec.try_number)] if spec.columns.location else []
+        self._report = Report(nowhere, spec.keep_results, self._file)
+        self._planner = Planner(
+            spec, iter(ports.batches), self._report, ports.client.stop, self._ledger.identity, self._open_lane
+        )
+        self._common = Common(
+            spec=spec,
+            report=self._report,
+            clock=ports.client.clock,
+            book=None,
+            recall=self._recall,
+            may_read_on=lambda: self._planner.wants_more,
+            is_read=lambda: self._planner.is_read,
+            expected=self._planner.expected_rows,
+            announce=self._announce,
+        )
 
     def run(self) -> Verdict:
         """See :func:`run`."""
@@ -80,8 +89,7 @@ class _Load:
                     self._try()
                 except LedgerError as error:
                     self._ending.broken_by = error
-            for chunk in self._planner.chunks:
-                self._report.decide_not_attempted(chunk.start, chunk.todo, NOT_REACHED)
+            self._leave_rest()
             return self._conclude()
         except BaseException:
             self._note_end("retryable", "broken off", {})
@@ -91,23 +99,64 @@ class _Load:
             if self._file is not None:
                 self._file.discard()
 
+    def _open_lane(self, location_id: str, place: int) -> Lane:
+        work = Work(self._common, location_id, place)
+        self._works.append(work)
+        return Lane(location_id, work, self._spec.abort_after)
+
     def _try(self) -> None:
         """All that needs HighLevel or the ledger.
 
         :raises LedgerError: it cannot be read or written. Nothing more was sent then.
         """
-        spec = self._spec
-        attempt = None if spec.plan_only else self._begin()
-        target = self._find_target()
-        if target is None:
-            return
-        self._report.identity = RowIdentity(target.location_id, target.association_id, spec.try_number)
-        memory = self._memory_of(target, attempt)
-        if attempt is None:
-            self._planner.remember(memory, lambda results: None)
-            self._price()
-        else:
-            self._relate(target, memory, Bookkeeper(memory, attempt, self._budget, self._client.clock))
+        if not self._spec.plan_only:
+            attempt = self._begin()
+            self._common.book = Bookkeeper(self._ledger, attempt, self._budget, self._client.clock)
+            self._planner.tell = self._common.book.tell
+        dispatch = Dispatch(self._client, self._workers, self._budget, self._spec.abort_after, self._planner)
+        for settled in dispatch.run():
+            for lane, sent, result in settled:
+                lane.rows.take(sent, result)
+            if self._common.book is not None:
+                self._common.book.tick()
+            if self._failure is not None:
+                dispatch.halt()
+            if self._budget.spent > len(self._works):  # before that associations are read
+                self._tick()
+        self._leave_rest()
+        if self._common.book is not None:
+            self._common.book.commit()
+        self._ending.stopped_by, self._ending.why = dispatch.stopped_by, dispatch.why
+        self._take_in_lanes()
+        if self._failure is not None:
+            raise self._failure
+
+    @property
+    def _failure(self) -> LedgerError | None:
+        return (self._common.book and self._common.book.failure) or self._common.failure
+
+    def _leave_rest(self) -> None:
+        """Account for the rows that were not reached."""
+        for lane in self._planner.lanes:
+            lane.rows.leave(lane.reason)
+        self._planner.read_out()
+        for lane in self._planner.lanes:
+            lane.rows.leave(lane.reason)  # those that came up only now
+
+    def _take_in_lanes(self) -> None:
+        """How the locations' parts ended."""
+        now = self._client.clock.monotonic()
+        for work in self._works:
+            self._ending.warnings.extend(work.warnings)
+        if self._spec.plan_only:
+            lanes = zip(self._planner.lanes, self._works, strict=True)
+            prices = [(work.price + lane.requests, self._client.limit(lane.location_id)) for lane, work in lanes]
+            self._ending.plan = estimate(prices)
+        stops = [LaneEnd.of(lane, now) for lane in self._planner.lanes if lane.is_stopped]
+        if self._spec.columns.location:
+            self._ending.lanes = stops
+        elif stops:
+            self._ending.take_in(stops[0])
 
     def _begin(self) -> Attempt:
         spec = self._spec
@@ -115,7 +164,7 @@ class _Load:
             spec.load_id,
             try_number=spec.try_number,
             is_resumed=spec.is_resumed,
-            location_id=spec.location_id,
+            location_id=spec.location_id or SEVERAL,
             association=spec.association_id or spec.association_key or "",
         )
         self._budget.carry_on(*attempt.spent_before)
@@ -124,26 +173,9 @@ class _Load:
             self._ending.patience = Patience(spec.defer_timeout, waited, spec.shortest_wait)
         return attempt
 
-    def _find_target(self) -> Target | None:
-        spec = self._spec
-        try:
-            return resolve(
-                self._client,
-                self._budget,
-                spec.location_id,
-                association_id=spec.association_id,
-                association_key=spec.association_key,
-            )
-        except tuple(_STOPPED_BY) as error:
-            self._ending.stopped_by = next(by for kind, by in _STOPPED_BY.items() if isinstance(error, kind))
-            self._ending.why = error
-        except GHLError as error:
-            self._ending.broken_by = self._ending.broken_by or error
-        return None
-
-    def _memory_of(self, target: Target, attempt: Attempt | None) -> Memory:
+    def _recall(self, target: Target) -> Memory:
         """What is believed of the ledger: what this load has learned itself, and what is young enough."""
-        ledger, spec = self._ledger, self._spec
+        ledger, spec, attempt = self._ledger, self._spec, self._attempt
         target_id = ledger.relations.target(self._client.host, target.location_id, target.association_id)
         max_age = spec.ledger_max_age.total_seconds() if spec.diff_against is DiffAgainst.LEDGER else None
         if attempt is None:
@@ -154,52 +186,24 @@ class _Load:
         freshness = Freshness(attempt.began, attempt.began, max_age, number, attempt.chain_began)
         return Memory(ledger, target_id, freshness, number)
 
-    def _price(self) -> None:
-        """Plan everything, and say what it would cost."""
-        requests = self._budget.spent
-        for chunk in self._planner.chunks:
-            requests += requests_for(chunk, self._spec.diff_against)
-            self._report.decide_not_attempted(chunk.start, chunk.todo, "planned only")
-        self._ending.plan = estimate(requests, self._client.limit(self._spec.location_id))
-        if self._planner.failure is not None:
-            raise self._planner.failure
-
-    def _relate(self, target: Target, memory: Memory, book: Bookkeeper) -> None:
-        dispatch = Dispatch(self._client, self._workers, self._budget, self._spec.abort_after)
-        diff = self._planner.remember(memory, book.tell)
-        work = Work(self._spec, target, self._announced(book), diff, book, self._report, self._client.clock, dispatch.halt)
-        for settled in dispatch.run(iter(work)):
-            for sent, result in settled:
-                work.take(sent, result)
-            book.tick()
-            if book.failure is not None:
-                dispatch.halt()
-            self._tick()
-        work.leave()
-        book.commit()
-        self._ending.stopped_by, self._ending.why = dispatch.stopped_by, dispatch.why
-        self._ending.warnings.extend(work.warnings)
-        if book.failure is not None:
-            raise book.failure
-
-    def _announced(self, book: Bookkeeper) -> Iterator[Chunk]:
-        """The chunks; before the first goes on its way it is said what is ahead, where the size of the source is known."""
+    def _announce(self, chunk: Chunk) -> None:
+        """Before the first request of a single location's rows it is said what is ahead, where the size of the source is
+        known.
+        """
         spec, planner = self._spec, self._planner
-        for chunk in planner.chunks:
-            total = len(chunk.first) if planner.is_read else spec.total
-            if not chunk.start and total and self._progress is not None:
-                share = requests_for(chunk, spec.diff_against) / len(chunk.first)
-                # What earlier attempts have spent was of another day.
-                spent = self._budget.spent - (self._attempt.spent_before[0] if self._attempt is not None else 0)
-                price = estimate(spent + round(share * total), self._client.limit(spec.location_id))
-                self._progress.announce(total, price, is_exact=planner.is_read)
-            book.failure = book.failure or planner.failure
-            yield chunk
+        total = len(chunk.first) if planner.is_read else spec.total
+        if chunk.start or spec.columns.location or spec.plan_only or not total or self._progress is None:
+            return
+        share = requests_for(chunk, spec.diff_against) / len(chunk.first)
+        # What earlier attempts have spent was of another day.
+        spent = self._budget.spent - (self._attempt.spent_before[0] if self._attempt is not None else 0)
+        price = estimate([(spent + round(share * total), self._client.limit(spec.location_id))])
+        self._progress.announce(total, price, is_exact=planner.is_read)
 
     def _tick(self) -> None:
-        if self._progress is not None:
-            limit = self._client.limit(self._spec.location_id)
-            self._progress.tick(self._report.done, self._report.rows, self._budget.spent, limit)
+        limits = [self._client.limit(lane.location_id) for lane in self._planner.lanes if not lane.is_done]
+        if self._progress is not None and limits:
+            self._progress.tick(self._report.done, self._report.rows, self._budget.spent, limits)
 
     def _publish(self) -> None:
         """Make the results durable, before any red end."""
@@ -252,25 +256,34 @@ class _Load:
             "load_id": self._spec.load_id,
             "rows": self._report.rows,
             **counts,
-            "stopped_by": str(self._ending.stopped_by) if self._ending.stopped_by else None,
+            "stopped_by": self._ending.said_stopped_by,
             "requests": self._budget.spent,
             "retries": self._budget.retries,
             "rate_limited": self._budget.rate_limited,
             "seconds": round(self._client.clock.monotonic() - self._began, 3),
-            "daily_remaining": self._client.limit(self._spec.location_id).daily_left,
+            "daily_remaining": self._daily_left(),
             "results_path": self._spec.results_path if self._is_published else None,
         }
+        if self._spec.columns.location:
+            summary["locations"] = self._account_of_locations()
         if ending.plan is not None:
             summary["plan"] = ending.plan.as_dict()
         return judge(self._report, ending, summary, self._spec.tolerance, self._spec.min_rows)
 
+    def _daily_left(self) -> int | None:
+        """Requests that are left of the day, where fewest are."""
+        left = [self._client.limit(lane.location_id).daily_left for lane in self._planner.lanes]
+        return min((one for one in left if one is not None), default=None)
 
-#: Why the association could not be read, where that ends a load: ``None`` when told to stop.
-_STOPPED_BY: dict[type[GHLError], StoppedBy | None] = {
-    Stopped: None,
-    ConfigurationError: StoppedBy.ABORT,
-    RequestRejected: StoppedBy.ABORT,
-    Unauthorized: StoppedBy.TOKEN,
-    QuotaExhausted: StoppedBy.QUOTA,
-    BudgetSpent: StoppedBy.MAX_REQUESTS,
-}
+    def _account_of_locations(self) -> dict[str, dict[str, Any]]:
+        """A line for each location that the rows name."""
+        return {
+            lane.location_id: {
+                **self._report.counts_of(place),
+                "requests": lane.requests,
+                "daily_remaining": self._client.limit(lane.location_id).daily_left,
+                "stopped_by": str(lane.stopped_by) if lane.stopped_by else None,
+                "reason": lane.reason if lane.is_stopped else None,
+            }
+            for place, lane in enumerate(self._planner.lanes, start=1)
+        }

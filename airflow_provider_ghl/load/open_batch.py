@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from airflow_provider_ghl.load.arrays import Codes, Flags, Objects
+from airflow_provider_ghl.load.arrays import Codes, Flags, Numbers, Objects
 from airflow_provider_ghl.load.outcomes import OUTCOMES, Evidence, Outcome, RowResult, storable
 from airflow_provider_ghl.load.results_file import RESULT_FIELDS
 
@@ -18,13 +18,15 @@ __all__ = ["OpenBatch", "RowIdentity"]
 
 _NAMES = np.array([str(outcome) for outcome in OUTCOMES], dtype=object)
 _NOTHING = RowResult(Outcome.NOT_ATTEMPTED)
+#: What a result takes from its location.
+_OF_IDENTITY = ("location_id", "association_id", "try_number")
 #: What a result takes from a row's verdict, besides its outcome.
 _OF_VERDICT = ("evidence", "relation_id", "status_code", "reason", "requests", "trace_id")
 
 
 @dataclass(frozen=True, slots=True)
 class RowIdentity:
-    """What all rows of a load have in common."""
+    """What all rows of a load that are of one location have in common."""
 
     location_id: str | None
     association_id: str | None
@@ -40,10 +42,12 @@ class OpenBatch:
     second: Objects
     row_keys: list[Any] | None
     pending: int
-    #: Verdicts of single rows by offset, earlier rows by the offsets of their repeats, and the verdict of the others.
+    #: By row, which location it is of: a position among the report's identities.
+    places: Numbers
+    #: Verdicts of single rows by offset, earlier rows by the offsets of their repeats, and the verdict of a location's others.
     details: dict[int, RowResult] = field(default_factory=dict)
     repeats: dict[int, int] = field(default_factory=dict)
-    others: RowResult = _NOTHING
+    others: dict[int, RowResult] = field(default_factory=dict)
     #: Rows of which the ledger said that they are there, and such ids of their relations as are asked for.
     by_ledger: Flags | None = None
     relation_ids: dict[int, str] = field(default_factory=dict)
@@ -60,11 +64,11 @@ class OpenBatch:
             return RowResult(Outcome.REPEATED, reason=f"the same pair as row {self.repeats[offset]}")
         if self.by_ledger is not None and self.by_ledger[offset]:
             return RowResult(outcome, Evidence.LEDGER, self.relation_ids.get(offset))
-        return self.others
+        return self.others.get(int(self.places[offset]), _NOTHING)
 
-    def as_dict(self, offset: int, outcome: Outcome, identity: RowIdentity) -> dict[str, Any]:
+    def as_dict(self, offset: int, outcome: Outcome, identities: Sequence[RowIdentity]) -> dict[str, Any]:
         """A row's result, as the XCom has it."""
-        result = self.verdict(offset, outcome)
+        result, identity = self.verdict(offset, outcome), identities[self.places[offset]]
         return {
             "row": self.start + offset,
             "row_key": self._key(offset),
@@ -82,19 +86,18 @@ class OpenBatch:
             "trace_id": result.trace_id,
         }
 
-    def as_frame(self, codes: Codes, identity: RowIdentity) -> pd.DataFrame:
+    def as_frame(self, codes: Codes, identities: Sequence[RowIdentity]) -> pd.DataFrame:
         """All rows' results, as the file has them. ``codes``: their outcomes by number."""
         columns: dict[str, Any] = {
             "row": np.arange(self.start, self.start + self.size),
             "row_key": [self._key(offset) for offset in range(self.size)] if self.row_keys else None,
-            "location_id": identity.location_id,
-            "association_id": identity.association_id,
             "first_record_id": _missing_where_blank(self.first),
             "second_record_id": _missing_where_blank(self.second),
             "outcome": _NAMES[codes],
-            "try_number": identity.try_number,
         }
-        columns |= {name: np.full(self.size, getattr(self.others, name), dtype=object) for name in _OF_VERDICT}
+        columns |= {name: self._by_place([getattr(identity, name) for identity in identities]) for name in _OF_IDENTITY}
+        others = [self.others.get(place, _NOTHING) for place in range(len(identities))]
+        columns |= {name: self._by_place([getattr(one, name) for one in others]) for name in _OF_VERDICT}
         if self.by_ledger is not None:
             columns["evidence"][self.by_ledger] = Evidence.LEDGER
             columns["reason"][self.by_ledger] = None
@@ -105,6 +108,12 @@ class OpenBatch:
                 columns[name][offset] = storable(getattr(result, name))
         columns["evidence"] = [value and str(value) for value in columns["evidence"]]
         return pd.DataFrame(columns, columns=list(RESULT_FIELDS), index=range(self.size), dtype=object)
+
+    def _by_place(self, values: list[Any]) -> Objects:
+        of_places = np.empty(len(values), dtype=object)
+        of_places[:] = values
+        of_rows: Objects = of_places[self.places]
+        return of_rows
 
     def _key(self, offset: int) -> str | int | None:
         return storable(self.row_keys[offset]) if self.row_keys else None

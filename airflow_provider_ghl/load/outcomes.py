@@ -88,8 +88,8 @@ class RowResult:
 
 
 _ID = re.compile(r"(?=\w*\d)[\w-]{12,}|\d+")
-#: Where our own reasons say which line, or show a value: see ``files`` and ``validate``.
-_DETAIL = re.compile(r"^(line|the row on lines) \d+(?: to \d+)?|(': )\S+(?= is an? \w+;)")
+#: Where our own reasons say which line, show a value or count: see ``files``, ``validate`` and ``cardinality``.
+_DETAIL = re.compile(r"^(line|the row on lines) \d+(?: to \d+)?|(': )\S+(?= is an? \w+;)|(?<= is reached) \([\w :,]+\)")
 #: What JSONB cannot hold, and control characters that would garble a log.
 _UNSTORABLE = re.compile("[\x00-\x1f\ud800-\udfff]")
 _INT64 = range(-(2**63), 2**63)
@@ -133,7 +133,7 @@ def _escape(found: re.Match[str]) -> str:
 
 def outline(reason: str) -> str:
     """A reason of our own, with … for the lines and the values in it: for the same end as :func:`gist`."""
-    return _DETAIL.sub(lambda found: f"{found[1]} …" if found[1] else f"{found[2]}…", reason)
+    return _DETAIL.sub(lambda found: f"{found[1]} …" if found[1] else f"{found[2]}…" if found[2] else "", reason)
 
 
 def gist(reason: str, *ids: str) -> str:

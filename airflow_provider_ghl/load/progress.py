@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from airflow_provider_ghl.api.clock import Clock
@@ -32,10 +32,11 @@ class Progress:
         self._next = 0.0
         self._lines = 0
 
-    def tick(self, done: int, read: int, requests: int, limit: Limit) -> None:
+    def tick(self, done: int, read: int, requests: int, limits: Sequence[Limit]) -> None:
         """Say where things stand, if it is time to.
 
         :param done: rows that have their outcome. :param read: rows read so far. :param requests: requests sent so far.
+        :param limits: of the locations that have rows left.
         """
         now = self._clock.monotonic()
         if self._began is None:
@@ -44,21 +45,23 @@ class Progress:
             return
         self._lines += 1
         self._next = now + (_SOON if self._lines < _EARLY_LINES else _LATER)
-        self._write(self._line(now - self._began, done, read, requests, limit, now))
+        self._write(self._line(now - self._began, done, read, requests, limits, now))
 
     def announce(self, rows: int, price: Estimate, *, is_exact: bool) -> None:
         """Say what is ahead. ``is_exact``: all rows were counted, and not just the first ones."""
         self._write(f"{rows:,} rows: {'' if is_exact else 'about '}{price}")
 
-    def _line(self, seconds: float, done: int, read: int, requests: int, limit: Limit, now: float) -> str:
+    def _line(self, seconds: float, done: int, read: int, requests: int, limits: Sequence[Limit], now: float) -> str:
         total = self._total
         of = f"of {total:,} rows done ({done / total:.0%})" if total else f"rows done, {read:,} read so far"
-        used = limit.used_recently(now) / limit.capacity
-        parts = [f"{done:,} {of}", f"{requests / seconds:.1f} requests/s", f"{min(used, 1.0):.0%} of the limit in use"]
+        used = sum(limit.used_recently(now) for limit in limits) / max(sum(limit.capacity for limit in limits), 1)
+        several = f"s of {len(limits):,} locations" if len(limits) > 1 else ""
+        parts = [f"{done:,} {of}", f"{requests / seconds:.1f} requests/s", f"{min(used, 1.0):.0%} of the limit{several} in use"]
         if total and 0 < done <= total:
             # Where the limit sets the pace, the first window's worth of rows took no time.
-            paced = seconds + limit.interval * (used >= _AT_THE_LIMIT)
+            paced = seconds + max((limit.interval for limit in limits), default=0.0) * (used >= _AT_THE_LIMIT)
             parts.append(f"about {timedelta(seconds=round((total - done) * paced / done))} left")
-        if limit.daily_left is not None:
-            parts.append(f"{limit.daily_left:,} requests left of the day")
+        left = [limit.daily_left for limit in limits if limit.daily_left is not None]
+        if left:
+            parts.append(f"{min(left):,} requests left of the day{' where fewest are' if several else ''}")
         return ", ".join(parts)

@@ -31,12 +31,13 @@ _MOST_REASONS = 50
 class Report:
     """Takes each row's outcome once, in any order.
 
+    :param identities: what rows have in common, by location. Who adds a location here may name it for rows that begin later.
     :param keep: rows that :meth:`kept` returns at most; those that need attention come before the others.
     :param results_file: takes every row, in input order; ``None`` for none.
     """
 
-    def __init__(self, identity: RowIdentity, keep: int, results_file: ResultsFile | None = None) -> None:
-        self.identity = identity
+    def __init__(self, identities: list[RowIdentity], keep: int, results_file: ResultsFile | None = None) -> None:
+        self.identities = identities
         self._keep = keep
         self._file = results_file
         self._codes = bytearray()
@@ -44,6 +45,7 @@ class Report:
         self._open: deque[OpenBatch] = deque()
         self._kept: dict[int, list[dict[str, Any]]] = {rank: [] for rank in _RANKS}
         self._reasons: Counter[tuple[Outcome, str]] = Counter()
+        self._by_place: dict[int, Numbers] = {}
         self.done = 0
         #: What kept results from being written, if anything did.
         self.file_error: Exception | None = None
@@ -58,15 +60,19 @@ class Report:
         """Rows that are held, because they or a row before them have no outcome yet."""
         return self.rows - self._open[0].start if self._open else 0
 
-    def begin(self, start: int, first: Objects, second: Objects, row_keys: list[Any] | None) -> None:
+    def begin(
+        self, start: int, first: Objects, second: Objects, row_keys: list[Any] | None, places: Numbers | None = None
+    ) -> None:
         """Take in the next batch; none of its rows has an outcome yet.
 
+        :param places: by row, the position of its location in ``identities``; ``None``: the first for all.
         :raises RuntimeError: it does not begin where the last one ended, which is a mistake in the program.
         """
         if start != self.rows:
             raise RuntimeError(f"a batch begins with row {start}, and {self.rows} rows were read before it")
         self._codes.extend(bytes([_PENDING]) * len(first))
-        self._open.append(OpenBatch(start, first, second, row_keys, len(first)))
+        places = np.zeros(len(first), dtype=np.int64) if places is None else places
+        self._open.append(OpenBatch(start, first, second, row_keys, len(first), places))
         self._flush()
 
     def decide(self, row: int, result: RowResult) -> dict[str, Any]:
@@ -81,7 +87,7 @@ class Report:
         batch.details[row - batch.start] = result
         if result.outcome in FAILURES:
             self._count_reason(batch, row, result)
-        told = batch.as_dict(row - batch.start, result.outcome, self.identity)
+        told = batch.as_dict(row - batch.start, result.outcome, self.identities)
         self._count_done(batch, 1)
         return told
 
@@ -94,7 +100,7 @@ class Report:
             result = RowResult(Outcome.INVALID, reason=reason)
             batch.details[offset] = result
             self._count_reason(batch, start + offset, result)
-        told = [batch.as_dict(offset, Outcome.INVALID, self.identity) for offset in problems]
+        told = [batch.as_dict(offset, Outcome.INVALID, self.identities) for offset in problems]
         self._count_done(batch, len(problems))
         return told
 
@@ -115,23 +121,23 @@ class Report:
             batch.by_ledger = np.zeros(batch.size, dtype=np.bool_)
         batch.by_ledger[offsets] = True
         batch.relation_ids.update(relation_ids)
-        told = [batch.as_dict(offset, Outcome.CREATED, self.identity) for offset in offsets[is_ours].tolist()]
+        told = [batch.as_dict(offset, Outcome.CREATED, self.identities) for offset in offsets[is_ours].tolist()]
         self._count_done(batch, len(offsets))
         return told
 
-    def decide_repeats(self, start: int, earlier: Numbers) -> None:
-        """Rows with the pair of an earlier row: its number for each row of the batch, or -1. Errors as in :meth:`decide`."""
-        offsets = np.flatnonzero(earlier >= 0)
+    def decide_repeats(self, start: int, offsets: Numbers, earlier: Numbers) -> None:
+        """Rows with the pair of an earlier row, and the number of that one for each. Errors as in :meth:`decide`."""
         batch = self._settle(start, offsets, Outcome.REPEATED)
-        of_repeats = earlier[offsets]
-        self._earlier.frombytes(of_repeats.astype(np.int64).tobytes())
-        batch.repeats = dict(zip(offsets.tolist(), of_repeats.tolist(), strict=True))
+        self._earlier.frombytes(earlier.astype(np.int64).tobytes())
+        batch.repeats.update(zip(offsets.tolist(), earlier.tolist(), strict=True))
         self._count_done(batch, len(offsets))
 
     def decide_not_attempted(self, start: int, offsets: Numbers, reason: str) -> None:
-        """Rows of a batch that the load did not reach. Errors as in :meth:`decide`."""
+        """Rows of a batch, all of one location, that the load did not reach. Errors as in :meth:`decide`."""
+        if not len(offsets):
+            return
         batch = self._settle(start, offsets, Outcome.NOT_ATTEMPTED)
-        batch.others = RowResult(Outcome.NOT_ATTEMPTED, reason=reason)
+        batch.others[int(batch.places[offsets[0]])] = RowResult(Outcome.NOT_ATTEMPTED, reason=reason)
         self._count_done(batch, len(offsets))
 
     def counts(self) -> dict[str, int]:
@@ -144,6 +150,11 @@ class Report:
         if int(numbers[_PENDING]) or sum(counts.values()) != self.rows:
             raise RuntimeError(f"{int(numbers[_PENDING])} of {self.rows} rows have no outcome")
         return counts
+
+    def counts_of(self, place: int) -> dict[str, int]:
+        """Rows of one location by outcome, without zeros, as far as all rows before them have one."""
+        numbers = self._by_place.get(place, _NO_COUNTS)
+        return {str(outcome): int(numbers[code]) for outcome, code in _CODE.items() if numbers[code]}
 
     def failures(self) -> int:
         """Rows that failed, and repeats of such rows."""
@@ -171,7 +182,7 @@ class Report:
 
     def _settle(self, start: int, offsets: Numbers, outcome: Outcome) -> OpenBatch:
         if not len(offsets):
-            return OpenBatch(start, _NO_IDS, _NO_IDS, None, 0)
+            return OpenBatch(start, _NO_IDS, _NO_IDS, None, 0, _NO_ROWS)
         batch = self._batch_of(start)
         codes = np.frombuffer(self._codes, dtype=np.uint8)[batch.start : batch.start + batch.size]
         if start != batch.start or (codes[offsets] != _PENDING).any():
@@ -199,15 +210,24 @@ class Report:
             batch = self._open.popleft()
             codes = np.frombuffer(self._codes[batch.start : batch.start + batch.size], dtype=np.uint8)
             self._keep_some(batch, codes)
+            self._count_by_place(batch, codes)
             if self._file is not None and self.file_error is None and batch.size:
                 self._write(self._file, batch, codes)
 
     def _write(self, file: ResultsFile, batch: OpenBatch, codes: Codes) -> None:
         # A full disk must not take the verdicts of the rows in flight with it: the load goes on, and is red at its end.
         try:
-            file.append(batch.as_frame(codes, self.identity))
+            file.append(batch.as_frame(codes, self.identities))
         except Exception as error:  # noqa: BLE001 - whatever a file's format or its disk may raise
             self.file_error = error
+
+    def _count_by_place(self, batch: OpenBatch, codes: Codes) -> None:
+        if len(self.identities) < 2:
+            return
+        together = np.bincount(batch.places * _PENDING + codes, minlength=len(self.identities) * _PENDING)
+        numbers = together.reshape(-1, _PENDING)
+        for place in np.flatnonzero(numbers.any(axis=1)).tolist():
+            self._by_place[place] = self._by_place.get(place, _NO_COUNTS) + numbers[place]
 
     def _keep_some(self, batch: OpenBatch, codes: Codes) -> None:
         room = self._keep
@@ -216,8 +236,10 @@ class Report:
             if room <= 0:
                 return
             offsets = np.flatnonzero(_RANK[codes] == rank)[:room].tolist()
-            self._kept[rank].extend(batch.as_dict(at, OUTCOMES[codes[at]], self.identity) for at in offsets)
+            self._kept[rank].extend(batch.as_dict(at, OUTCOMES[codes[at]], self.identities) for at in offsets)
             room -= len(offsets)
 
 
 _NO_IDS: Objects = np.empty(0, dtype=object)
+_NO_ROWS: Numbers = np.empty(0, dtype=np.int64)
+_NO_COUNTS: Numbers = np.zeros(_PENDING, dtype=np.int64)

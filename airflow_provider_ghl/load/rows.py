@@ -29,6 +29,7 @@ from airflow_provider_ghl.load.files import from_file
 
 __all__ = ["Batch", "Columns", "count_of", "from_data", "from_file", "from_records"]
 
+_OF_PAIR = 2
 _ROWS_ARE = "a list of dicts, a list of pairs, a DataFrame or an iterable of these is needed"
 
 
@@ -96,8 +97,8 @@ def _from_elements(elements: Iterator[Any], columns: Columns, batch_size: int) -
     elif isinstance(first, Mapping):
         yield from in_batches(with_names(elements, columns, "the rows"), partial(_mappings, columns), batch_size)
     elif isinstance(first, tuple | list):
-        if columns.row_key is not None:
-            raise ConfigurationError(f"pairs have no column '{columns.row_key}': give dicts to have a row key")
+        if len(columns.needed) > _OF_PAIR:
+            raise ConfigurationError(f"pairs have no column '{columns.needed[_OF_PAIR]}': give dicts to have it")
         yield from in_batches(elements, _pairs, batch_size)
     else:
         raise ConfigurationError(f"row 0 is a {type(first).__name__}: {_ROWS_ARE}")

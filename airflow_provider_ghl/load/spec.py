@@ -37,14 +37,15 @@ class DiffAgainst(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadSpec:
-    """What a load is to do. Exactly one of ``association_id`` and ``association_key`` is given.
+    """What a load is to do. Exactly one of ``association_id`` and ``association_key`` is given, and exactly one of
+    ``location_id`` and ``columns.location``.
 
     :raises ConfigurationError: it is not, or a number is too small to mean anything.
     """
 
     load_id: str
-    location_id: str
     columns: Columns
+    location_id: str | None = None
     association_id: str | None = None
     association_key: str | None = None
     #: Rows that are claimed together.
@@ -54,7 +55,13 @@ class LoadSpec:
     ledger_max_age: timedelta = timedelta(days=30)
     tolerance: Tolerance = field(default_factory=lambda: Tolerance(0))
     abort_after: int = 20
+    #: Relations that one record may have on its side; ``None``: HighLevel says when it is full.
+    max_per_first: int | None = None
+    max_per_second: int | None = None
     max_requests: int | None = None
+    #: Several locations: rows that are held, from the first that has no outcome yet to the last that was read. A source may be
+    #: sorted by location, so it is read ahead.
+    rows_ahead: int = 262_144
     keep_results: int = 1000
     try_number: int = 1
     #: Whether it goes on after a deferral, and not after a failure.
@@ -75,6 +82,8 @@ class LoadSpec:
     def __post_init__(self) -> None:
         if bool(self.association_id) == bool(self.association_key):
             raise ConfigurationError("give exactly one of association_id and association_key")
+        if bool(self.location_id) == bool(self.columns.location):
+            raise ConfigurationError("give exactly one of location_id and location_column")
         for name, least in (("batch_size", 1), ("abort_after", 1), ("min_rows", 0), ("max_requests", 0), ("keep_results", 0)):
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):

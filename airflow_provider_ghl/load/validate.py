@@ -25,11 +25,15 @@ _LONGEST = 500
 
 @dataclass(slots=True)
 class Valid:
-    """The ids of a batch as text, ``""`` where an id was refused, and by offset all reasons of each refused row."""
+    """The ids of a batch as text, ``""`` where an id was refused, and by offset all reasons of each refused row.
+
+    ``locations``: those of the rows, where they name them.
+    """
 
     first: Objects
     second: Objects
     problems: dict[int, str]
+    locations: Objects | None = None
 
     @property
     def usable(self) -> Flags:
@@ -46,14 +50,17 @@ def validate(batch: Batch, columns: Columns) -> Valid:
     """
     problems = dict(batch.unreadable)
     ids = []
-    for name, column in ((columns.first, "first"), (columns.second, "second")):
+    named = [(columns.first, "first"), (columns.second, "second")]
+    if columns.location is not None:
+        named.append((columns.location, "location"))
+    for name, column in named:
         texts, refused = _column(batch.frame[column].tolist())
         ids.append(numpy.fromiter(texts, dtype=object, count=len(texts)))
         for at, reason in refused.items():
             if at not in batch.unreadable:
                 said = f"column '{name}'{reason}"
                 problems[at] = f"{problems[at]}; {said}" if at in problems else said
-    return Valid(ids[0], ids[1], problems)
+    return Valid(ids[0], ids[1], problems, *ids[2:])
 
 
 def _column(values: list[Any]) -> tuple[list[str], dict[int, str]]:

@@ -2,61 +2,20 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_ghl.exceptions import ConfigurationError, GHLError, QuotaExhausted, Unauthorized
-from airflow_provider_ghl.load.deferral import Patience
-from airflow_provider_ghl.load.estimate import Estimate
+from airflow_provider_ghl.load.ending import Ending, Why
 from airflow_provider_ghl.load.outcomes import FAILURES, End, Outcome, StoppedBy
-from airflow_provider_ghl.load.refusals import NO_ANSWER
 from airflow_provider_ghl.load.report import Report
 from airflow_provider_ghl.load.tolerance import Tolerance
 
-__all__ = ["Ending", "Verdict", "judge"]
+__all__ = ["Verdict", "judge"]
 
 #: Kinds of reason that a message names.
 _MOST_REASONS = 5
-
-
-@dataclass(slots=True)
-class Ending:
-    """Why a load ended, other than by its last row."""
-
-    too_few: bool = False
-    was_told_to_stop: bool = False
-    stopped_by: StoppedBy | None = None
-    why: GHLError | str | None = None
-    #: What broke the source, or kept the association from being read.
-    broken_by: Exception | None = None
-    #: How long it may wait for quota; ``None``: not at all.
-    patience: Patience | None = None
-    #: What it would cost, where nothing was to be sent.
-    plan: Estimate | None = None
-    warnings: list[str] = field(default_factory=list)
-    #: The wall clock at the end, and what spreads tasks that wait for the same moment.
-    at: datetime = field(default_factory=lambda: datetime.now(UTC))
-    draw: Callable[[], float] = random.random
-
-    @property
-    def is_final(self) -> bool:
-        """Whether another try would end the same way. An outage ends a load as a refusal does, but is worth one."""
-        return self.stopped_by is StoppedBy.TOKEN or (self.stopped_by is StoppedBy.ABORT and self.why != NO_ANSWER)
-
-    def wait(self) -> float | None:
-        """Seconds to wait for quota; ``None`` where it is not to wait. Drawn anew each time."""
-        if self.stopped_by is not StoppedBy.QUOTA or not isinstance(self.why, QuotaExhausted) or self.patience is None:
-            return None
-        return self.patience.wait(self.why.resets_in, self.at, self.draw)
-
-    @property
-    def cause(self) -> Exception | None:
-        """What to raise from."""
-        why = self.why if isinstance(self.why, Exception) else None
-        return why if self.is_final else self.broken_by or why
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +67,8 @@ def _end(
         return End.RETRYABLE, f"The source has {report.rows:,} rows, fewer than min_rows={min_rows:,}: nothing was sent."
     if ending.stopped_by is not None and ending.stopped_by is not StoppedBy.MAX_REQUESTS:
         return _end_of_stopped(ending, account, may_wait=may_wait)
+    if ending.lanes:
+        return _end_of_lanes(report, ending, summary, tolerance, account, may_wait=may_wait)
     if ending.plan is not None:
         return End.GREEN, f"A plan, nothing was sent: {ending.plan}. {account}"
     failures = report.failures()
@@ -124,6 +85,29 @@ def _end_of_stopped(ending: Ending, account: str, *, may_wait: bool) -> tuple[En
     if ending.stopped_by is StoppedBy.QUOTA and ending.patience is not None:
         too_long = f"To wait for them would take longer than defer_timeout={ending.patience.timeout} allows. "
     return End.RETRYABLE, f"{_why_stopped(ending)} {too_long}{account}"
+
+
+def _end_of_lanes(
+    report: Report, ending: Ending, summary: dict[str, Any], tolerance: Tolerance, account: str, *, may_wait: bool
+) -> tuple[End, str]:
+    """Some locations were stopped; the others are done."""
+    shown = "; ".join(f"{lane.location_id}: {_why(lane.why, lane.resets_in, ending)}" for lane in ending.lanes[:_MOST_REASONS])
+    more = len(ending.lanes) - _MOST_REASONS
+    all_of_them = len(summary["locations"])
+    told = f"{len(ending.lanes)} of {all_of_them} locations {'was' if len(ending.lanes) == 1 else 'were'} stopped: {shown}"
+    message = f"{told}{f'; and {more} more' if more > 0 else ''}. {account}"
+    if may_wait:
+        return End.DEFERRED, message
+    has_failed = bool(summary[Outcome.FAILED]) and not tolerance.allows(report.failures(), report.rows)
+    return End.FINAL if ending.is_all_final and not has_failed else End.RETRYABLE, message
+
+
+def _why(why: Why, resets_in: float | None, ending: Ending) -> str:
+    if isinstance(why, QuotaExhausted):
+        return f"the day's requests are spent, they are back {_when(ending.at, resets_in)}"
+    if isinstance(why, GHLError):
+        return _told(why).rstrip(".")
+    return f"the same answer again and again with no success between: {why}"
 
 
 def _why_stopped(ending: Ending) -> str:

@@ -1,220 +1,199 @@
-"""What is sent, chunk by chunk: read where that is cheaper, claimed batch by batch, set aside where another load has it."""
+"""One location's rows, chunk by chunk: planned, read where that is cheaper, sent."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections import deque
 from collections.abc import Callable, Iterator
-from itertools import islice, takewhile
-
-import numpy as np
+from dataclasses import dataclass
+from typing import Any
 
 from airflow_provider_ghl.api.clock import LONGEST_WAIT, Clock
-from airflow_provider_ghl.exceptions import LedgerError, Unauthorized
-from airflow_provider_ghl.load.arrays import Numbers
+from airflow_provider_ghl.exceptions import LedgerError
 from airflow_provider_ghl.load.bookkeeper import Bookkeeper
-from airflow_provider_ghl.load.diff import Chunk, Diff
-from airflow_provider_ghl.load.dispatch import ToSend
-from airflow_provider_ghl.load.ledger.notes import Claim, Knowledge
-from airflow_provider_ghl.load.ledger.pairs import keys_of
-from airflow_provider_ghl.load.outcomes import Evidence, Outcome, RowResult
-from airflow_provider_ghl.load.reading import Group, Reading, Worth, groups_of, read_relations
-from airflow_provider_ghl.load.relate import relate
+from airflow_provider_ghl.load.cardinality import Cardinality
+from airflow_provider_ghl.load.claiming import Claiming
+from airflow_provider_ghl.load.diff import Chunk, Diff, Memory
+from airflow_provider_ghl.load.known import Known
+from airflow_provider_ghl.load.lane import IDLE
+from airflow_provider_ghl.load.page import Page
+from airflow_provider_ghl.load.reader import Reader, requests_for
+from airflow_provider_ghl.load.reading import Reading
 from airflow_provider_ghl.load.report import Report
-from airflow_provider_ghl.load.spec import DiffAgainst, LoadSpec
-from airflow_provider_ghl.load.target import Target
+from airflow_provider_ghl.load.sending import Result, ToSend
+from airflow_provider_ghl.load.spec import LoadSpec
+from airflow_provider_ghl.load.target import Resolution, Target, resolve
 
-__all__ = ["NOT_REACHED", "Work", "requests_for"]
+__all__ = ["Common", "Work"]
 
 
-#: Rows that may be held until a row before them has its verdict.
-_MOST_WAITING = 50_000
-#: Seconds between two looks at rows that another load has claimed.
-_LOOK_AGAIN = 1.0
-#: Why a row was not attempted.
-NOT_REACHED = "the load stopped before it"
-_HELD = "another load was sending it when this one stopped"
+#: Known pairs of one of several locations that are loaded in any case: there may be hundreds of these.
+_FEW_KNOWN = 100_000
+
+
+@dataclass(slots=True, kw_only=True)
+class Common:
+    """What the work of all locations shares.
+
+    ``book``: ``None`` where nothing is to be sent. ``recall``: what is believed of the ledger about a target. ``may_read_on``:
+    whether more rows may come soon, ``is_read``: whether none will come any more. ``expected``: about how many rows will come,
+    where that is known. ``announce``: called for each chunk that was planned, before its first request.
+    """
+
+    spec: LoadSpec
+    report: Report
+    clock: Clock
+    book: Bookkeeper | None
+    recall: Callable[[Target], Memory]
+    may_read_on: Callable[[], bool]
+    is_read: Callable[[], bool]
+    expected: Callable[[], int]
+    announce: Callable[[Chunk], None]
+    #: The ledger's failure. From then on nothing is known of any row, and nothing more is sent.
+    failure: LedgerError | None = None
+
+    def tell(self, results: list[dict[str, Any]]) -> None:
+        """Have the ledger keep results of rows that no request was sent for."""
+        if self.book is not None:
+            self.book.tell(results)
+
+    def fail(self, error: LedgerError) -> None:
+        """Take in the ledger's failure."""
+        self.failure = self.failure or error
 
 
 class Work:
-    """The rows that need requests, in the order in which they are sent; and those that wait for others.
+    """The rows of one location; a :class:`~airflow_provider_ghl.load.lane.Rows`. Ends where the ledger fails.
 
-    :param chunks: planned, one after the other.
-    :param halt: called where the ledger fails: nothing more is to be sent then.
+    :param place: the location's position among the report's identities.
     """
 
-    def __init__(
-        self,
-        spec: LoadSpec,
-        target: Target,
-        chunks: Iterator[Chunk],
-        diff: Diff,
-        book: Bookkeeper,
-        report: Report,
-        clock: Clock,
-        halt: Callable[[], None],
-    ) -> None:
-        self._spec = spec
-        self._target = target
-        self._chunks = chunks
-        self._diff = diff
-        self._book = book
-        self._report = report
-        self._clock = clock
-        self._halt = halt
+    def __init__(self, common: Common, location_id: str, place: int) -> None:
+        self._common = common
+        self._location_id = location_id
+        self._place = place
+        self._is_resolved = False
+        self._known = self._known_by(Diff(None))
+        self._page: Page | None = None
+        self._reader: Reader | None = None
+        self._claiming: Claiming | None = None
+        self._queue: deque[Chunk] = deque()
         self._chunk: Chunk | None = None
-        self._ready: deque[ToSend] = deque()
-        self._held: deque[tuple[Chunk, int]] = deque()
-        self._look_at = float("-inf")
-        self._wanted: dict[int, tuple[Chunk, dict[tuple[str, str], int]]] = {}
-        self._worth = Worth()
-        #: What a user should know of it.
-        self.warnings: list[str] = []
+        self._left: str | None = None
+        self._steps = self._all()
+        #: Whether it asked for more of the source.
+        self.is_hungry = True
+        #: Requests that its rows would take, where nothing is sent.
+        self.price = 0
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a user should know of it."""
+        return self._reader.warnings if self._reader is not None else []
 
     def __iter__(self) -> Iterator[ToSend | float]:
-        """What to send; numbers are seconds to look out for answers before asking for more. Ends where the ledger fails."""
+        return self
+
+    def __next__(self) -> ToSend | float:
         try:
-            yield from self._all()
+            return next(self._steps)
         except LedgerError as error:
-            self._book.failure = self._book.failure or error
-            self._halt()
+            self._common.fail(error)
+            raise StopIteration from error
 
-    def take(self, sent: ToSend, result: RowResult | Reading) -> None:
-        """What became of something that was sent."""
-        if isinstance(result, RowResult):
-            self._book.settle(sent, result, self._report.decide(sent.row, result))
+    def feed(self, chunk: Chunk) -> None:
+        """See :class:`~airflow_provider_ghl.load.lane.Rows`."""
+        self.is_hungry = False
+        if self._left is None:
+            self._queue.append(chunk)
         else:
-            self._take_reading(*self._wanted.pop(sent.row), result)
+            self._known.plan(chunk)
+            self._leave_chunk(chunk, self._left)
 
-    def leave(self) -> None:
-        """Account for the rows of the current chunk that are not sent any more, and for those that waited for others."""
-        self._book.give_back(self._ready)
-        for sent in self._ready:
-            self._report.decide(sent.row, RowResult(Outcome.NOT_ATTEMPTED, reason=NOT_REACHED))
-        for chunk, offset in self._held:
-            self._report.decide(chunk.start + offset, RowResult(Outcome.NOT_ATTEMPTED, reason=_HELD))
-        self._ready.clear()
-        self._held.clear()
+    def take(self, sent: ToSend, result: Result) -> None:
+        """See :class:`~airflow_provider_ghl.load.lane.Rows`."""
+        if isinstance(result, Resolution):
+            self._begin(result)
+        elif isinstance(result, Reading):
+            if self._reader is not None:
+                self._reader.take(sent, result)
+        else:
+            told = self._common.report.decide(sent.row, result)
+            if self._page is not None:
+                self._page.settle(sent, result, told)
+
+    def leave(self, reason: str) -> None:
+        """See :class:`~airflow_provider_ghl.load.lane.Rows`."""
+        if self._left is not None:
+            return
+        self._left = reason
+        if self._claiming is not None:
+            self._claiming.leave(reason)
         if self._chunk is not None:
-            self._report.decide_not_attempted(self._chunk.start, self._chunk.todo, NOT_REACHED)
-            self._chunk.todo = self._chunk.todo[:0]
+            self._leave_chunk(self._chunk, reason)
+        while self._queue:
+            self.feed(self._queue.popleft())
+
+    def _leave_chunk(self, chunk: Chunk, reason: str) -> None:
+        self._common.report.decide_not_attempted(chunk.start, chunk.todo, reason)
+        chunk.todo = chunk.todo[:0]
 
     def _all(self) -> Iterator[ToSend | float]:
-        for chunk in self._chunks:
-            self._chunk = chunk
-            yield from self._read(chunk)
-            while chunk.todo.size:
-                batch, rest = np.split(chunk.todo, [self._spec.batch_size])
-                self._claim(chunk, batch)
-                chunk.todo = rest
-                yield from self._send_ready()
-            yield 0.0
-            while self._report.waiting > max(_MOST_WAITING, 2 * len(chunk.first)):
-                yield from self._send_held()
-        while self._held:
-            yield from self._send_held()
-
-    def _send_ready(self) -> Iterator[ToSend]:
-        while self._ready:
-            yield self._ready.popleft()
-
-    def _send_held(self) -> Iterator[ToSend | float]:
-        """Look again at the rows that waited longest for another load; what is free now is ours."""
-        now = self._clock.monotonic()
-        if self._held and now >= self._look_at:
-            free = self._claim_held()
-            self._look_at = now if free else now + _LOOK_AGAIN  # where it moves on, so may we
-            yield from self._send_ready()
-        yield LONGEST_WAIT
-
-    def _claim_held(self) -> bool:
-        """Whether any of a batch of them is not held any more."""
-        chunk = self._held[0][0]
-        # Up to the first of another chunk, since behind it there may be more of this one, that were held when looked at last.
-        ahead = takewhile(lambda held: held[0] is chunk, islice(self._held, self._spec.batch_size))
-        batch = [offset for _, offset in ahead]
-        others = len(self._held) - len(batch)
-        self._claim(chunk, np.array(batch, dtype=np.int64))
-        for _ in batch:
-            self._held.popleft()
-        return len(self._held) - others < len(batch)
-
-    def _claim(self, chunk: Chunk, offsets: Numbers) -> None:
-        codes = self._book.claim(chunk, offsets)
-        keys = keys_of(chunk.high[offsets], chunk.low[offsets])
-        for offset, key, code in zip(offsets.tolist(), keys, codes.tolist(), strict=True):
-            if code == Claim.HELD:
-                self._held.append((chunk, offset))
-            elif code in (Claim.THERE, Claim.OURS):
-                outcome = Outcome.CREATED if code == Claim.OURS else Outcome.ALREADY_EXISTS
-                told = self._report.decide(chunk.start + offset, RowResult(outcome, Evidence.LEDGER))
-                self._book.tell([told] if code == Claim.OURS else [])
-            else:
-                self._ready.append(self._to_send(chunk, offset, key, is_again=code == Claim.AGAIN))
-
-    def _to_send(self, chunk: Chunk, offset: int, key: bytes, *, is_again: bool) -> ToSend:
-        first, second = chunk.first[offset], chunk.second[offset]
-        conversation = relate(self._target.location_id, self._target.association_id, first, second, is_again=is_again)
-        return ToSend(chunk.start + offset, first, second, conversation, key, is_again)
-
-    def _read(self, chunk: Chunk) -> Iterator[ToSend | float]:
-        """Read from HighLevel what is cheaper to read than to send, and take what is there off what is to do."""
-        asked = _to_read(chunk, self._spec.diff_against)
-        if not asked.size:
-            return
-        self._book.commit()  # what was learned before is not to be judged by what is forgotten from here on
-        self._book.begin_reading()
-        for group in groups_of(chunk.first[asked].tolist(), chunk.second[asked].tolist()):
-            if self._worth(len(group.positions)):
-                yield self._to_be_read(chunk, asked, group)
-        while self._wanted:
+        spec = self._common.spec
+        asked = resolve(self._location_id, association_id=spec.association_id, association_key=spec.association_key)
+        yield ToSend(-1, "", "", asked)
+        while not self._is_resolved:
             yield LONGEST_WAIT
-        # Others' records may have been read along with these.
-        self._book.commit()
-        known = self._diff.look_again(chunk)
-        ids = self._diff.relation_ids(chunk, known[chunk.knowledge[known] == Knowledge.OURS])
-        self._book.tell(self._report.decide_known(chunk.start, known, chunk.knowledge[known], ids))
+        while True:
+            if self._queue:
+                yield from self._relate(self._queue.popleft())
+                yield 0.0
+            elif self._claiming is not None and self._claiming.has_held and not self._common.may_read_on():
+                yield from self._claiming.send_held()
+            elif self._common.is_read():
+                return
+            else:
+                self.is_hungry = True
+                yield IDLE
 
-    def _to_be_read(self, chunk: Chunk, asked: Numbers, group: Group) -> ToSend:
-        offsets = asked[group.positions].tolist()
-        wanted = {(chunk.first[at], chunk.second[at]): at for at in offsets}
-        row = chunk.start + offsets[0]
-        self._wanted[row] = chunk, wanted
-        conversation = read_relations(self._target.location_id, self._target.association_id, group.record, wanted)
-        return ToSend(row, group.record, "", conversation)
+    def _begin(self, resolution: Resolution) -> None:
+        """The association is known, and with it what was learned of it before."""
+        if (target := resolution.target) is None:
+            return
+        common, report = self._common, self._common.report
+        report.identities[self._place] = dataclasses.replace(
+            report.identities[self._place], association_id=target.association_id
+        )
+        try:
+            memory = common.recall(target)
+        except LedgerError as error:
+            common.fail(error)
+            return
+        is_one_of_several = bool(common.spec.columns.location)
+        diff = Diff(memory, always=_FEW_KNOWN) if is_one_of_several else Diff(memory, common.expected())
+        self._known = self._known_by(diff)
+        if common.book is not None:
+            self._page = page = common.book.open(memory)
+            self._reader = Reader(target, page, self._known, report, common.book, common.spec.diff_against)
+            self._claiming = Claiming(target, page, report, common.spec.batch_size, common.clock, common.tell)
+        self._is_resolved = True
 
-    def _take_reading(self, chunk: Chunk, wanted: dict[tuple[str, str], int], reading: Reading) -> None:
-        ids = {(found.first, found.second): found.relation_id for found in reading.found}
-        there = [(wanted.pop(pair), ids[pair]) for pair in list(wanted) if pair in ids]
-        if reading.error is None:
-            self._worth.note(len(there) + len(wanted), len(there))
-        elif isinstance(reading.error, Unauthorized) and self._worth.is_allowed:
-            self._worth.is_allowed = False
-            self.warnings.append(f"What is there could not be read, so that all rows are sent: {reading.error.explain()}")
-        requests = reading.requests
-        for offset, relation_id in there:
-            self._decide_read(chunk, offset, relation_id, requests)
-            requests = 0  # they were sent for the first of the rows
-        self._book.learn(reading.found)
-        chunk.todo = np.setdiff1d(chunk.todo, [offset for offset, _ in there], assume_unique=True)
+    def _known_by(self, diff: Diff) -> Known:
+        common, spec = self._common, self._common.spec
+        cardinality = Cardinality(spec.max_per_first, spec.max_per_second)
+        return Known(diff, cardinality, spec.columns, common.report, common.tell, common.fail)
 
-    def _decide_read(self, chunk: Chunk, offset: int, relation_id: str | None, requests: int) -> None:
-        is_ours = chunk.knowledge[offset] in (Knowledge.AGAIN, Knowledge.OURS_STALE)
-        outcome, evidence = (Outcome.CREATED, Evidence.PRESUMED) if is_ours else (Outcome.ALREADY_EXISTS, Evidence.READ)
-        told = self._report.decide(chunk.start + offset, RowResult(outcome, evidence, relation_id, requests=requests))
-        self._book.tell([told])
-
-
-def requests_for(chunk: Chunk, diff_against: DiffAgainst) -> int:
-    """Requests that a chunk takes at most: one for each row to do, and one for each record to read."""
-    asked = _to_read(chunk, diff_against)
-    return len(chunk.todo) + len(groups_of(chunk.first[asked].tolist(), chunk.second[asked].tolist()))
-
-
-def _to_read(chunk: Chunk, diff_against: DiffAgainst) -> Numbers:
-    """Which rows may be looked up by reading."""
-    if diff_against is DiffAgainst.HIGHLEVEL:
-        return chunk.todo
-    if diff_against is DiffAgainst.LEDGER:
-        is_stale = np.isin(chunk.knowledge[chunk.todo], (Knowledge.STALE, Knowledge.OURS_STALE))
-        return chunk.todo[np.flatnonzero(is_stale)]
-    return chunk.todo[:0]
+    def _relate(self, chunk: Chunk) -> Iterator[ToSend | float]:
+        self._chunk = chunk
+        self._known.plan(chunk)
+        self._common.announce(chunk)
+        if self._common.failure is not None:
+            raise self._common.failure
+        if self._reader is None or self._claiming is None:
+            self._known.refuse_surplus(chunk)
+            self.price += requests_for(chunk, self._common.spec.diff_against)
+            self._leave_chunk(chunk, "planned only")
+            return
+        yield from self._reader.read(chunk)
+        self._known.refuse_surplus(chunk)
+        yield from self._claiming.send(chunk)

@@ -1,4 +1,4 @@
-"""The threads that carry requests. As many as there are requests in flight, and no more than :data:`MOST`."""
+"""The threads that carry requests. As many as there are requests in flight, and no more than :func:`most_in_flight`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,20 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
-__all__ = ["MOST", "ThreadWorkers", "Workers"]
+__all__ = ["ThreadWorkers", "Workers", "most_in_flight"]
 
 #: Requests in flight at once. A first burst sends a whole window (100) at once.
-MOST = 256
+_FEW_LOCATIONS = 256
+#: Each location has 10 a second (documented), which is 16 in flight where one takes 1.6 s. Beyond so many in all, a processor
+#: is busier with threads than with requests.
+_OF_A_LOCATION, _MOST = 16, 1024
 
 Work = Callable[[], Any]
+
+
+def most_in_flight(locations: int) -> int:
+    """Requests that may be in flight at once, for so many locations together."""
+    return max(_FEW_LOCATIONS, min(_OF_A_LOCATION * locations, _MOST))
 
 
 class Workers(Protocol):

@@ -12,7 +12,7 @@ from airflow.sdk import BaseOperator
 from airflow_provider_ghl.exceptions import ConfigurationError
 from airflow_provider_ghl.hooks.ghl import GHLHook
 
-__all__ = ["GHLOperator", "choice", "duration", "flag", "given", "one_of", "required", "whole_number"]
+__all__ = ["GHLOperator", "choice", "duration", "flag", "given", "number_or_none", "one_of", "required", "whole_number"]
 
 T = TypeVar("T")
 
@@ -85,6 +85,11 @@ def whole_number(name: str, value: int, *, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ConfigurationError(f"{name} must be a whole number, {least} or more, not {value!r}")
     return value
+
+
+def number_or_none(name: str, value: int | None, *, least: int) -> int | None:
+    """The value. :raises ConfigurationError: it is neither ``None`` nor a whole number, or too small."""
+    return None if value is None else whole_number(name, value, least=least)
 
 
 def duration(name: str, value: timedelta) -> timedelta:

@@ -13,33 +13,22 @@ from airflow.sdk.configuration import conf
 
 from airflow_provider_ghl.load.deferral import SHORTEST_WAIT
 from airflow_provider_ghl.load.tolerance import Tolerance
-from airflow_provider_ghl.operators.base import GHLOperator, choice, duration, flag, one_of, whole_number
+from airflow_provider_ghl.operators.base import GHLOperator, choice, duration, flag, number_or_none, whole_number
 from airflow_provider_ghl.operators.errors import error_of, translated
+from airflow_provider_ghl.operators.load import ports_of, spec_of
 from airflow_provider_ghl.operators.rows_argument import RowsArgument
-from airflow_provider_ghl.operators.table import (
-    batches_of,
-    columns_of,
-    results_file_of,
-    rows_known_of,
-    source_bytes_of,
-    templatable,
-    text_of,
-)
-from airflow_provider_ghl.operators.task import load_id_of, note_ledger, try_number_of
+from airflow_provider_ghl.operators.table import templatable
+from airflow_provider_ghl.operators.task import note_ledger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_ghl.load.ledger.ledger import Ledger
-    from airflow_provider_ghl.load.spec import LoadSpec, Ports
     from airflow_provider_ghl.load.verdict import Verdict
 
 __all__ = ["BulkCreateRelationsOperator"]
 
 #: Seconds of an ``execution_timeout`` that are left for writing down results.
 _MOST_KEPT_BACK = 5.0
-#: Rows that are read at once; more where HighLevel is read, since a record's rows should be together then.
-_AT_ONCE, _AT_ONCE_TO_READ = 16_384, 131_072
 _TRIGGER_GRACE, _LONGEST_TIMEOUT = timedelta(hours=1), timedelta(days=3650)  # a date that any database holds
 
 
@@ -52,10 +41,15 @@ class BulkCreateRelationsOperator(GHLOperator):
     fails, and neither with ``do_xcom_push=False``. With an ``execution_timeout`` the load ends up to 5 s before it, red and
     retryable, so that they are pushed then too.
 
+    With ``location_column`` the rows may be of any number of sub-accounts, which are loaded side by side, each at its own
+    limits. The summary then has ``locations``: by id a count for every outcome that occurred, ``requests``, ``stopped_by``,
+    ``daily_remaining``, ``reason``. One that is stopped does not hold up the others; the task is red in the end.
+
     Exactly one source (``rows``, ``sql``, ``path``) and exactly one of ``association_id`` and ``association_key``.
 
+    :param location_column: column of the row's sub-account (templated), instead of the connection's and of ``location_id``.
     :param association_id: the association's id (templated).
-    :param association_key: its key (templated).
+    :param association_key: its key, looked up in each sub-account (templated).
     :param rows: list of dicts, list of pairs, DataFrame, or an XComArg of these; no generator, which another try would find
         empty. Data, never evaluated as a template.
     :param sql: a query, or a ``.sql`` file of one (templated), on the SQL connection
@@ -76,6 +70,9 @@ class BulkCreateRelationsOperator(GHLOperator):
     :param failure_tolerance: rows (int) or share of rows (float in [0, 1)) that may fail before the task is red.
     :param abort_after: the same refusal so many times with no success between stops the load; until the first success, so
         many requests are in flight at most.
+    :param max_per_first: relations of the association that one first record may have. Rows beyond that, counted over the input
+        and what is known to be there, are ``invalid``, where HighLevel would refuse them for a request each.
+    :param max_per_second: the same for second records.
     :param max_requests: every request counts: reads and retries too. When they are spent the task is green with a warning, and
         the other rows are ``not_attempted``.
     :param plan_only: count the rows and price them; nothing is written to HighLevel. The summary has ``plan``: ``requests`` (at
@@ -101,17 +98,19 @@ class BulkCreateRelationsOperator(GHLOperator):
         "first_record_column",
         "second_record_column",
         "row_key_column",
+        "location_column",
         "results_path",
         "results_conn_id",
     )
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers = {"sql": "sql", "parameters": "json"}  # noqa: RUF012 - Airflow's own convention
     #: How long a wait for quota takes at least.
-    _shortest_wait = SHORTEST_WAIT
+    shortest_wait = SHORTEST_WAIT
 
     def __init__(
         self,
         *,
+        location_column: str | None = None,
         association_id: str | None = None,
         association_key: str | None = None,
         rows: Any = None,
@@ -129,6 +128,8 @@ class BulkCreateRelationsOperator(GHLOperator):
         ledger_max_age: timedelta = timedelta(days=30),
         failure_tolerance: int | float = 0,
         abort_after: int = 20,
+        max_per_first: int | None = None,
+        max_per_second: int | None = None,
         max_requests: int | None = None,
         plan_only: bool = False,
         results_path: str | os.PathLike[str] | None = None,
@@ -139,6 +140,7 @@ class BulkCreateRelationsOperator(GHLOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.location_column = location_column
         self.association_id = association_id
         self.association_key = association_key
         self.rows = None if rows is None else RowsArgument(rows)
@@ -156,7 +158,9 @@ class BulkCreateRelationsOperator(GHLOperator):
         self.ledger_max_age = duration("ledger_max_age", ledger_max_age)
         self.tolerance = Tolerance(failure_tolerance)
         self.abort_after = whole_number("abort_after", abort_after, least=1)
-        self.max_requests = None if max_requests is None else whole_number("max_requests", max_requests, least=1)
+        self.max_per_first = number_or_none("max_per_first", max_per_first, least=1)
+        self.max_per_second = number_or_none("max_per_second", max_per_second, least=1)
+        self.max_requests = number_or_none("max_requests", max_requests, least=1)
         self.plan_only = flag("plan_only", plan_only)
         self.results_path = templatable(results_path)
         self.results_conn_id = results_conn_id
@@ -181,7 +185,8 @@ class BulkCreateRelationsOperator(GHLOperator):
             with closing(self.hook.ledger) as ledger:
                 for warning in [*self.hook.ledger_warnings(), *([] if self.plan_only else note_ledger(context, ledger))]:
                     self.log.warning("%s", warning)
-                verdict = run(self._spec(context, is_resumed=is_resumed), self._ports(ledger, context))
+                spec = spec_of(self, context.get("ti"), is_resumed=is_resumed)
+                verdict = run(spec, ports_of(self, ledger, partial(self._push, context)))
         return self._conclude(verdict, pushes=self._ti(context) is not None)
 
     def _end_before_timeout(self) -> None:
@@ -236,47 +241,3 @@ class BulkCreateRelationsOperator(GHLOperator):
         elif pushes and self.xcom_results_limit and any(verdict.summary[o] for o in (*FAILURES, Outcome.NOT_ATTEMPTED)):
             told.append("The rows that need attention are in this task's XCom 'results'.")
         return " ".join(told)
-
-    def _spec(self, context: Context, *, is_resumed: bool) -> LoadSpec:
-        from airflow_provider_ghl.load.spec import DiffAgainst, LoadSpec
-
-        named = one_of(association_id=self.association_id, association_key=self.association_key)
-        ti = context.get("ti")
-        return LoadSpec(
-            load_id=load_id_of(ti, self.task_id),
-            location_id=self.hook.location_id,
-            columns=columns_of(self),
-            association_id=self.association_id if named == "association_id" else None,
-            association_key=self.association_key if named == "association_key" else None,
-            batch_size=self.batch_size,
-            min_rows=self.min_rows,
-            diff_against=DiffAgainst(self.diff_against),
-            ledger_max_age=self.ledger_max_age,
-            tolerance=self.tolerance,
-            abort_after=self.abort_after,
-            max_requests=self.max_requests,
-            keep_results=self.xcom_results_limit,
-            try_number=try_number_of(ti),
-            is_resumed=is_resumed,
-            plan_only=self.plan_only,
-            defer_timeout=self.defer_timeout if self.deferrable else None,
-            shortest_wait=self._shortest_wait,
-            total=rows_known_of(self),
-            source_bytes=source_bytes_of(self),
-            results_path=text_of(self.results_path),
-        )
-
-    def _ports(self, ledger: Ledger, context: Context) -> Ports:
-        from airflow_provider_ghl.load.progress import Progress
-        from airflow_provider_ghl.load.spec import Ports
-
-        client = self.hook.get_conn()
-        at_once = _AT_ONCE_TO_READ if self.diff_against == "highlevel" else _AT_ONCE
-        return Ports(
-            batches=batches_of(self, columns_of(self), at_once),
-            client=client,
-            ledger=ledger,
-            progress=Progress(self.log.info, client.clock, rows_known_of(self)),
-            results_file=results_file_of(self),
-            deliver=partial(self._push, context),
-        )

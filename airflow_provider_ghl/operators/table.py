@@ -34,7 +34,7 @@ def columns_of(operator: Any) -> Columns:
 
     first = required("first_record_column", operator.first_record_column)
     second = required("second_record_column", operator.second_record_column)
-    return Columns(first, second, given(operator.row_key_column))
+    return Columns(first, second, given(operator.row_key_column), given(operator.location_column))
 
 
 def batches_of(operator: Any, columns: Columns, at_once: int) -> Iterator[Batch]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import requests_mock
+from agencies import Agency
 from airflow.sdk import DAG, BaseOperator
 from running import run
 
@@ -74,6 +75,22 @@ def test_the_query_loads_a_warehouse_table(
     assert (tmp_path / "results.csv").read_text().splitlines()[1].startswith(f"0,E1,{ghl.location_id},")
 
 
+def test_one_task_loads_all_sub_accounts_of_an_agency(agency: Agency, warehouse: Callable[..., None]) -> None:
+    for location_id in agency.installed:
+        agency.sandbox.state.add_association(
+            "student_teacher", "contact", "custom_objects.teacher", "Student", "Teacher", location_id=location_id
+        )
+    warehouse([(location_id, STUDENT, TEACHER) for location_id in agency.installed])
+    task = tasks_of(snippet("relate_all"))["relate_all"]
+    task.sql = "SELECT attendance_id AS location_id, contact_id AS student_id, event_id AS teacher_id FROM attendance"
+    summary = run(task)
+    assert summary["created"] == 2
+    assert {name: line["created"] for name, line in summary["locations"].items()} == dict.fromkeys(agency.installed, 1)
+    mapped = tasks_of(snippet("relate_sub_accounts"))
+    assert mapped["relate_sub_accounts"].is_mapped
+    assert mapped["locations"].task_type == "ListLocationsOperator"
+
+
 def test_the_other_sources_make_tasks() -> None:
     assert tasks_of(snippet("from_a_file"))["from_a_file"].path.startswith("s3://")
     assert tasks_of(snippet("relate_each"))["relate_each"].is_mapped
@@ -97,7 +114,7 @@ def test_the_sandbox_starts(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_every_snippet_is_run() -> None:
-    assert len(SNIPPETS) == 7
+    assert len(SNIPPETS) == 9
 
 
 def test_the_connection_in_the_environment_is_one() -> None:

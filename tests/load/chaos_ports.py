@@ -135,10 +135,10 @@ class ChaosLedger(Ledger):
         self.loads.fuse = fuse
         sa.event.listen(engine, "commit", lambda connection: fuse.reach("before a commit"))
 
-    def write(self, attempt: Attempt, target_id: int | None, notes: Notes) -> None:
+    def write_all(self, attempt: Attempt, notes: Mapping[int | None, Notes]) -> None:
         """See :class:`Ledger`."""
         self._fuse.reach("answered and uncommitted")
-        super().write(attempt, target_id, notes)
+        super().write_all(attempt, notes)
         self._fuse.reach("committed")
 
 

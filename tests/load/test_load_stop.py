@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import chain, repeat
+from itertools import chain, count, repeat
 from typing import Any
 
 import pytest
@@ -226,11 +226,12 @@ def test_a_stop_that_comes_with_the_last_answer_has_stopped_nothing() -> None:
     stop = Stop()
 
     def stop_after_the_last_was_sent(workers: SimulatedWorkers) -> None:
-        submit = workers.submit
+        submit, numbers = workers.submit, count(1)
 
         def submitting(key: Any, work: Callable[[], Any]) -> None:
             submit(key, work)
-            workers.at(server.clock.now + 0.2, stop.set)
+            if next(numbers) == 2:  # before it the association is read
+                workers.at(server.clock.now + 0.2, stop.set)
 
         workers.submit = submitting  # type: ignore[method-assign]
 

@@ -8,10 +8,11 @@ import pytest
 
 from airflow_provider_ghl.exceptions import QuotaExhausted
 from airflow_provider_ghl.load.deferral import Patience
+from airflow_provider_ghl.load.ending import Ending
 from airflow_provider_ghl.load.outcomes import End, StoppedBy
 from airflow_provider_ghl.load.report import Report, RowIdentity
 from airflow_provider_ghl.load.tolerance import Tolerance
-from airflow_provider_ghl.load.verdict import Ending, judge
+from airflow_provider_ghl.load.verdict import judge
 
 NOON = datetime(2026, 12, 31, 12, tzinfo=UTC)
 WEEK = timedelta(days=7)
@@ -43,6 +44,6 @@ def test_the_wait_that_was_judged_is_the_one_that_is_waited() -> None:
     ending = Ending(
         stopped_by=StoppedBy.QUOTA, why=spent, patience=Patience(timedelta(hours=1)), at=NOON, draw=lambda: next(drawn)
     )
-    report = Report(RowIdentity("location", "association", 1), 10)
+    report = Report([RowIdentity("location", "association", 1)], 10)
     verdict = judge(report, ending, {"rows": 0} | report.counts(), Tolerance(0), 0)
     assert (verdict.end, verdict.wait) == (End.DEFERRED, 3600.0)

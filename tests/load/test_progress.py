@@ -32,7 +32,7 @@ def test_lines_come_soon_at_first_and_then_once_a_minute() -> None:
     lines = Lines(clock, None)
     for second in range(400):
         clock.now = 1_000.0 + second
-        lines.progress.tick(second, second, second, Limit())
+        lines.progress.tick(second, second, second, [Limit()])
     assert lines.seconds == [10, 20, 30, 40, 50, 60, 120, 180, 240, 300, 360]
 
 
@@ -48,9 +48,9 @@ def test_lines_come_soon_at_first_and_then_once_a_minute() -> None:
 def test_a_line_says_how_far_how_fast_and_how_long(total: int | None, done: int, line: str) -> None:
     clock = FakeClock()
     lines = Lines(clock, total)
-    lines.progress.tick(0, 0, 0, Limit())
+    lines.progress.tick(0, 0, 0, [Limit()])
     clock.now += 20.0
-    lines.progress.tick(done, 4000, 250, Limit())
+    lines.progress.tick(done, 4000, 250, [Limit()])
     assert lines.lines == [line]
 
 

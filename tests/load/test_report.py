@@ -18,7 +18,7 @@ from airflow_provider_ghl.load.outcomes import FAILURES, OUTCOMES, Evidence, Out
 from airflow_provider_ghl.load.report import Report, RowIdentity
 from airflow_provider_ghl.load.results_file import RESULT_FIELDS, local_results_file
 
-IDENTITY = RowIdentity("location", "association", 2)
+IDENTITY = [RowIdentity("location", "association", 2)]
 CREATED = RowResult(Outcome.CREATED, Evidence.ANSWER, "relation", 201, None, "trace", 1)
 
 
@@ -118,7 +118,7 @@ def test_the_file_holds_every_row_in_input_order(tmp_path: Path, ending: str, se
     for size in (3, 0, 7, 1, 20):
         start = begin(report, size)
         if size == 7:
-            report.decide_repeats(start, offsets(-1, 0, -1, -1, 4, -1, -1))
+            report.decide_repeats(start, offsets(1, 4), offsets(0, 4))
             report.decide_not_attempted(start, offsets(0, 2), "not reached")
             waiting += [start + at for at in (3, 5, 6)]
         else:
@@ -173,7 +173,7 @@ def test_rows_that_need_attention_are_kept_first(outcomes: list[Outcome], keep: 
 def test_a_repeat_counts_as_the_row_that_it_repeats() -> None:
     report = Report(IDENTITY, 10)
     begin(report, 6)
-    report.decide_repeats(0, offsets(-1, -1, -1, 0, 1, 2))
+    report.decide_repeats(0, offsets(3, 4, 5), offsets(0, 1, 2))
     for row, outcome in enumerate((Outcome.REJECTED, Outcome.CREATED, Outcome.NOT_ATTEMPTED)):
         report.decide(row, RowResult(outcome))
     assert report.failures() == 2
@@ -188,7 +188,7 @@ def test_an_outcome_is_given_once() -> None:
     again_and_again: list[Callable[[], object]] = [
         lambda: report.decide(0, CREATED),
         lambda: report.decide_invalid(0, {0: "no"}),
-        lambda: report.decide_repeats(0, offsets(5, -1, -1)),
+        lambda: report.decide_repeats(0, offsets(0), offsets(5)),
         lambda: report.decide_not_attempted(0, offsets(2, 0), "why"),
     ]
     for again in again_and_again:

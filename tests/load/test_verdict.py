@@ -10,15 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_ghl.exceptions import ConfigurationError, GHLError, QuotaExhausted, Unauthorized
+from airflow_provider_ghl.load.ending import Ending
 from airflow_provider_ghl.load.outcomes import OUTCOMES, End, Outcome, RowResult, StoppedBy
 from airflow_provider_ghl.load.report import Report, RowIdentity
 from airflow_provider_ghl.load.tolerance import Tolerance
-from airflow_provider_ghl.load.verdict import Ending, Verdict, judge
+from airflow_provider_ghl.load.verdict import Verdict, judge
 
 
 def verdict_of(ending: Ending, *results: RowResult, min_rows: int = 0, tolerance: int = 0) -> Verdict:
     """A load that read a row for each of these results."""
-    report = Report(RowIdentity("location", "association", 1), 10)
+    report = Report([RowIdentity("location", "association", 1)], 10)
     ids = np.array([f"r{n}" for n in range(len(results))], dtype=object)
     report.begin(0, ids, ids, None)
     for row, result in enumerate(results):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -82,11 +82,15 @@ class Ledger:
         :param target_id: whose pairs they are; ``None`` where the notes name no pair and no record.
         :raises ValueError: there is no target, and the notes name a pair or a record.
         """
-        if target_id is None and (notes.there or notes.refused or notes.learned or notes.missing_first or notes.missing_second):
+        self.write_all(attempt, {target_id: notes})
+
+    def write_all(self, attempt: Attempt, notes: Mapping[int | None, Notes]) -> None:
+        """The same for several targets at once; the totals are those of the last notes. All or nothing."""
+        if None in notes and notes[None].names_pairs:
             raise ValueError("notes that name pairs or records need their target")
 
         def work(connection: sa.Connection) -> None:
-            Writing(connection, attempt, self._database.now(connection), self._process).write(target_id, notes)
+            Writing(connection, attempt, self._database.now(connection), self._process).write(notes)
 
         self._database.write(work)
 

@@ -145,3 +145,8 @@ class Notes:
     rate_limited: int = 0
     #: When HighLevel said what stands in ``there`` and ``learned``, in unix seconds; ``None`` is now, by the database.
     confirmed_at: float | None = None
+
+    @property
+    def names_pairs(self) -> bool:
+        """Whether pairs or records stand in them."""
+        return bool(self.there or self.refused or self.learned or self.missing_first or self.missing_second)

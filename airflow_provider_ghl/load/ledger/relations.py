@@ -5,22 +5,24 @@ from __future__ import annotations
 from binascii import unhexlify
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import sqlalchemy as sa
 
-from airflow_provider_ghl.load.arrays import Codes, Flags, Words
+from airflow_provider_ghl.load.arrays import Codes, Flags, Numbers, Words
 from airflow_provider_ghl.load.ledger.claims import Claims
 from airflow_provider_ghl.load.ledger.database import Database
 from airflow_provider_ghl.load.ledger.loads import Attempt
 from airflow_provider_ghl.load.ledger.notes import Freshness, Knowledge
-from airflow_provider_ghl.load.ledger.pairs import Known, PairColumns, chunks, keys_of, sorted_words, words_of
+from airflow_provider_ghl.load.ledger.pairs import CHUNK, Known, PairColumns, chunks, keys_of, sorted_words, words_of
 from airflow_provider_ghl.load.ledger.process import Process
 from airflow_provider_ghl.load.ledger.schema import THERE, insert_into, relations, targets
 
-__all__ = ["Known", "LedgerRelations"]
+__all__ = ["Known", "LedgerRelations", "Side"]
 
+#: Where a record stands in a relation.
+Side = Literal["first", "second"]
 
 #: Pairs in one value from the database. PostgreSQL may read the whole table for each, so there they are larger.
 _PAIRS_IN_A_PIECE = {True: 1 << 16, False: 1 << 19}
@@ -89,6 +91,26 @@ class LedgerRelations:
 
         found = self._database.read(look)
         return [found.get(key) for key in keys]
+
+    def count_of_records(self, target_id: int, side: Side, records: Sequence[str], freshness: Freshness) -> Numbers:
+        """How many relations of each record are there and fresh, by position; claims do not count.
+
+        :param side: where in the relations the records stand.
+        """
+        record_id = relations.c[f"{side}_record_id"]
+        # An expression, since SQLite would else go through the primary key: through all relations of the target.
+        is_of_target = relations.c.target_id + 0 == target_id
+        is_meant = sa.and_(is_of_target, relations.c.state == THERE, freshness.condition())
+        counts = sa.select(record_id, sa.func.count()).where(is_meant).group_by(record_id)
+        found: dict[str, int] = {}
+
+        def look(connection: sa.Connection) -> None:
+            for start in range(0, len(records), CHUNK):
+                some = counts.where(record_id.in_(records[start : start + CHUNK]))
+                found.update((record, count) for record, count in connection.execute(some))
+
+        self._database.read(look)
+        return np.fromiter((found.get(record, 0) for record in records), np.int64, len(records))
 
     def claim(
         self,

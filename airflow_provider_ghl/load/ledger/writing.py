@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -35,33 +35,46 @@ class Writing:
         self._now = now
         self._here = here
 
-    def write(self, target_id: int | None, notes: Notes) -> None:
-        """All of the notes, the totals and the heartbeat."""
-        confirmed = self._now if notes.confirmed_at is None else notes.confirmed_at
-        if target_id is not None:
-            self._write_there(target_id, sorted(notes.there, key=lambda one: one[0]), confirmed)
-            self._write_refused(target_id, sorted(notes.refused))
-            if notes.forgets is None or notes.forgets == forgets(self._connection):
-                self._write_learned(target_id, notes.learned, confirmed)
-            self._write_missing(target_id, relations.c.first_record_id, sorted(notes.missing_first))
-            self._write_missing(target_id, relations.c.second_record_id, sorted(notes.missing_second))
-        self._write_results(notes.results)
-        beat(self._connection, self._attempt, self._now, (notes.requests, notes.retries, notes.rate_limited))
+    def write(self, notes: Mapping[int | None, Notes]) -> None:
+        """All of the notes, by the target that their pairs are of; the totals of the last ones, and the heartbeat."""
+        named = {target_id: one for target_id, one in notes.items() if target_id is not None and one.names_pairs}
+        self._write_there(named)
+        for target_id, one in named.items():
+            self._write_refused(target_id, sorted(one.refused))
+            if one.learned and (one.forgets is None or one.forgets == forgets(self._connection)):
+                self._write_learned(target_id, one.learned, self._confirmed(one))
+            self._write_missing(target_id, relations.c.first_record_id, sorted(one.missing_first))
+            self._write_missing(target_id, relations.c.second_record_id, sorted(one.missing_second))
+        self._write_results([result for one in notes.values() for result in one.results])
+        last = list(notes.values())[-1]
+        beat(self._connection, self._attempt, self._now, (last.requests, last.retries, last.rate_limited))
 
-    def _write_there(self, target_id: int, there: Sequence[tuple[bytes, str | None, bool]], confirmed: float) -> None:
+    def _confirmed(self, notes: Notes) -> float:
+        return self._now if notes.confirmed_at is None else notes.confirmed_at
+
+    def _write_there(self, notes: Mapping[int, Notes]) -> None:
         mine = self._attempt
+        # Everybody takes rows in one order, so that on PostgreSQL no two wait for each other.
+        there = [
+            (target_id, *pair, self._confirmed(notes[target_id]))
+            for target_id in sorted(notes)
+            for pair in sorted(notes[target_id].there, key=lambda one: one[0])
+        ]
         for is_made in (True, False):
-            chosen = [one for one in there if one[2] is is_made]
-            columns: dict[str, Sequence[Any]] = {"pair": [one[0] for one in chosen], "relation_id": [one[1] for one in chosen]}
-            given = Given(self._connection, relations, columns)
+            chosen = [one for one in there if one[3] is is_made]
+            if not chosen:
+                continue
+            names = ("target_id", "pair", "relation_id", "confirmed")
+            targets, pairs, ids, _, confirmed = zip(*chosen, strict=True)
+            given = Given(self._connection, relations, dict(zip(names, (targets, pairs, ids, confirmed), strict=True)))
             load = relations.c.load
             # A claim that turns out to have been there before was made by nobody that is known.
             made_by = sa.literal(mine.load_number) if is_made else sa.case((relations.c.state == SENT, sa.null()), else_=load)
-            change = sa.update(relations).where(relations.c.target_id == target_id, relations.c.pair == given["pair"])
+            change = sa.update(relations).where(relations.c.target_id == given["target_id"], relations.c.pair == given["pair"])
             given.run(
                 change.values(
                     state=THERE,
-                    confirmed=confirmed,
+                    confirmed=given["confirmed"],
                     confirmed_by=mine.load_number,
                     relation_id=sa.func.coalesce(given["relation_id"], relations.c.relation_id),
                     load=made_by,
@@ -106,7 +119,8 @@ class Writing:
     def _write_missing(self, target_id: int, side: sa.ColumnElement[str], records: Sequence[str]) -> None:
         for start in range(0, len(records), _RECORDS):
             some = records[start : start + _RECORDS]
-            is_meant = sa.and_(side.in_(some), relations.c.target_id == target_id)
+            # "+ 0" keeps SQLite from going through all of the target's pairs instead of the records' index.
+            is_meant = sa.and_(side.in_(some), relations.c.target_id + 0 == target_id)
             asked = sa.select(relations.c.attempt).where(is_meant, relations.c.attempt.is_not(None)).distinct()
             owners = set(self._connection.scalars(asked)) - {self._attempt.number, None}
             held = alive_among(self._connection, owners, self._now, self._here)

@@ -1,0 +1,203 @@
+"""How many relations a record may have: rows beyond that are refused before a request is spent on them.
+
+HighLevel's public answers do not tell an association's limits, so the user does. What is there of a record is asked once, when
+it first comes up: no row of this input that names it was let through by then, so that none is counted twice, as a row and by a
+ledger that has learned of it. Records are kept in sorted runs, few and of growing size, as :mod:`.seen` keeps pairs.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy
+from pandas.util import hash_array
+
+from airflow_provider_ghl.exceptions import ConfigurationError
+from airflow_provider_ghl.load.arrays import Flags, Numbers, Objects, Words
+from airflow_provider_ghl.load.ledger.relations import Side
+
+__all__ = ["Cardinality", "CountThere"]
+
+#: How many relations of each record are known to be there, by the side that the records are on.
+CountThere = Callable[[Side, list[str]], Numbers]
+
+_MERGED_FREELY = 1 << 16
+_LARGEST_SHARE = 8
+_SMALL, _LARGE = (1 << 16) - 1, (1 << 32) - 1
+
+
+class Cardinality:
+    """The limits of one association in one location, and how much of them is used, over the rows of one input.
+
+    Needs 12 bytes for each different record of a side that has a limit, 16 where the limit is above 65,535, and a third of
+    that again at the peak of a merge. A record is known by 64 bits: two different ones are taken for one, and share its room,
+    with odds of 2**-64, and any two among ten million with odds of 1 to 370,000.
+
+    :param max_per_first: relations that a first record may have; ``None`` is no limit. So for ``max_per_second``.
+    :raises ConfigurationError: a limit is no whole number, or below 1.
+    """
+
+    def __init__(self, max_per_first: int | None, max_per_second: int | None) -> None:
+        self._first = _limit("first", max_per_first)
+        self._second = _limit("second", max_per_second)
+
+    def refuse(self, first: Objects, second: Objects, count_there: CountThere, names: tuple[str, str]) -> dict[int, str]:
+        """Why rows are refused, by offset. Earlier rows win, and a row that is refused takes no room.
+
+        What ``count_there`` raises passes, and leaves nothing behind: the same call may be made again.
+
+        :param first: first records of rows in input order. Their pairs are neither known to be there nor those of other rows.
+        :param second: their second records.
+        :param names: the source's columns.
+        """
+        sides = zip((self._first, self._second), (first, second), names, strict=True)
+        looks = [limit.look(records, count_there, name) for limit, records, name in sides if limit is not None]
+        refused = _go_through(looks, len(first))
+        for look in looks:
+            look.keep()
+        return refused
+
+
+def _limit(side: Side, most: int | None) -> _Limit | None:
+    if most is not None and (isinstance(most, bool) or not isinstance(most, int) or most < 1):
+        raise ConfigurationError(f"max_per_{side} must be a whole number, 1 or more, not {most!r}")
+    return None if most is None else _Limit(side, most)
+
+
+def _go_through(looks: list[_Look], rows: int) -> dict[int, str]:
+    is_near = numpy.zeros(rows, dtype=numpy.bool_)
+    for look in looks:
+        is_near |= look.is_near()
+    for look in looks:
+        look.take(~is_near)
+    refused: dict[int, str] = {}
+    for row in numpy.flatnonzero(is_near).tolist():
+        full = [look for look in looks if look.is_full(row)]
+        if full:
+            refused[row] = "; ".join(look.reason(row) for look in full)
+        else:
+            for look in looks:
+                look.take_one(row)
+    return refused
+
+
+class _Limit:
+    """What is used of the limit of each record on one side."""
+
+    def __init__(self, side: Side, most: int) -> None:
+        self.side = side
+        self.most = most
+        #: Numbers above it are not kept, and mean as much.
+        self.highest = _SMALL if most <= _SMALL else _LARGE
+        self._key = secrets.token_hex(8)  # random, so that nobody can prepare records that collide
+        self._runs: list[_Run] = []
+
+    def look(self, records: Objects, count_there: CountThere, name: str) -> _Look:
+        """What is used by the records of some rows."""
+        words = hash_array(records, hash_key=self._key, categorize=False)
+        keys, leads, groups = numpy.unique(words, return_index=True, return_inverse=True)
+        known, taken = numpy.full(len(keys), -1, dtype=numpy.int64), numpy.zeros(len(keys), dtype=numpy.int64)
+        places = [run.locate(keys) for run in self._runs]
+        for place in places:
+            known[place.asked], taken[place.asked] = place.run.known[place.at], place.run.taken[place.at]
+        new = numpy.flatnonzero(known < 0)
+        if new.size:
+            there = count_there(self.side, records[leads[new]].tolist())
+            known[new] = numpy.minimum(there, self.highest)
+        return _Look(self, name, groups, keys, known, taken, places, new)
+
+    def add(self, keys: Words, known: Numbers, taken: Numbers) -> None:
+        """Remember new records, of ascending keys."""
+        small = numpy.uint16 if self.highest == _SMALL else numpy.uint32
+        self._runs.append(_Run(keys, known.astype(small), taken.astype(small)))
+        largest = max(_MERGED_FREELY, sum(len(run.keys) for run in self._runs) // _LARGEST_SHARE)
+        while (at := self._alike(largest)) is not None:
+            self._runs[at : at + 2] = [self._runs[at].merged(self._runs[at + 1])]
+
+    def _alike(self, largest: int) -> int | None:
+        self._runs.sort(key=lambda run: len(run.keys))
+        sizes = [len(run.keys) for run in self._runs]
+        for at, (smaller, larger) in enumerate(pairwise(sizes)):
+            if larger < 2 * smaller and smaller + larger <= largest:
+                return at
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """The records of some rows, each once, and what is used of their limit: ``known`` to be there, ``taken`` by rows."""
+
+    limit: _Limit
+    name: str
+    #: By row: the position of its record in what follows.
+    groups: Numbers
+    keys: Words
+    known: Numbers
+    taken: Numbers
+    places: list[_Places]
+    new: Numbers
+
+    def is_near(self) -> Flags:
+        """Which rows are of records that have not room for all of these rows."""
+        asked = numpy.bincount(self.groups, minlength=len(self.keys))
+        flags: Flags = (self.known + self.taken + asked > self.limit.most)[self.groups]
+        return flags
+
+    def take(self, rows: Flags) -> None:
+        """Let rows through, whose records have room for all of them."""
+        self.taken[:] += numpy.bincount(self.groups[rows], minlength=len(self.keys))
+
+    def take_one(self, row: int) -> None:
+        """Let one row through."""
+        self.taken[self.groups[row]] += 1
+
+    def is_full(self, row: int) -> bool:
+        """Whether the row's record has no room."""
+        group = self.groups[row]
+        return bool(self.known[group] + self.taken[group] >= self.limit.most)
+
+    def reason(self, row: int) -> str:
+        """Why a row is refused whose record is full."""
+        group, limit = self.groups[row], self.limit
+        counts = f"known to be there: {self.known[group]}, earlier rows: {self.taken[group]}"
+        return f"column '{self.name}': max_per_{limit.side}={limit.most} is reached ({counts})"
+
+    def keep(self) -> None:
+        """Remember what is used."""
+        for place in self.places:
+            place.run.taken[place.at] = self.taken[place.asked]
+        self.places.clear()  # so that runs are freed one by one as they are merged
+        if self.new.size:
+            self.limit.add(self.keys[self.new], self.known[self.new], self.taken[self.new])
+
+
+class _Places(NamedTuple):
+    """Where some of the asked records stand in a run."""
+
+    run: _Run
+    at: Numbers
+    asked: Numbers
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Records, sorted by key."""
+
+    keys: Words
+    known: numpy.ndarray[Any, Any]
+    taken: numpy.ndarray[Any, Any]
+
+    def locate(self, keys: Words) -> _Places:
+        at = numpy.searchsorted(self.keys, keys)
+        asked = numpy.flatnonzero(self.keys.take(at, mode="clip") == keys)
+        return _Places(self, at[asked], asked)
+
+    def merged(self, other: _Run) -> _Run:
+        keys = numpy.concatenate((self.keys, other.keys))
+        order = numpy.argsort(keys, kind="stable")
+        known, taken = (numpy.concatenate(pair)[order] for pair in ((self.known, other.known), (self.taken, other.taken)))
+        return _Run(keys[order], known, taken)
