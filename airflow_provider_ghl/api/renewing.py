@@ -54,7 +54,7 @@ class Renewing:
 
     def replace(self, pair: TokenPair) -> None:
         """Use this one from now on."""
-        self._pair, self._refusal = pair, None
+        self._pair = pair
 
     def is_good(self, pair: TokenPair) -> bool:
         """Whether it was not refused and need not be renewed yet."""

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from api_fakes import FakeClock, FakeTransport, answer, refusal
 from oauth_server import APP, COMPANY, OAuthServer, lost
-from token_fakes import Store, agency
+from token_fakes import BusyClock, Store, agency
 
 from airflow_provider_ghl.api.auth import AgencyTokens, BearerToken
 from airflow_provider_ghl.api.calls import Call
@@ -174,6 +174,17 @@ def test_one_mint_at_a_time_for_each_location(server: OAuthServer) -> None:
     assert len(set(headers)) == 20
     assert sorted(server.minted) == sorted(server.installed)
     assert max(most) == 1
+
+
+def test_who_finds_the_token_minted_when_its_turn_comes_mints_nothing(server: OAuthServer) -> None:
+    clock = BusyClock(1_000_000.0)
+    server.clock = clock
+    tokens = agency(server)
+    tokens.header("loc-1")
+    clock.now += DAY - 100.0
+    clock.meanwhile = lambda: tokens.header("loc-1")  # between the look at the time and the turn
+    assert server.is_good(tokens.header("loc-1"))
+    assert server.minted == ["loc-1", "loc-1"]
 
 
 def test_nothing_shows_a_token(server: OAuthServer) -> None:

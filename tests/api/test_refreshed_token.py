@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from datetime import datetime
 
 import pytest
 from api_fakes import FakeClock, FakeTransport, answer
 from oauth_server import APP, OAuthServer, lost
-from token_fakes import Store, oauth_of, refreshed, stored
+from token_fakes import Store, oauth_of, refreshed
 
 from airflow_provider_ghl.api.auth import RefreshedToken
 from airflow_provider_ghl.api.calls import Call
-from airflow_provider_ghl.api.clock import Stop
 from airflow_provider_ghl.api.oauth import App, OAuth, token_client
 from airflow_provider_ghl.api.tokens import MemoryStore, TokenStore
-from airflow_provider_ghl.exceptions import ConfigurationError, GHLError, Stopped, TransportError, Unauthorized
+from airflow_provider_ghl.exceptions import GHLError, TransportError, Unauthorized
 
 DAY = 86_399.0
 
@@ -66,37 +63,6 @@ def test_a_store_that_cannot_be_read_spends_nothing(server: OAuthServer, store: 
     with pytest.raises(GHLError, match="cannot be read"):
         token.header(None)
     assert server.calls == []
-
-
-def test_a_pasted_access_token_is_used_until_it_is_refused(server: OAuthServer, store: Store) -> None:
-    pasted = server.new_pair("loc-1")
-    token = refreshed(server, store, pasted["refresh_token"], pasted["access_token"])
-    header = token.header(None)
-    assert header == f"Bearer {pasted['access_token']}"
-    assert token.renew(None, header)
-    assert server.is_good(token.header(None))
-    assert token.header(None) != header
-    assert len(server.grants()) == 1
-
-
-def test_a_pasted_access_token_alone_cannot_be_renewed(server: OAuthServer, store: Store) -> None:
-    token = refreshed(server, store, None, "Bearer pasted-access")
-    assert token.header(None) == "Bearer pasted-access"
-    assert not token.renew(None, "Bearer pasted-access")
-    assert token.header(None) == "Bearer pasted-access"
-    assert server.calls == []
-
-
-def test_without_any_token_it_says_how_to_get_one(server: OAuthServer, store: Store) -> None:
-    with pytest.raises(ConfigurationError, match="run `airflow ghl login`"):
-        refreshed(server, store).header(None)
-
-
-@pytest.mark.parametrize("name", ["refresh", "access"])
-def test_what_is_no_token_is_refused_without_being_shown(server: OAuthServer, store: Store, name: str) -> None:
-    with pytest.raises(ConfigurationError, match="paste it again") as caught:
-        refreshed(server, store, **{name: "two words"})
-    assert "two words" not in str(caught.value)
 
 
 def test_the_next_process_spends_nothing(server: OAuthServer, store: Store) -> None:
@@ -156,38 +122,6 @@ def test_a_lost_answer_is_asked_for_again(server: OAuthServer, store: Store) -> 
     token = refreshed(server, store, server.new_pair("loc-1")["refresh_token"])
     assert server.is_good(token.header(None))
     assert (len(server.grants()), server.refused) == (3, 0)
-
-
-def test_a_freshly_pasted_token_wins(server: OAuthServer, store: Store) -> None:
-    old = refreshed(server, store, server.new_pair("loc-1")["refresh_token"]).header(None)
-    pasted = server.new_pair("loc-1")["refresh_token"]
-    token = refreshed(server, store, pasted)
-    assert token.header(None) != old
-    spent = {(call.form or {})["refresh_token"] for call in server.grants()}
-    assert pasted in spent
-    assert refreshed(server, store, pasted).header(None) == token.header(None)  # and is what is stored now
-
-
-def test_a_process_with_the_old_connection_leaves_the_new_pair_alone(
-    clock: FakeClock, server: OAuthServer, store: Store
-) -> None:
-    old = refreshed(server, store, server.new_pair("loc-1")["refresh_token"])
-    old.header(None)
-    new = refreshed(server, store, server.new_pair("loc-1")["refresh_token"])
-    new.header(None)
-    text = store.text
-    clock.now += DAY - 100.0
-    assert server.is_good(old.header(None))  # it goes on with its own
-    assert store.text == text
-    assert server.refused == 0
-
-
-def test_another_app_does_not_believe_what_is_stored(server: OAuthServer, store: Store) -> None:
-    store.write(stored("a", "r", 2e6, None, None))
-    assert refreshed(server, store).header(None) == "Bearer a"
-    server.app = App("another-app", "x")
-    with pytest.raises(ConfigurationError, match="no token yet"):
-        refreshed(server, store).header(None)
 
 
 def test_a_dead_refresh_token_says_what_to_do_and_is_tried_once(clock: FakeClock, server: OAuthServer, store: Store) -> None:
@@ -266,73 +200,6 @@ def test_an_outage_just_before_the_end_is_bridged_by_the_present_token(
     assert token.header(None) != header
 
 
-def test_a_stop_ends_the_waits_but_not_what_was_sent(clock: FakeClock, server: OAuthServer, store: Store) -> None:
-    stop = Stop()
-    pasted = server.new_pair("loc-1")["refresh_token"]
-    token = refreshed(server, store, pasted, oauth=oauth_of(server, stop=stop))
-    server.arriving = lambda call: stop.set()
-    assert server.is_good(token.header(None))
-    assert store.writes == 1
-    clock.now += DAY
-    with pytest.raises(Stopped):
-        token.header(None)
-    assert len(server.grants()) == 1
-
-
-def test_logging_in_replaces_what_is_there(clock: FakeClock, server: OAuthServer, store: Store) -> None:
-    pasted = server.new_pair("loc-1")["refresh_token"]
-    running = refreshed(server, store, pasted)
-    running.header(None)
-    oauth = oauth_of(server)
-    person = refreshed(server, store, pasted, oauth=oauth)
-    pair = oauth.exchange(server.new_code("loc-1"))
-    person.adopt(pair)
-    assert person.header(None) == pair.header
-    assert refreshed(server, store, pasted).header(None) == pair.header
-    clock.now += DAY - 200.0
-    running.header(None)  # takes the new one up, and refreshes that
-    spent = [(call.form or {})["refresh_token"] for call in server.grants()]
-    assert spent == [pasted, pair.refresh_token]
-
-
-def test_logging_in_helps_at_once_after_a_refusal(server: OAuthServer, store: Store) -> None:
-    pasted = server.new_pair("loc-1")["refresh_token"]
-    server.revoke(pasted)
-    oauth = oauth_of(server)
-    token = refreshed(server, store, pasted, oauth=oauth)
-    with pytest.raises(Unauthorized):
-        token.header(None)
-    pair = oauth.exchange(server.new_code("loc-1"))
-    token.adopt(pair)
-    assert token.header(None) == pair.header
-
-
-def test_logging_in_wins_over_whatever_number_is_stored(clock: FakeClock, server: OAuthServer, store: Store) -> None:
-    """Clocks of other machines may be wrong by years."""
-    store.write(stored("access", "refresh", clock.now + DAY, None, None, generation=2_000_000_000))
-    running = refreshed(server, store)
-    running.header(None)
-    oauth = oauth_of(server)
-    pair = oauth.exchange(server.new_code("loc-1"))
-    refreshed(server, store, oauth=oauth).adopt(pair)
-    clock.now += DAY - 100.0
-    running.header(None)
-    assert [(call.form or {})["refresh_token"] for call in server.grants()] == [pair.refresh_token]
-
-
-def test_logging_in_helps_after_the_stored_pair_was_deleted(clock: FakeClock, server: OAuthServer, store: Store) -> None:
-    running = refreshed(server, store, server.new_pair("loc-1")["refresh_token"])
-    for _ in range(3):
-        running.header(None)
-        clock.now += DAY
-    store.text = None
-    oauth = oauth_of(server)
-    pasted = (server.grants()[0].form or {})["refresh_token"]
-    pair = oauth.exchange(server.new_code("loc-1"))
-    refreshed(server, store, pasted, oauth=oauth).adopt(pair)
-    assert running.header(None) == pair.header
-
-
 def test_a_slow_process_does_not_put_an_older_pair_into_the_store(clock: FakeClock, server: OAuthServer, store: Store) -> None:
     pasted = server.new_pair("loc-1")["refresh_token"]
     slow, fast = refreshed(server, store, pasted), refreshed(server, store, pasted)
@@ -375,55 +242,6 @@ def test_an_answer_without_a_refresh_token_leaves_the_old_one(clock: FakeClock, 
     assert [(call.form or {})["refresh_token"] for call in transport.calls] == ["r-0", "r-0"]
 
 
-def test_who_finds_the_token_renewed_when_its_turn_comes_renews_nothing(server: OAuthServer, store: Store) -> None:
-    clock = BusyClock(1_000_000.0)
-    server.clock = clock
-    token = refreshed(server, store, server.new_pair("loc-1")["refresh_token"])
-    token.header(None)
-    clock.now += DAY - 100.0
-    clock.meanwhile = lambda: token.header(None)  # between the look at the time and the turn
-    assert server.is_good(token.header(None))
-    assert len(server.grants()) == 2
-
-
-class BusyClock(FakeClock):
-    """While it is looked at, something else happens, once."""
-
-    meanwhile: Callable[[], object] | None = None
-
-    def utc_now(self) -> datetime:
-        now = super().utc_now()
-        if (meanwhile := self.meanwhile) is not None:
-            self.meanwhile = None
-            meanwhile()
-        return now
-
-
-def test_what_a_person_deletes_stays_deleted(server: OAuthServer, store: Store) -> None:
-    token = refreshed(server, store, server.new_pair("loc-1")["refresh_token"])
-    token.header(None)
-    store.text = None
-    token.peek()
-    assert store.text is None
-
-
-def test_a_peek_spends_nothing(clock: FakeClock, server: OAuthServer, store: Store) -> None:
-    pasted = server.new_pair("loc-1")
-    assert refreshed(server, store).peek() is None
-    assert refreshed(server, store, pasted["refresh_token"]).peek() is None
-    found = refreshed(server, store, pasted["refresh_token"], pasted["access_token"]).peek()
-    assert found is not None
-    assert found.access_token == pasted["access_token"]
-    token = refreshed(server, store, pasted["refresh_token"])
-    header = token.header(None)
-    found = refreshed(server, store, pasted["refresh_token"]).peek()
-    assert found is not None
-    assert found.header == header
-    clock.now += DAY
-    assert refreshed(server, store, pasted["refresh_token"]).peek() is None
-    assert len(server.grants()) == 1
-
-
 def test_a_store_in_memory_is_enough_for_one_process(clock: FakeClock, server: OAuthServer) -> None:
     memory: TokenStore = MemoryStore()
     token = refreshed(server, memory, server.new_pair("loc-1")["refresh_token"])
@@ -437,96 +255,3 @@ def test_a_store_in_memory_is_enough_for_one_process(clock: FakeClock, server: O
 def test_the_kind_of_user_reaches_the_wire(server: OAuthServer, store: Store, user_type: str | None) -> None:
     refreshed(server, store, server.new_pair()["refresh_token"], user_type=user_type).header(None)
     assert (server.grants()[0].form or {}).get("user_type") == user_type
-
-
-def test_hundreds_of_threads_share_one_refresh(server: OAuthServer, store: Store) -> None:
-    token = refreshed(server, store, server.new_pair("loc-1")["refresh_token"])
-    gate, headers = threading.Barrier(201), []
-    held = threading.Event()
-
-    def arriving(call: Call) -> None:
-        held.wait(10.0)
-
-    def use() -> None:
-        gate.wait()
-        headers.append(token.header(None))
-
-    server.arriving = arriving
-    threads = [threading.Thread(target=use) for _ in range(200)]
-    for thread in threads:
-        thread.start()
-    gate.wait()
-    held.set()
-    for thread in threads:
-        thread.join(10.0)
-    assert (len(headers), len(set(headers)), len(server.grants())) == (200, 1, 1)
-
-
-@pytest.mark.parametrize("fault", ["refused", "lost"])
-def test_hundreds_of_threads_share_one_failure(clock: FakeClock, server: OAuthServer, store: Store, fault: str) -> None:
-    pasted = server.new_pair("loc-1")["refresh_token"]
-    token = refreshed(server, store, pasted)
-    if fault == "refused":
-        server.revoke(pasted)
-    errors: list[GHLError] = []
-    held, waiting = threading.Event(), threading.Semaphore(0)
-
-    def arriving(call: Call) -> None:
-        held.wait(10.0)
-        if fault == "lost":
-            lost(call)
-
-    def use() -> None:
-        waiting.release()
-        try:
-            token.header(None)
-        except GHLError as error:
-            errors.append(error)
-
-    server.arriving = arriving
-    threads = [threading.Thread(target=use) for _ in range(50)]
-    for thread in threads:
-        thread.start()
-    for _ in threads:
-        waiting.acquire()
-    held.set()
-    for thread in threads:
-        thread.join(20.0)
-    kind = Unauthorized if fault == "refused" else TransportError
-    assert [type(error) for error in errors] == [kind] * 50
-    assert len({id(error) for error in errors}) == 50  # none is shared: each thread writes its own story into it
-    if fault == "refused":
-        assert len(server.grants()) == 1
-
-
-def test_a_stop_ends_the_wait_for_another_threads_refresh(server: OAuthServer, store: Store) -> None:
-    stop, held, has_come = Stop(), threading.Event(), threading.Event()
-    token = refreshed(server, store, server.new_pair("loc-1")["refresh_token"], oauth=oauth_of(server, stop=stop))
-    errors: list[BaseException] = []
-
-    def arriving(call: Call) -> None:
-        has_come.set()
-        held.wait(10.0)
-
-    def use() -> None:
-        try:
-            token.header(None)
-        except Stopped as error:
-            errors.append(error)
-
-    server.arriving = arriving
-    leader = threading.Thread(target=use)
-    leader.start()
-    has_come.wait(10.0)
-    others = [threading.Thread(target=use) for _ in range(5)]
-    for thread in others:
-        thread.start()
-    stop.set()
-    for thread in others:
-        thread.join(5.0)
-    ended = [thread.is_alive() for thread in others]
-    held.set()
-    leader.join(5.0)
-    assert ended == [False] * 5
-    assert len(errors) == 5
-    assert store.writes == 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from api_fakes import FakeClock
@@ -16,7 +18,20 @@ from airflow_provider_ghl.api.retry import Retry
 from airflow_provider_ghl.api.tokens import Stored, TokenPair, fingerprint_of
 from airflow_provider_ghl.exceptions import GHLError
 
-__all__ = ["Store", "agency", "client_with", "oauth_of", "refreshed", "stored"]
+__all__ = ["BusyClock", "Store", "agency", "client_with", "oauth_of", "refreshed", "stored"]
+
+
+class BusyClock(FakeClock):
+    """While it is looked at, something else happens, once."""
+
+    meanwhile: Callable[[], object] | None = None
+
+    def utc_now(self) -> datetime:
+        now = super().utc_now()
+        if (meanwhile := self.meanwhile) is not None:
+            self.meanwhile = None
+            meanwhile()
+        return now
 
 
 class Store:

@@ -1,0 +1,148 @@
+"""Many threads and one token: one of them refreshes it, the others wait, until they are told to stop."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from api_fakes import FakeClock
+from oauth_server import OAuthServer, lost
+from token_fakes import BusyClock, Store, oauth_of, refreshed
+
+from airflow_provider_ghl.api.calls import Call
+from airflow_provider_ghl.api.clock import Stop
+from airflow_provider_ghl.exceptions import GHLError, Stopped, TransportError, Unauthorized
+
+DAY = 86_399.0
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(1_000_000.0)
+
+
+@pytest.fixture
+def server(clock: FakeClock) -> OAuthServer:
+    return OAuthServer(clock)
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store()
+
+
+def test_a_stop_ends_the_waits_but_not_what_was_sent(clock: FakeClock, server: OAuthServer, store: Store) -> None:
+    stop = Stop()
+    pasted = server.new_pair("loc-1")["refresh_token"]
+    token = refreshed(server, store, pasted, oauth=oauth_of(server, stop=stop))
+    server.arriving = lambda call: stop.set()
+    assert server.is_good(token.header(None))
+    assert store.writes == 1
+    clock.now += DAY
+    with pytest.raises(Stopped):
+        token.header(None)
+    assert len(server.grants()) == 1
+
+
+def test_who_finds_the_token_renewed_when_its_turn_comes_renews_nothing(server: OAuthServer, store: Store) -> None:
+    clock = BusyClock(1_000_000.0)
+    server.clock = clock
+    token = refreshed(server, store, server.new_pair("loc-1")["refresh_token"])
+    token.header(None)
+    clock.now += DAY - 100.0
+    clock.meanwhile = lambda: token.header(None)  # between the look at the time and the turn
+    assert server.is_good(token.header(None))
+    assert len(server.grants()) == 2
+
+
+def test_hundreds_of_threads_share_one_refresh(server: OAuthServer, store: Store) -> None:
+    token = refreshed(server, store, server.new_pair("loc-1")["refresh_token"])
+    gate, headers = threading.Barrier(201), []
+    held = threading.Event()
+
+    def arriving(call: Call) -> None:
+        held.wait(10.0)
+
+    def use() -> None:
+        gate.wait()
+        headers.append(token.header(None))
+
+    server.arriving = arriving
+    threads = [threading.Thread(target=use) for _ in range(200)]
+    for thread in threads:
+        thread.start()
+    gate.wait()
+    held.set()
+    for thread in threads:
+        thread.join(10.0)
+    assert (len(headers), len(set(headers)), len(server.grants())) == (200, 1, 1)
+
+
+@pytest.mark.parametrize("fault", ["refused", "lost"])
+def test_hundreds_of_threads_share_one_failure(clock: FakeClock, server: OAuthServer, store: Store, fault: str) -> None:
+    pasted = server.new_pair("loc-1")["refresh_token"]
+    token = refreshed(server, store, pasted)
+    if fault == "refused":
+        server.revoke(pasted)
+    errors: list[GHLError] = []
+    held, waiting = threading.Event(), threading.Semaphore(0)
+
+    def arriving(call: Call) -> None:
+        held.wait(10.0)
+        if fault == "lost":
+            lost(call)
+
+    def use() -> None:
+        waiting.release()
+        try:
+            token.header(None)
+        except GHLError as error:
+            errors.append(error)
+
+    server.arriving = arriving
+    threads = [threading.Thread(target=use) for _ in range(50)]
+    for thread in threads:
+        thread.start()
+    for _ in threads:
+        waiting.acquire()
+    held.set()
+    for thread in threads:
+        thread.join(20.0)
+    kind = Unauthorized if fault == "refused" else TransportError
+    assert [type(error) for error in errors] == [kind] * 50
+    assert len({id(error) for error in errors}) == 50  # none is shared: each thread writes its own story into it
+    if fault == "refused":
+        assert len(server.grants()) == 1
+
+
+def test_a_stop_ends_the_wait_for_another_threads_refresh(server: OAuthServer, store: Store) -> None:
+    stop, held, has_come = Stop(), threading.Event(), threading.Event()
+    token = refreshed(server, store, server.new_pair("loc-1")["refresh_token"], oauth=oauth_of(server, stop=stop))
+    errors: list[BaseException] = []
+
+    def arriving(call: Call) -> None:
+        has_come.set()
+        held.wait(10.0)
+
+    def use() -> None:
+        try:
+            token.header(None)
+        except Stopped as error:
+            errors.append(error)
+
+    server.arriving = arriving
+    leader = threading.Thread(target=use)
+    leader.start()
+    has_come.wait(10.0)
+    others = [threading.Thread(target=use) for _ in range(5)]
+    for thread in others:
+        thread.start()
+    stop.set()
+    for thread in others:
+        thread.join(5.0)
+    ended = [thread.is_alive() for thread in others]
+    held.set()
+    leader.join(5.0)
+    assert ended == [False] * 5
+    assert len(errors) == 5
+    assert store.writes == 1
