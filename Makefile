@@ -37,7 +37,7 @@ check: install ## lint, format, types
 	$(BIN)/mypy
 
 .PHONY: bench
-bench: install $(VENV)/ready-bench ## measure, side by side with a plain loop and the official SDK (about half an hour)
+bench: install $(VENV)/ready-bench ## measure, side by side with a plain loop and the official SDK (about three quarters of an hour)
 	$(BIN)/python benchmarks/run.py
 
 .PHONY: soak

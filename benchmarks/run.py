@@ -13,6 +13,7 @@ from typing import Any
 
 import again
 import known_pairs
+import locations
 import planning
 import sharing
 from contestants import CONTESTANTS
@@ -53,6 +54,10 @@ def main() -> None:
     title("Three processes on one location, 1,000 pairs each, 0.3 s ± 30 %")
     head(*sharing.HEAD)
     for line in sharing.lines():
+        row(*line)
+    title("One task on many sub-accounts of an agency, 1,000 pairs each, 100 requests / 10 s and sub-account, 0.3 s ± 30 %")
+    head(*locations.HEAD)
+    for line in locations.lines():
         row(*line)
     title("One request")
     subprocess.run([sys.executable, str(HERE / "transport.py")], check=True)

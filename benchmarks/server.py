@@ -24,12 +24,15 @@ class Server:
     def __enter__(self) -> Server:
         self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)
         greeting = ""
-        while "AIRFLOW_CONN_GHL_DEFAULT" not in greeting:
+        while "Ctrl-C" not in greeting:
             line = self._process.stdout.readline() if self._process.stdout else ""
             if not line:
                 raise RuntimeError("the sandbox did not start")
             greeting += line
-        self.connection: dict[str, Any] = json.loads(re.search(r"'(\{.*\})'", greeting)[1])  # type: ignore[index]
+        connections = {name: json.loads(text) for name, text in re.findall(r"AIRFLOW_CONN_(\w+)='(\{.*\})'", greeting)}
+        self.connection: dict[str, Any] = connections["GHL_DEFAULT"]
+        #: With the option ``agency``.
+        self.agency: dict[str, Any] = connections.get("GHL_AGENCY", {})
         self.url: str = self.connection["host"]
         self.token: str = self.connection["password"]
         self.location: str = self.connection["extra"]["location_id"]
