@@ -13,7 +13,7 @@ $(shell mkdir -p $(TMPDIR))
 
 .PHONY: help
 help: ## list these
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: install
 install: $(VENV)/ready ## set up .venv with all that is pinned in constraints.txt
@@ -21,6 +21,10 @@ install: $(VENV)/ready ## set up .venv with all that is pinned in constraints.tx
 .PHONY: demo
 demo: install ## run the main job: a warehouse table becomes relations in the sandbox, by Airflow
 	@$(BIN)/python scripts/demo.py
+
+.PHONY: demo-agency
+demo-agency: install ## an agency with five sub-accounts: one load for each, one load for all
+	@$(BIN)/python scripts/demo_agency.py
 
 .PHONY: up
 up: install ## the whole of Airflow, wired to the sandbox, until Ctrl-C
@@ -41,10 +45,11 @@ bench: install $(VENV)/ready-bench ## measure, side by side with a plain loop an
 	$(BIN)/python benchmarks/run.py
 
 .PHONY: soak
-soak: install ## the properties with 30 times the examples, and loads killed with 60 seeds (about 45 minutes)
+soak: install $(VENV)/ready-soak ## 30 times the examples, loads killed with 60 seeds, workers of a Celery cluster lost (about an hour)
 	GHL_SOAK=30 $(BIN)/python -m pytest --timeout 7200 --hypothesis-show-statistics \
 		tests/load/test_load_properties.py tests/api/test_limits.py tests/load/test_results_file.py \
 		tests/load/test_chaos.py tests/load/test_chaos_two.py $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -rP tests/distributed/celery_soak.py $(PYTEST_ARGS)
 
 .PHONY: clean
 clean: ## remove what the others made
@@ -57,6 +62,10 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	$(PIP) install -q -c constraints.txt -e '.[parquet]' --group test --group check
 	rm -rf $(VENV)/sqlalchemy-2.0
 	$(PIP) install -q --no-deps --target $(VENV)/sqlalchemy-2.0 sqlalchemy==2.0.50
+	@touch $@
+
+$(VENV)/ready-soak: $(VENV)/ready
+	$(PIP) install -q -c constraints.txt --group soak
 	@touch $@
 
 $(VENV)/ready-bench: $(VENV)/ready

@@ -29,8 +29,8 @@ def main() -> int:
     workspace.prepare()
     log = workspace.FOLDER / "standalone.log"
     with Sandbox(port=workspace.port(), state_path=workspace.MEMORY, latency=0.3, latency_spread=0.3) as sandbox:
-        workspace.fill(sandbox.state)
-        env = {**workspace.environment(sandbox), **standalone_settings()}
+        agency = workspace.fill(sandbox)
+        env = {**workspace.environment(sandbox, agency), **standalone_settings()}
         say("Airflow starts; this takes about half a minute …")
         workspace.migrate(env)
         with log.open("w") as file:
@@ -61,7 +61,8 @@ def serve(airflow: subprocess.Popen[bytes], url: str, sandbox: Sandbox, stop: th
     if not stop.is_set():
         say(f"Airflow     {url}   login {LOGIN}, password {LOGIN}")
         say(f"HighLevel   {sandbox.url}   location {sandbox.location_id} (connection ghl_default)")
-        say("Try the DAG ghl_attendance. Ctrl-C stops everything.")
+        say(f"            and an agency with {workspace.AGENCYS} sub-accounts (connection ghl_agency)")
+        say("Try the DAGs ghl_attendance and ghl_agency. Ctrl-C stops everything.")
     while not stop.wait(0.5) and airflow.poll() is None:
         pass
     return 0

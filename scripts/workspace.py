@@ -1,4 +1,4 @@
-"""The folder that ``make demo`` and ``make up`` work in: Airflow's home, the sandbox's memory, the warehouse."""
+"""The folder that the demonstrations and ``make up`` work in: Airflow's home, the sandbox's memory, the warehouse."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from airflow_provider_ghl.sandbox import Sandbox, State
+from airflow_provider_ghl.sandbox import Sandbox
+from airflow_provider_ghl.sandbox.fixed_agency import FixedAgency
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".demo"
@@ -22,6 +23,8 @@ MEMORY = FOLDER / "highlevel.jsonl"
 PORT = FOLDER / "port"
 DAGS = ROOT / "example_dags"
 ATTENDANCE = DAGS / "data" / "attendance.csv"
+#: Sub-accounts of the example ``ghl_agency``.
+AGENCYS = 5
 #: Sub-accounts of the example ``ghl_sub_accounts``, beside the first one.
 SUB_ACCOUNTS = {"ghl_north": "Nq8WmZc3VtRb5YxKj2Ld", "ghl_south": "Sd4PgHs7UfEa9CwMn6Qx"}
 AIRFLOW = Path(sys.executable).with_name("airflow")
@@ -51,17 +54,19 @@ def port() -> int:
     return int(PORT.read_text())
 
 
-def fill(state: State) -> None:
-    """Give the sandbox the people, the events and the sub-accounts; it remembers those that it has."""
+def fill(sandbox: Sandbox) -> FixedAgency:
+    """Give the sandbox the people, the events, the sub-accounts and the agency; it remembers those that it has."""
+    state = sandbox.state
     for location_id in set(SUB_ACCOUNTS.values()).difference(state.locations()):
         state.add_location(location_id)
     with ATTENDANCE.open(newline="") as file:
         for row in csv.DictReader(file):
             state.add_record("contact", row["contact_id"])
             state.add_record("custom_objects.event", row["event_id"])
+    return FixedAgency.of(sandbox, AGENCYS)
 
 
-def environment(sandbox: Sandbox) -> dict[str, str]:
+def environment(sandbox: Sandbox, agency: FixedAgency) -> dict[str, str]:
     """What Airflow must know: its home, the DAGs, the connections."""
     settings = {
         # "airflow standalone" starts its parts by the name "airflow".
@@ -71,6 +76,7 @@ def environment(sandbox: Sandbox) -> dict[str, str]:
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
+        "AIRFLOW_CONN_GHL_AGENCY": agency.connection_json,
         "AIRFLOW_CONN_GHL_DEFAULT": sandbox.connection_json,
         "AIRFLOW_CONN_WAREHOUSE": json.dumps({"conn_type": "sqlite", "host": str(WAREHOUSE)}),
     }

@@ -13,6 +13,7 @@ from connecting import Connect
 from dag_runs import Finished, run_dag
 
 from airflow_provider_ghl.sandbox import Sandbox
+from airflow_provider_ghl.sandbox.fixed_agency import FixedAgency
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -29,6 +30,13 @@ LATE = [
     ("L07", "invalid", None),  # no ids
     ("L08", "rejected", None),  # swapped
 ]
+
+#: The same of the late enrolments that are not simply created.
+LATE_ENROLMENTS = {
+    "L05": ("already_exists", "ledger"),  # by the load of that sub-account's own file
+    "L06": ("invalid", None),  # no sub-account
+    "L11": ("invalid", None),  # no contact
+}
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -118,3 +126,49 @@ class TestSubAccounts:
             ("load_enrolments", 0): "failed",
             ("load_enrolments", 1): "success",
         }
+
+
+class TestAgency:
+    """As ``python -m airflow_provider_ghl sandbox --agency 5`` has it."""
+
+    @pytest.fixture
+    def agency(self, sandbox: Sandbox, connect: Connect) -> FixedAgency:
+        agency = FixedAgency.of(sandbox, 5)
+        connect(ghl_agency=agency.connection_json)
+        return agency
+
+    def test_twice(self, sandbox: Sandbox, agency: FixedAgency) -> None:
+        late = read(DATA / "agency" / "late_enrolments.csv")
+        finished = run("ghl_agency")
+        assert finished.state == "success"
+        assert told(finished, "load_late_enrolments") == [
+            (row["enrolment_id"], *LATE_ENROLMENTS.get(row["enrolment_id"], ("created", "answer"))) for row in late
+        ]
+        for index, location in enumerate(agency.location_ids):
+            rows = read(DATA / "agency" / "enrolments" / f"{location}.csv")
+            assert told(finished, "load_enrolments", index) == [(row["enrolment_id"], "created", "answer") for row in rows]
+            rows += [row for row in late if row["location_id"] == location and row["contact_id"]]
+            there = {(r["firstRecordId"], r["secondRecordId"]) for r in sandbox.state.relations(location)}
+            assert there == {(row["contact_id"], row["course_id"]) for row in rows}
+        writes = sandbox.stats()["writes"]
+
+        again = run("ghl_agency")
+        assert again.state == "success"
+        for index in range(len(agency.location_ids)):
+            assert {outcome for _, outcome, _ in told(again, "load_enrolments", index)} == {"already_exists"}
+        assert sandbox.stats()["writes"] == writes
+        assert sandbox.stats()["refused_refreshes"] == 0
+
+    def test_one_without_the_app_does_not_hold_up_the_others(self, sandbox: Sandbox, agency: FixedAgency) -> None:
+        without = agency.location_ids[1]
+        sandbox.uninstall(agency.app, without)
+        finished = run("ghl_agency")
+        assert [one["location_id"] for one in finished.xcom("list_locations")] == sorted({*agency.location_ids} - {without})
+        # The table of all names it, so that somebody must look: red, and the others' rows are done.
+        assert {state for (task, _), state in finished.states.items() if task != "load_late_enrolments"} == {"success"}
+        assert finished.states["load_late_enrolments", -1] == "failed"
+        late = {key: outcome for key, outcome, _ in told(finished, "load_late_enrolments")}
+        of_it = {"L03", "L04", "L05"}
+        assert {late[key] for key in of_it} == {"not_attempted"}
+        assert {late[key] for key in late.keys() - of_it - LATE_ENROLMENTS.keys()} == {"created"}
+        assert sandbox.state.count_relations(location_id=without) == 0
