@@ -24,7 +24,7 @@ _CONNECTION_FIELDS: dict[str, Any] = {
     },
     "refresh_token": {
         "label": "OAuth refresh token",
-        "description": "Empty after `airflow ghl login`, which stores the tokens itself; one that is pasted here comes before those",
+        "description": "Empty after `airflow ghl login`, which stores the tokens itself; one pasted here comes before those",
         "schema": {"type": ["string", "null"], "format": "password"},
     },
     "company_id": {

@@ -11,9 +11,9 @@ from airflow_provider_ghl.api.calls import Answer
 from airflow_provider_ghl.api.client import LONGEST_ANSWER, Attempt, Client
 from airflow_provider_ghl.api.clock import LONGEST_WAIT
 from airflow_provider_ghl.api.retry import Tries
-from airflow_provider_ghl.exceptions import BudgetSpent, GHLError, QuotaExhausted, RateLimited, Stopped, Unauthorized
+from airflow_provider_ghl.exceptions import BudgetSpent, GHLError, QuotaExhausted, RateLimited, Unauthorized
 from airflow_provider_ghl.load.lane import Lane, Supply, Turns
-from airflow_provider_ghl.load.outcomes import Outcome, RowResult, StoppedBy
+from airflow_provider_ghl.load.outcomes import RowResult, StoppedBy
 from airflow_provider_ghl.load.sending import Item, Result, ToSend
 from airflow_provider_ghl.load.target import Resolution
 from airflow_provider_ghl.load.workers import Workers, most_in_flight
@@ -22,8 +22,10 @@ __all__ = ["Dispatch", "Settled"]
 
 #: Seconds that answers may take when told to stop: Airflow sends SIGKILL 5 s after ``on_kill``.
 _GRACE = 1.9
+#: Requests in flight until any of them was answered well.
+_UNTIL_ANSWERED = 20
 #: Locations that were refused with none that works: the column of the locations is another one.
-_MOST_REFUSED = 100
+_MOST_REFUSED = 60
 
 Settled = tuple[Lane, ToSend, Result]
 
@@ -49,6 +51,8 @@ class Dispatch:
         self._sends = 0
         self._stopped_at: float | None = None
         self._is_halted = False
+        self._stopped: list[Lane] = []  # whose rows do not know yet
+        self._refused = 0
         #: What ended all of it before the last row.
         self.stopped_by: StoppedBy | None = None
         self.why: GHLError | str | None = None
@@ -71,19 +75,26 @@ class Dispatch:
             if not self.is_over:
                 wait = self._take_turns()
             if self.is_over:
-                yield [settled for lane in self._supply.lanes for settled in self._give_up(lane)]
+                yield from self._tell([settled for lane in self._supply.lanes for settled in self._give_up(lane)])
                 wait = self._grace()
             elif not self._in_flight and self._is_stuck():
                 if all(lane.is_done for lane in self._supply.lanes):
                     return
-                yield self._move_on()
+                yield from self._tell(self._move_on())
                 continue
             if not self._in_flight and self.is_over:
                 return
-            yield self._take_in(min(wait, LONGEST_WAIT))
+            yield from self._tell(self._take_in(min(wait, LONGEST_WAIT)))
             if self._grace() <= 0.0:
-                yield self._abandon()
+                yield from self._tell(self._abandon())
                 return
+
+    def _tell(self, settled: list[Settled]) -> Iterator[list[Settled]]:
+        """Once all that was sent of a lane that is stopped is taken in, its other rows are accounted for."""
+        yield settled
+        for lane in [lane for lane in self._stopped if not lane.in_flight and not lane.waiting]:
+            self._stopped.remove(lane)
+            lane.rows.leave(lane.reason)
 
     def _take_turns(self) -> float:
         """Seconds until there is something to do."""
@@ -107,6 +118,10 @@ class Dispatch:
         """Have a lane send one request. Seconds until it is its turn again; below zero: once answers were looked out for."""
         if lane.is_stopped or not lane.has_room:
             return float("inf")
+        if lane.is_asleep(now):
+            return lane.asleep_until - now
+        if self._has_its_share(lane):
+            return LONGEST_WAIT
         if lane.until_due(now) > 0.0:
             if lane.is_exhausted or self._is_held_back(lane):
                 return lane.until_due(now)
@@ -159,7 +174,8 @@ class Dispatch:
             lane, item = found
             lane.in_flight -= 1
             self._client.learn(attempt)
-            self._turns.give(lane, self._clock.monotonic())
+            # Until anything went well, who has begun goes first: it is to be known soon whether any location works.
+            self._turns.give(lane, self._clock.monotonic() if self._has_answer else 0.0)
             result = self._go_on(lane, item, attempt)
             if result is not None:
                 settled.append((lane, item.to_send, self._finish(lane, item, result, attempt)))
@@ -197,15 +213,11 @@ class Dispatch:
         return None
 
     def _say(self, lane: Lane, item: Item, said: Answer | GHLError) -> Result | None:
-        conversation = item.to_send.conversation
-        try:
-            item.call = conversation.send(said) if isinstance(said, Answer) else conversation.throw(said)
-        except StopIteration as end:
-            result: Result = end.value
-            return result
-        item.tries, item.unanswered = Tries(since=self._clock.monotonic()), 0
-        lane.push(item.tries.since, item)
-        return None
+        now = self._clock.monotonic()
+        result = item.say(said, now)
+        if result is None:
+            lane.push(now, item)
+        return result
 
     def _finish(self, lane: Lane, item: Item, result: Result, attempt: Attempt) -> Result:
         if isinstance(result, Resolution) and result.error is not None:
@@ -218,16 +230,25 @@ class Dispatch:
 
     def _stop_lane(self, lane: Lane, by: StoppedBy | None, why: GHLError | str | None) -> None:
         """It sends nothing more; neither does any other where all have the token that is refused, or no location is one."""
+        if lane.is_stopped:
+            return
         lane.stop(by, why)
+        self._stopped.append(lane)
+        self._refused += by in (StoppedBy.TOKEN, StoppedBy.ABORT)
         # A token that was got for this location just now, and is refused even so, says nothing of the others.
         is_everybodys = isinstance(why, Unauthorized) and why.kind == "token" and not why.is_renewed
-        stopped = sum(one.is_stopped for one in self._supply.lanes)
-        if is_everybodys or (stopped >= _MOST_REFUSED and not self._has_answer):
-            self._stop(by or StoppedBy.ABORT, why)
+        if by is not None and is_everybodys:
+            self._stop(by, why)
+        if self._refused >= _MOST_REFUSED and not self._has_answer:
+            self._stop(StoppedBy.ABORT, f"by all {self._refused} locations that were asked, such as: {why}")
 
     def _most_in_flight(self) -> int:
-        most = most_in_flight(len(self._supply.lanes))
-        return most if self._has_answer else min(self._abort_after, most)
+        return most_in_flight(len(self._supply.lanes)) if self._has_answer else min(self._abort_after, _UNTIL_ANSWERED)
+
+    def _has_its_share(self, lane: Lane) -> bool:
+        """Half of what may be in flight is for those who have least, so that slow answers to some cost the others nothing."""
+        most = self._most_in_flight()
+        return len(self._in_flight) >= most // 2 and lane.in_flight * len(self._supply.lanes) >= most
 
     def _stop(self, by: StoppedBy, why: GHLError | str | None) -> None:
         if self.stopped_by is None:
@@ -244,7 +265,7 @@ class Dispatch:
         sleepers = [lane for lane in self._supply.lanes if not lane.is_done and lane.is_asleep(now)]
         settled: list[Settled] = []
         for lane in sleepers:
-            lane.stop(StoppedBy.QUOTA, lane.slept_by)
+            self._stop_lane(lane, StoppedBy.QUOTA, lane.slept_by)
             settled.extend(self._give_up(lane))
         for lane in self._supply.lanes:
             if not sleepers and not lane.is_done:
@@ -253,23 +274,7 @@ class Dispatch:
 
     def _give_up(self, lane: Lane) -> list[Settled]:
         """What waits for a slot or another try ends here: by its last failure, or as not attempted."""
-        waiting = lane.take_waiting()
-        if lane.is_stopped and not lane.is_left:
-            lane.is_left = True
-            lane.rows.leave(lane.reason)
-        return [(lane, item.to_send, self._end_early(lane, item)) for item in waiting]
-
-    def _end_early(self, lane: Lane, item: Item) -> Result:
-        error: GHLError = Stopped(lane.reason)
-        if item.unanswered and item.last_error is not None:
-            error = item.last_error
-        error.unanswered_before = item.unanswered
-        try:
-            item.to_send.conversation.throw(error)
-        except StopIteration as end:
-            result: Result = end.value
-            return dataclasses.replace(result, requests=item.requests)
-        return RowResult(Outcome.FAILED, reason="the load stopped before it was settled", requests=item.requests)
+        return [(lane, item.to_send, item.end_early(lane.reason)) for item in lane.take_waiting()]
 
     def _grace(self) -> float:
         """Seconds that answers may still take: as many as they want, or what is left since we were told to stop."""
@@ -286,5 +291,5 @@ class Dispatch:
         for lane, item in abandoned:
             item.unanswered += 1
             item.last_error = None
-            settled.append((lane, item.to_send, self._end_early(lane, item)))
+            settled.append((lane, item.to_send, item.end_early(lane.reason)))
         return settled

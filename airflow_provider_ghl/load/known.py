@@ -66,13 +66,19 @@ class Known:
 
         :raises LedgerError: the ledger cannot be read.
         """
-        # A pair that was there, and is only to be looked up again, takes the room that it has.
-        new = chunk.todo[np.flatnonzero(~np.isin(chunk.knowledge[chunk.todo], _WAS_THERE))]
-        refused = self._cardinality.refuse(chunk.first[new], chunk.second[new], self._diff.count_there, self._names)
+        was_there = np.isin(chunk.knowledge[chunk.todo], _WAS_THERE)
+        # Pairs that were there, and are only to be looked up again, have their room, whatever stands before them.
+        self._surplus(chunk, chunk.todo[np.flatnonzero(was_there)])
+        new = chunk.todo[np.flatnonzero(~was_there)]
+        refused = self._surplus(chunk, new)
         if refused:
             problems = {int(new[at]): reason for at, reason in refused.items()}
             self._tell(self._report.decide_invalid(chunk.start, problems))
             chunk.todo = np.setdiff1d(chunk.todo, list(problems), assume_unique=True)
+
+    def _surplus(self, chunk: Chunk, offsets: Numbers) -> dict[int, str]:
+        first, second = chunk.first[offsets], chunk.second[offsets]
+        return self._cardinality.refuse(first, second, self._diff.count_there, self._names)
 
     def _decide(self, chunk: Chunk, known: Numbers) -> None:
         knowledge = chunk.knowledge[known]

@@ -62,11 +62,10 @@ class Lane:
         #: Requests that were sent.
         self.requests = 0
         self.is_exhausted = False
-        #: What ended it before its last row; and whether its rows know.
+        #: What ended it before its last row.
         self.is_stopped = False
         self.stopped_by: StoppedBy | None = None
         self.why: GHLError | str | None = None
-        self.is_left = False
         #: Until when its day is spent, and HighLevel's word for it.
         self.asleep_until = -math.inf
         self.slept_by: QuotaExhausted | None = None

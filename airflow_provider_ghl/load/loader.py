@@ -140,8 +140,6 @@ class _Load:
         for lane in self._planner.lanes:
             lane.rows.leave(lane.reason)
         self._planner.read_out()
-        for lane in self._planner.lanes:
-            lane.rows.leave(lane.reason)  # those that came up only now
 
     def _take_in_lanes(self) -> None:
         """How the locations' parts ended."""
@@ -201,8 +199,10 @@ class _Load:
         self._progress.announce(total, price, is_exact=planner.is_read)
 
     def _tick(self) -> None:
+        if self._progress is None or not self._progress.is_due:
+            return
         limits = [self._client.limit(lane.location_id) for lane in self._planner.lanes if not lane.is_done]
-        if self._progress is not None and limits:
+        if limits:
             self._progress.tick(self._report.done, self._report.rows, self._budget.spent, limits)
 
     def _publish(self) -> None:

@@ -108,14 +108,14 @@ class Planner:
     def read_on(self) -> list[Lane]:
         """Read a batch more. Lanes that may have something to send now: those that got rows, at the end all."""
         batch = self._ahead.popleft() if self._ahead else self._next()
-        if batch is None:
-            return [lane for lane in self.lanes if not lane.is_done]
-        return self._take_in(batch)
+        fed = self._take_in(batch) if batch is not None else []
+        return [lane for lane in self.lanes if not lane.is_done] if self.is_read else fed
 
     def read_out(self) -> None:
-        """Read what is left, and give it to its lanes."""
+        """Read what is left, none of which is sent."""
         while not self.is_read:
-            self.read_on()
+            for lane in self.read_on():
+                lane.rows.leave(lane.reason)
 
     def _next(self) -> Batch | None:
         """The next of the source, unless told to stop. What breaks the source ends the reading, not the load: rows read before
@@ -194,6 +194,8 @@ def _by_place(shared: Chunk, valid: Valid, places: Numbers) -> Iterator[tuple[in
     problems: dict[int, dict[int, str]] = {}
     for at, reason in valid.problems.items():
         problems.setdefault(int(places[at]), {})[at] = reason
+    if not places.size:
+        return
     order = np.argsort(places, kind="stable")
     borders = np.flatnonzero(np.diff(places[order])) + 1
     usable = valid.usable

@@ -32,6 +32,11 @@ class Progress:
         self._next = 0.0
         self._lines = 0
 
+    @property
+    def is_due(self) -> bool:
+        """Whether :meth:`tick` would do anything."""
+        return self._began is None or self._clock.monotonic() >= self._next
+
     def tick(self, done: int, read: int, requests: int, limits: Sequence[Limit]) -> None:
         """Say where things stand, if it is time to.
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from airflow_provider_ghl.api.calls import Answer, Call
 from airflow_provider_ghl.api.retry import Tries
-from airflow_provider_ghl.exceptions import GHLError
-from airflow_provider_ghl.load.outcomes import RowResult
+from airflow_provider_ghl.exceptions import GHLError, Stopped
+from airflow_provider_ghl.load.outcomes import Outcome, RowResult
 from airflow_provider_ghl.load.reading import Reading
 from airflow_provider_ghl.load.target import Resolution
 
@@ -43,3 +44,25 @@ class Item:
     unanswered: int = 0
     #: How it last failed, should it not be sent again.
     last_error: GHLError | None = None
+
+    def say(self, said: Answer | GHLError, now: float) -> Result | None:
+        """Go on with the conversation; its result when that was the end of it."""
+        conversation = self.to_send.conversation
+        try:
+            self.call = conversation.send(said) if isinstance(said, Answer) else conversation.throw(said)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+        self.tries, self.unanswered = Tries(since=now), 0
+        return None
+
+    def end_early(self, reason: str) -> Result:
+        """Nothing more of it is sent: it ends by its last failure, or as not attempted."""
+        error: GHLError = Stopped(reason)
+        if self.unanswered and self.last_error is not None:
+            error = self.last_error
+        error.unanswered_before = self.unanswered
+        result = self.say(error, 0.0)
+        if result is None:
+            result = RowResult(Outcome.FAILED, reason="the load stopped before it was settled")
+        return dataclasses.replace(result, requests=self.requests)

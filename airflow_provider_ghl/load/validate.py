@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,6 +20,8 @@ __all__ = ["Valid", "validate"]
 _LONGEST_DECIMAL = 40
 _SHOWN = 40
 _DELETE = 0x7F
+#: HighLevel's have 20 letters and digits. What looks like a phone number has no letter.
+_LOCATION = re.compile(r"(?!\d{7,}$)[A-Za-z0-9_-]{1,100}")
 #: Characters of an id. HighLevel's have 20 to 36; a text of thousands is another column's, and no database could index it.
 _LONGEST = 500
 
@@ -55,12 +58,23 @@ def validate(batch: Batch, columns: Columns) -> Valid:
         named.append((columns.location, "location"))
     for name, column in named:
         texts, refused = _column(batch.frame[column].tolist())
+        if column == "location":
+            refused |= _no_locations(texts)
         ids.append(numpy.fromiter(texts, dtype=object, count=len(texts)))
         for at, reason in refused.items():
             if at not in batch.unreadable:
                 said = f"column '{name}'{reason}"
                 problems[at] = f"{problems[at]}; {said}" if at in problems else said
     return Valid(ids[0], ids[1], problems, *ids[2:])
+
+
+def _no_locations(texts: list[str]) -> dict[int, str]:
+    """Texts that are no location's id, which go no further: the account of a load names its locations."""
+    odd = {text for text in set(texts) if text and not _LOCATION.fullmatch(text)}
+    found = {at: " holds no id of a location" for at, text in enumerate(texts) if text in odd} if odd else {}
+    for at in found:
+        texts[at] = ""
+    return found
 
 
 def _column(values: list[Any]) -> tuple[list[str], dict[int, str]]:

@@ -72,6 +72,7 @@ class Work:
         self._common = common
         self._location_id = location_id
         self._place = place
+        self._is_one_of_several = bool(common.spec.columns.location)
         self._is_resolved = False
         self._known = self._known_by(Diff(None))
         self._page: Page | None = None
@@ -147,14 +148,19 @@ class Work:
         while True:
             if self._queue:
                 yield from self._relate(self._queue.popleft())
+                self._chunk = None  # it holds the texts of all locations' rows that were read with these
                 yield 0.0
-            elif self._claiming is not None and self._claiming.has_held and not self._common.may_read_on():
+            elif self._claiming is not None and self._claiming.has_held and not self._may_get_more():
                 yield from self._claiming.send_held()
             elif self._common.is_read():
                 return
             else:
                 self.is_hungry = True
                 yield IDLE
+
+    def _may_get_more(self) -> bool:
+        """Whether it is worth to wait for more of the source: of several locations nobody knows whose rows come next."""
+        return not self._is_one_of_several and self._common.may_read_on()
 
     def _begin(self, resolution: Resolution) -> None:
         """The association is known, and with it what was learned of it before."""
@@ -169,8 +175,7 @@ class Work:
         except LedgerError as error:
             common.fail(error)
             return
-        is_one_of_several = bool(common.spec.columns.location)
-        diff = Diff(memory, always=_FEW_KNOWN) if is_one_of_several else Diff(memory, common.expected())
+        diff = Diff(memory, always=_FEW_KNOWN) if self._is_one_of_several else Diff(memory, common.expected())
         self._known = self._known_by(diff)
         if common.book is not None:
             self._page = page = common.book.open(memory)
