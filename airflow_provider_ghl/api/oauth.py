@@ -240,6 +240,7 @@ def authorize_url(app: App, *, redirect_uri: str | None, scopes: str | Sequence[
         "response_type": "code",
         "redirect_uri": redirect_uri,
         "client_id": app.client_id,
+        "version_id": app.app_id,  # undocumented; without it the page says error.noversionid (observed)
         "scope": scopes if isinstance(scopes, str) else " ".join(scopes),
     }
     return f"{at}{_CONSENT}?{urlencode({name: value for name, value in asked.items() if value}, quote_via=quote)}"

@@ -210,6 +210,7 @@ def test_where_a_person_says_yes() -> None:
         "response_type": ["code"],
         "redirect_uri": ["https://x.example/cb?a=b"],
         "client_id": [APP.client_id],
+        "version_id": [APP.app_id],
         "scope": ["oauth.write a/b.readonly"],
     }
     assert APP.client_secret not in url
