@@ -286,9 +286,10 @@ class Limit:
         self._day_ends = answered_at + (resets_in if resets_in is not None else _SPENT_FOR)
 
     def _wait_for_day(self, now: float) -> float:
-        if self._daily_left is None or now >= self._day_ends:
+        if self._daily_left is None or self._daily_left - len(self._in_flight) > self._daily_reserve:
             return 0.0
-        if self._daily_left - len(self._in_flight) > self._daily_reserve:
+        if now >= self._day_ends:
+            self._daily_left, self._is_open = None, False  # one goes alone, lest a whole window finds that it is not over
             return 0.0
         if self._in_flight:
             return _ON_ANSWER

@@ -61,6 +61,14 @@ class Cardinality:
             look.keep()
         return refused
 
+    def note_there(self, first: Objects, second: Objects) -> None:
+        """Take in rows that were found to be there only now. Of records that came up before they take room; other records are
+        asked for with them.
+        """
+        for limit, records in ((self._first, first), (self._second, second)):
+            if limit is not None and len(records):
+                limit.take(records)
+
 
 def _limit(side: Side, most: int | None) -> _Limit | None:
     if most is not None and (isinstance(most, bool) or not isinstance(most, int) or most < 1):
@@ -109,6 +117,14 @@ class _Limit:
             there = count_there(self.side, records[leads[new]].tolist())
             known[new] = numpy.minimum(there, self.highest)
         return _Look(self, name, groups, keys, known, taken, places, new)
+
+    def take(self, records: Objects) -> None:
+        """Room of those records that are remembered."""
+        keys, counts = numpy.unique(hash_array(records, hash_key=self._key, categorize=False), return_counts=True)
+        for run in self._runs:
+            place = run.locate(keys)
+            taken = run.taken[place.at].astype(numpy.int64) + counts[place.asked]
+            run.taken[place.at] = numpy.minimum(taken, self.highest)
 
     def add(self, keys: Words, known: Numbers, taken: Numbers) -> None:
         """Remember new records, of ascending keys."""

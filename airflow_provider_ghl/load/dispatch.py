@@ -12,7 +12,7 @@ from airflow_provider_ghl.api.client import LONGEST_ANSWER, Attempt, Client
 from airflow_provider_ghl.api.clock import LONGEST_WAIT
 from airflow_provider_ghl.api.retry import Tries
 from airflow_provider_ghl.exceptions import BudgetSpent, GHLError, QuotaExhausted, RateLimited, Unauthorized
-from airflow_provider_ghl.load.lane import Lane, Supply, Turns
+from airflow_provider_ghl.load.lane import Lane, Supply, Turns, told
 from airflow_provider_ghl.load.outcomes import RowResult, StoppedBy
 from airflow_provider_ghl.load.sending import Item, Result, ToSend
 from airflow_provider_ghl.load.target import Resolution
@@ -22,7 +22,7 @@ __all__ = ["Dispatch", "Settled"]
 
 #: Seconds that answers may take when told to stop: Airflow sends SIGKILL 5 s after ``on_kill``.
 _GRACE = 1.9
-#: Requests in flight until any of them was answered well.
+#: Requests in flight until it is known of one location that it is one.
 _UNTIL_ANSWERED = 20
 #: Locations that were refused with none that works: the column of the locations is another one.
 _MOST_REFUSED = 60
@@ -45,7 +45,8 @@ class Dispatch:
         self._budget = budget
         self._supply = supply
         self._abort_after = abort_after
-        self._has_answer = False
+        #: Whether any location has turned out to be one.
+        self._has_target = False
         self._turns = Turns()
         self._in_flight: dict[int, tuple[Lane, Item]] = {}
         self._sends = 0
@@ -100,7 +101,8 @@ class Dispatch:
         """Seconds until there is something to do."""
         if self._supply.wants_more:
             for fed in self._supply.read_on():
-                self._turns.give(fed, self._clock.monotonic())
+                # In any order, until one works: those that do may stand behind a hundred that do not.
+                self._turns.give(fed, self._clock.monotonic() - (0.0 if self._has_target else self._client.retry.draw()))
         while len(self._in_flight) < self._most_in_flight():
             now = self._clock.monotonic()
             lane = self._turns.take(now)
@@ -174,8 +176,8 @@ class Dispatch:
             lane, item = found
             lane.in_flight -= 1
             self._client.learn(attempt)
-            # Until anything went well, who has begun goes first: it is to be known soon whether any location works.
-            self._turns.give(lane, self._clock.monotonic() if self._has_answer else 0.0)
+            # Until one works, who has begun goes first: it is to be known soon whether any does.
+            self._turns.give(lane, self._clock.monotonic() if self._has_target else 0.0)
             result = self._go_on(lane, item, attempt)
             if result is not None:
                 settled.append((lane, item.to_send, self._finish(lane, item, result, attempt)))
@@ -193,7 +195,6 @@ class Dispatch:
         """Continue a conversation; its result when that was the end of it."""
         result = attempt.result
         if isinstance(result, Answer):
-            self._has_answer = True
             return self._say(lane, item, result)
         result.unanswered_before = item.unanswered
         now = self._clock.monotonic()
@@ -222,6 +223,8 @@ class Dispatch:
     def _finish(self, lane: Lane, item: Item, result: Result, attempt: Attempt) -> Result:
         if isinstance(result, Resolution) and result.error is not None:
             self._stop_lane(lane, result.stops, result.error)
+        elif isinstance(result, Resolution):
+            self._has_target = True
         elif result.stops is not None:
             self._stop_lane(lane, result.stops, attempt.result if isinstance(attempt.result, GHLError) else None)
         if isinstance(result, RowResult) and lane.note(item.to_send, result):
@@ -239,11 +242,11 @@ class Dispatch:
         is_everybodys = isinstance(why, Unauthorized) and why.kind == "token" and not why.is_renewed
         if by is not None and is_everybodys:
             self._stop(by, why)
-        if self._refused >= _MOST_REFUSED and not self._has_answer:
-            self._stop(StoppedBy.ABORT, f"by all {self._refused} locations that were asked, such as: {why}")
+        if self._refused >= _MOST_REFUSED and not self._has_target:
+            self._stop(StoppedBy.ABORT, f"by all {self._refused} locations that were asked, such as: {told(why)}")
 
     def _most_in_flight(self) -> int:
-        return most_in_flight(len(self._supply.lanes)) if self._has_answer else min(self._abort_after, _UNTIL_ANSWERED)
+        return most_in_flight(len(self._supply.lanes)) if self._has_target else min(self._abort_after, _UNTIL_ANSWERED)
 
     def _has_its_share(self, lane: Lane) -> bool:
         """Half of what may be in flight is for those who have least, so that slow answers to some cost the others nothing."""

@@ -76,6 +76,10 @@ class Known:
             self._tell(self._report.decide_invalid(chunk.start, problems))
             chunk.todo = np.setdiff1d(chunk.todo, list(problems), assume_unique=True)
 
+    def note_read(self, chunk: Chunk, offsets: Numbers) -> None:
+        """Take in rows of which HighLevel says that they are there."""
+        self._cardinality.note_there(chunk.first[offsets], chunk.second[offsets])
+
     def _surplus(self, chunk: Chunk, offsets: Numbers) -> dict[int, str]:
         first, second = chunk.first[offsets], chunk.second[offsets]
         return self._cardinality.refuse(first, second, self._diff.count_there, self._names)

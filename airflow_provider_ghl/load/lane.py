@@ -15,7 +15,7 @@ from airflow_provider_ghl.load.outcomes import SUCCESSES, RowResult, StoppedBy
 from airflow_provider_ghl.load.refusals import Refusals
 from airflow_provider_ghl.load.sending import Item, Result, ToSend
 
-__all__ = ["IDLE", "NOT_REACHED", "Lane", "Rows", "Supply", "Turns"]
+__all__ = ["IDLE", "NOT_REACHED", "Lane", "Rows", "Supply", "Turns", "told"]
 
 #: Why a row was not attempted.
 NOT_REACHED = "the load stopped before it"
@@ -24,6 +24,11 @@ NOT_REACHED = "the load stopped before it"
 IDLE = math.inf
 #: Seconds after which a spent day is looked at again, where HighLevel does not say when it ends.
 _UNTOLD = 900.0
+
+
+def told(why: GHLError | str | None) -> str:
+    """Why something was stopped, with what to do about it where that is known."""
+    return why.explain() if isinstance(why, Unauthorized) else str(why)
 
 
 class Rows(Protocol):
@@ -50,12 +55,13 @@ class Rows(Protocol):
 
 
 class Lane:
-    """The requests of one location. Until a first row has succeeded, at most ``abort_after`` of them are in flight.
+    """The requests of one location.
 
     :param abort_after: see :class:`Refusals`.
+    :param cautious: how many may be in flight until a first row has succeeded.
     """
 
-    def __init__(self, location_id: str, rows: Rows, abort_after: int) -> None:
+    def __init__(self, location_id: str, rows: Rows, abort_after: int, cautious: int) -> None:
         self.location_id = location_id
         self.rows = rows
         self.in_flight = 0
@@ -72,7 +78,7 @@ class Lane:
         self.has_succeeded = False
         #: When it is its turn; ``None``: when something happens.
         self.turn: float | None = None
-        self._cautious: float = abort_after
+        self._cautious: float = min(cautious, abort_after)
         self._refusals = Refusals(abort_after)
         self._due: list[tuple[float, int, Item]] = []  # a heap: when, row, what
 
@@ -142,8 +148,7 @@ class Lane:
     @property
     def reason(self) -> str:
         """Why a row of it was not reached."""
-        why = self.why.explain() if isinstance(self.why, Unauthorized) else self.why
-        return NOT_REACHED if why is None else mask(f"{NOT_REACHED}: {why}")
+        return NOT_REACHED if self.why is None else mask(f"{NOT_REACHED}: {told(self.why)}")
 
 
 class Supply(Protocol):

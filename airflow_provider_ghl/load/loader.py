@@ -33,6 +33,8 @@ __all__ = ["run"]
 
 #: How long the ledger keeps what a load did, row by row.
 _KEPT = timedelta(days=90)
+#: Requests that each of several locations may have in flight until one of its rows has succeeded.
+_CAUTIOUS = 3
 #: What stands for the location of a load that is about several.
 SEVERAL = "several"
 
@@ -102,7 +104,8 @@ class _Load:
     def _open_lane(self, location_id: str, place: int) -> Lane:
         work = Work(self._common, location_id, place)
         self._works.append(work)
-        return Lane(location_id, work, self._spec.abort_after)
+        several = self._spec.columns.location is not None
+        return Lane(location_id, work, self._spec.abort_after, _CAUTIOUS if several else self._spec.abort_after)
 
     def _try(self) -> None:
         """All that needs HighLevel or the ledger.
@@ -123,6 +126,8 @@ class _Load:
                 dispatch.halt()
             if self._budget.spent > len(self._works):  # before that associations are read
                 self._tick()
+        for lane in self._planner.lanes:
+            lane.why = lane.why or dispatch.why
         self._leave_rest()
         if self._common.book is not None:
             self._common.book.commit()

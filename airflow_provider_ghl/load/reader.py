@@ -80,7 +80,9 @@ class Reader:
             self._decide_read(chunk, offset, relation_id, requests)
             requests = 0  # they were sent for the first of the rows
         self._page.learn(reading.found)
-        chunk.todo = np.setdiff1d(chunk.todo, [offset for offset, _ in there], assume_unique=True)
+        offsets = np.array([offset for offset, _ in there], dtype=np.int64)
+        self._known.note_read(chunk, offsets)
+        chunk.todo = np.setdiff1d(chunk.todo, offsets, assume_unique=True)
 
     def _decide_read(self, chunk: Chunk, offset: int, relation_id: str | None, requests: int) -> None:
         is_ours = chunk.knowledge[offset] in (Knowledge.AGAIN, Knowledge.OURS_STALE)

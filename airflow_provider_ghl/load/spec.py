@@ -35,6 +35,9 @@ class DiffAgainst(StrEnum):
     NONE = "none"
 
 
+_LEAST = {"batch_size": 1, "abort_after": 1, "rows_ahead": 1, "min_rows": 0, "max_requests": 0, "keep_results": 0}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadSpec:
     """What a load is to do. Exactly one of ``association_id`` and ``association_key`` is given, and exactly one of
@@ -84,7 +87,14 @@ class LoadSpec:
             raise ConfigurationError("give exactly one of association_id and association_key")
         if bool(self.location_id) == bool(self.columns.location):
             raise ConfigurationError("give exactly one of location_id and location_column")
-        for name, least in (("batch_size", 1), ("abort_after", 1), ("min_rows", 0), ("max_requests", 0), ("keep_results", 0)):
+        for name, least in (
+            ("batch_size", 1),
+            ("abort_after", 1),
+            ("rows_ahead", 1),
+            ("min_rows", 0),
+            ("max_requests", 0),
+            ("keep_results", 0),
+        ):
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
                 raise ConfigurationError(f"{name} must be a whole number, {least} or more, not {value!r}")

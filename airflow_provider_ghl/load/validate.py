@@ -130,7 +130,7 @@ def _text(value: Any) -> tuple[str, str]:
     if not _is_whole(value):
         return "", f": {_quoted(value)}; cast it to text in the query"
     try:
-        return str(int(value)), ""
+        return _stripped(str(int(value)))
     except ValueError:
         return "", " holds an int of too many digits"
 

@@ -95,7 +95,8 @@ def _end_of_lanes(
     more = len(ending.lanes) - _MOST_REASONS
     all_of_them = len(summary["locations"])
     told = f"{len(ending.lanes)} of {all_of_them} locations {'was' if len(ending.lanes) == 1 else 'were'} stopped: {shown}"
-    message = f"{told}{f'; and {more} more' if more > 0 else ''}. {account}"
+    spent = "max_requests is spent. " if ending.stopped_by is StoppedBy.MAX_REQUESTS else ""
+    message = f"{told}{f'; and {more} more' if more > 0 else ''}. {spent}{account}"
     if may_wait:
         return End.DEFERRED, message
     has_failed = bool(summary[Outcome.FAILED]) and not tolerance.allows(report.failures(), report.rows)

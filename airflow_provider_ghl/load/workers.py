@@ -11,9 +11,9 @@ __all__ = ["ThreadWorkers", "Workers", "most_in_flight"]
 
 #: Requests in flight at once. A first burst sends a whole window (100) at once.
 _FEW_LOCATIONS = 256
-#: Each location has 10 a second (documented), which is 16 in flight where one takes 1.6 s. Beyond so many in all, a processor
+#: Each location has 10 a second (documented), which is 32 in flight where one takes 3.2 s. Beyond so many in all, a processor
 #: is busier with threads than with requests.
-_OF_A_LOCATION, _MOST = 16, 1024
+_OF_A_LOCATION, _MOST = 32, 1024
 
 Work = Callable[[], Any]
 

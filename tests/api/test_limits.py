@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 from itertools import cycle
 
 import pytest
@@ -254,3 +255,16 @@ def test_a_spent_day_says_when_it_resets_if_highlevel_did(resets_in: float | Non
     with pytest.raises(QuotaExhausted) as raised:
         limit.reserve(2.0)
     assert raised.value.resets_in == (None if resets_in is None else pytest.approx(3600.0, abs=3.0))
+
+
+def test_after_a_spent_day_one_request_looks_whether_it_is_over() -> None:
+    limit = Limit()
+    spent = Rate(limit=100, remaining=99, interval=10.0, daily_limit=200, daily_remaining=0, daily_resets_in=60.0)
+    assert limit.reserve(0.0) == 0.0
+    limit.learn(0.0, 0.3, spent)
+    with pytest.raises(QuotaExhausted):
+        limit.reserve(1.0)
+    assert limit.reserve(60.4) == 0.0
+    assert limit.reserve(60.5) > 0.0, "the others wait for its answer"
+    limit.learn(60.4, 60.7, replace(spent, daily_remaining=199))
+    assert [limit.reserve(60.8 + at / 100) for at in range(10)] == [0.0] * 10

@@ -1,0 +1,277 @@
+"""Several locations in simulated time, each with its own limits, day, faults, relations and associations."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from simulated_highlevel import ASSOCIATION, KEY, TOKEN, FakeClock, SimulatedServer, spread_around
+from simulated_load import Load, SimulatedWorkers
+
+from airflow_provider_ghl.api.auth import Authorization, BearerToken
+from airflow_provider_ghl.api.calls import Call
+from airflow_provider_ghl.api.client import Client
+from airflow_provider_ghl.api.clock import Stop
+from airflow_provider_ghl.api.retry import Retry
+from airflow_provider_ghl.api.transport import RawAnswer
+from airflow_provider_ghl.load.ledger.ledger import Ledger
+from airflow_provider_ghl.load.loader import run
+from airflow_provider_ghl.load.outcomes import OUTCOMES
+from airflow_provider_ghl.load.results_file import ResultsFile
+from airflow_provider_ghl.load.rows import Batch, Columns, from_data
+from airflow_provider_ghl.load.spec import LoadSpec, Ports
+from airflow_provider_ghl.load.tolerance import Tolerance
+
+__all__ = [
+    "COLUMNS",
+    "FORBIDDEN",
+    "Place",
+    "Row",
+    "SimulatedAgency",
+    "SimulatedLocation",
+    "check",
+    "check_highlevel",
+    "check_sums",
+    "load_rows",
+    "place_of",
+    "row",
+    "rows_of",
+]
+
+COLUMNS = Columns("first", "second", location="location_id")
+#: What HighLevel answers to a location that is none of the token's.
+FORBIDDEN = 403, "The token does not have access to this location."
+Row = dict[str, Any]
+#: Location, first record, second record.
+Place = tuple[str, str, str]
+#: Requests of few locations that may be in flight at once.
+_MOST_IN_FLIGHT = 256
+
+
+@dataclass
+class SimulatedLocation(SimulatedServer):
+    """One location. ``day_ends``: the clock's seconds at which its requests of the day are back."""
+
+    day_ends: float = math.inf
+    #: What it answers to everything.
+    refused: tuple[int, str] | None = None
+
+    @property
+    def association_id(self) -> str:
+        """Of its first association."""
+        return next(iter(self.associations.values()), ASSOCIATION)
+
+    def spend_day(self) -> None:
+        """All the requests of the day, by others."""
+        self._of_day = self.daily_limit
+
+    def handle(self, call: Call, fault: str | None) -> RawAnswer:
+        """See :class:`SimulatedServer`."""
+        if self.clock.now >= self.day_ends:
+            self._of_day, self.day_ends = 0, math.inf
+        if self.refused is not None:
+            return _refusal(*self.refused)
+        return super().handle(call, fault)
+
+    def _headers(self) -> dict[str, str]:
+        if self.day_ends == math.inf:
+            return super()._headers()
+        milliseconds = math.ceil((self.day_ends - self.clock.now) * 1000)
+        return super()._headers() | {"x-ratelimit-daily-reset": str(milliseconds)}
+
+    def _list(self, call: Call) -> tuple[int, Any]:
+        status, listed = super()._list(call)
+        relations = [relation | {"associationId": self.association_id} for relation in listed["relations"]]
+        return status, listed | {"relations": relations}
+
+
+@dataclass
+class SimulatedAgency(SimulatedServer):
+    """The servers of its locations behind one address; what names none of them is ``unknown``. Carries requests only."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+    locations: dict[str, SimulatedLocation] = field(default_factory=dict)
+    unknown: tuple[int, str] = FORBIDDEN
+    #: Seconds that the answer to the request which was sent last takes.
+    latency: float = 0.3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.asked: Counter[str] = Counter()
+
+    @classmethod
+    def of(cls, locations: Sequence[str], latency: float = 0.3, **each: Any) -> SimulatedAgency:
+        """With so many locations, each with an association of its own under the same key."""
+        agency = cls(latencies=spread_around(latency, 0.3, 1))
+        for number, location in enumerate(locations):
+            world = {"associations": {KEY: f"{number:024x}"}, "association_location": location, "latencies": agency.latencies}
+            agency.locations[location] = SimulatedLocation(agency.clock, **world | each)
+        return agency
+
+    def __getitem__(self, location: str) -> SimulatedLocation:
+        return self.locations[location]
+
+    def send(self, call: Call, headers: Mapping[str, str]) -> RawAnswer:
+        """See :class:`SimulatedServer`."""
+        assert headers["Authorization"] == f"Bearer {TOKEN}"
+        location = call.location_id or ""
+        self.requests += 1
+        self.asked[location] += 1
+        if location not in self.locations:
+            self.latency = next(self.latencies)
+            return _refusal(*self.unknown)
+        server = self.locations[location]
+        self.latency = server.next_latency()
+        return server.handle(call, server.drawn_fault)
+
+    def last_writes(self) -> dict[str, float]:
+        """Seconds from the beginning to the last relation that was made, by location."""
+        return {name: server.write_times[-1] - 1_000.0 for name, server in self.locations.items() if server.write_times}
+
+
+def _refusal(status: int, message: str) -> RawAnswer:
+    return status, {}, json.dumps({"statusCode": status, "message": message}).encode()
+
+
+class _Workers(SimulatedWorkers):
+    """A request takes effect when it is sent; how long its answer takes is its location's."""
+
+    def __init__(self, agency: SimulatedAgency) -> None:
+        super().__init__(agency)
+        self._agency = agency
+
+    def submit(self, key: Any, work: Callable[[], Any]) -> None:
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        sent_at, self._agency.latency = self._clock.now, 0.0
+        attempt = work()
+        finish = sent_at + self._agency.latency
+        self.at(finish, lambda: self._done.append((key, replace(attempt, answered_at=finish))))
+
+
+def row(location: Any, first: Any, second: Any, **more: Any) -> Row:
+    """A row of the source."""
+    return {"location_id": location, "first": first, "second": second, **more}
+
+
+def rows_of(locations: Sequence[str], each: int, *, is_sorted: bool = False, hubs: int = 50) -> list[Row]:
+    """So many pairs in each location: the same records' ids in all of them."""
+    rows = [row(location, f"s{n}", f"t{n % hubs}") for n in range(each) for location in locations]
+    return sorted(rows, key=lambda one: locations.index(one["location_id"])) if is_sorted else rows
+
+
+def load_rows(
+    rows: Sequence[Any] | Iterator[Batch],
+    agency: SimulatedAgency,
+    *,
+    ledger: Ledger | None = None,
+    stop: Stop | None = None,
+    tolerance: int | float = 0,
+    seed: int = 0,
+    results_file: ResultsFile | None = None,
+    at_once: int = 5_000,
+    columns: Columns = COLUMNS,
+    authorization: Authorization | None = None,
+    client_type: type[Client] = Client,
+    prepare: Callable[[SimulatedWorkers], None] = lambda workers: None,
+    **spec: Any,
+) -> Load:
+    """Run a whole load over all locations that the rows name."""
+    retry = Retry(draw=random.Random(seed).random)
+    client = client_type(authorization or BearerToken(TOKEN), transport=agency, clock=agency.clock, retry=retry, stop=stop)
+    workers = _Workers(agency)
+    prepare(workers)
+    by = {} if "association_id" in spec else {"association_key": KEY}
+    settings: dict[str, Any] = {"load_id": "load", "keep_results": 10_000_000} | by | spec
+    batches = from_data(rows, columns, at_once) if isinstance(rows, Sequence) else rows
+    began = agency.clock.now
+    verdict = run(
+        LoadSpec(columns=columns, tolerance=Tolerance(tolerance), **settings),
+        Ports(batches=batches, client=client, workers=workers, ledger=ledger, results_file=results_file),
+    )
+    return Load(verdict, agency, workers, client, agency.clock.now - began)
+
+
+def check_sums(load: Load, rows: int) -> None:
+    """Every row has one outcome, and the lines of the locations add up with the rows that are of none."""
+    results, summary = load.verdict.results, load.summary
+    assert [result["row"] for result in results] == list(range(rows))
+    counted = Counter(result["outcome"] for result in results)
+    assert {outcome: summary[outcome] for outcome in OUTCOMES} == {outcome: counted[outcome] for outcome in OUTCOMES}
+    assert summary["rows"] == rows == sum(counted.values())
+    by_location = Counter((result["location_id"], result["outcome"]) for result in results if result["location_id"])
+    lines = summary["locations"]
+    assert by_location == {
+        (name, str(outcome)): line[outcome] for name, line in lines.items() for outcome in OUTCOMES if outcome in line
+    }
+    assert {result["outcome"] for result in results if not result["location_id"]} <= {"invalid"}
+
+
+def _text_of(value: Any) -> str | None:
+    """An id, by the rules of the README; written apart from the code."""
+    text = str(value) if type(value) is int else value
+    return text.strip() or None if isinstance(text, str) else None
+
+
+def place_of(one: Row) -> Place | None:
+    """The location and the pair that a row names."""
+    texts = [_text_of(one[name]) for name in ("location_id", "first", "second")]
+    return (texts[0], texts[1], texts[2]) if texts[0] and texts[1] and texts[2] else None
+
+
+def _check_places(load: Load, rows: list[Row]) -> None:
+    """A row's invalidity and repeats are those that anybody can see in the table; a pair in two locations is no repeat."""
+    first_rows: dict[Place, int] = {}
+    for at, (one, result) in enumerate(zip(rows, load.verdict.results, strict=True)):
+        place = place_of(one)
+        assert result["location_id"] == _text_of(one["location_id"])
+        if place is None:
+            assert result["outcome"] == "invalid"
+        elif place in first_rows:
+            assert (result["outcome"], result["reason"]) == ("repeated", f"the same pair as row {first_rows[place]}")
+        else:
+            first_rows[place] = at
+            assert (result["location_id"], result["first_record_id"], result["second_record_id"]) == place
+            assert result["outcome"] != "repeated"
+            assert result["outcome"] != "invalid" or "is reached" in result["reason"]
+
+
+def check_highlevel(load: Load, agency: SimulatedAgency, before: set[Place]) -> None:
+    """What HighLevel holds of each location is what the results say."""
+    said: dict[str, set[Place]] = {}
+    for result in load.verdict.results:
+        place = result["location_id"], result["first_record_id"], result["second_record_id"]
+        said.setdefault(result["outcome"], set()).add(place)
+        if result["outcome"] == "created" and result["evidence"] == "answer":
+            assert result["relation_id"] == agency[place[0]].relations[place[1:]]
+            assert result["association_id"] == agency[place[0]].association_id
+    there = {(name, *pair) for name, server in agency.locations.items() for pair in server.relations}
+    assert all(set(server.creations.values()) <= {1} for server in agency.locations.values())
+    created, existed, failed = (said.get(outcome, set()) for outcome in ("created", "already_exists", "failed"))
+    assert created | existed <= there
+    assert there - before <= created | failed
+    assert existed <= before
+
+
+def _check_requests(load: Load, agency: SimulatedAgency, unsent: int) -> None:
+    lines = {name: line["requests"] for name, line in load.summary["locations"].items() if line["requests"]}
+    assert load.summary["requests"] == agency.requests + unsent == sum(lines.values())
+    assert unsent or lines == agency.asked
+    assert load.workers.most_in_flight <= _MOST_IN_FLIGHT
+
+
+def check(load: Load, agency: SimulatedAgency, rows: list[Row], before: set[Place], unsent: int = 0) -> None:
+    """All that holds of any load, whatever befell it.
+
+    :param before: what was there. :param unsent: requests that were charged for, and had no token.
+    """
+    check_sums(load, len(rows))
+    _check_places(load, rows)
+    check_highlevel(load, agency, before)
+    _check_requests(load, agency, unsent)
+    assert load.workers.is_closed
