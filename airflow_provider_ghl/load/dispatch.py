@@ -33,9 +33,9 @@ Settled = tuple[Lane, ToSend, Result]
 class Dispatch:
     """Sends what its lanes have, at their limits' pace, and gives back what became of it.
 
-    Until anything has succeeded, no more is in flight than one lane may have. Rows that wait for another try hold new ones of
-    their lane back once there are as many as a window has slots, so that an outage does not eat up the input. A lane whose day
-    is spent sleeps; when all that is left sleeps, it is stopped.
+    Until a first location is known to be one, few requests are in flight. Rows that wait for another try hold new ones of their
+    lane back once there are as many as a window has slots, so that an outage does not eat up the input. A lane whose day is
+    spent sleeps; when all that is left sleeps, it is stopped.
     """
 
     def __init__(self, client: Client, workers: Workers, budget: Budget, abort_after: int, supply: Supply) -> None:

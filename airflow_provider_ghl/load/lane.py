@@ -22,8 +22,8 @@ NOT_REACHED = "the load stopped before it"
 
 #: What a lane's rows say when there is nothing to send until more of the source is read.
 IDLE = math.inf
-#: Seconds after which a spent day is looked at again, where HighLevel does not say when it ends.
-_UNTOLD = 900.0
+#: Seconds after which a spent day is looked at again, where HighLevel does not say when it ends, or says that it ends now.
+_UNTOLD, _LEAST = 900.0, 5.0
 
 
 def told(why: GHLError | str | None) -> str:
@@ -75,7 +75,6 @@ class Lane:
         #: Until when its day is spent, and HighLevel's word for it.
         self.asleep_until = -math.inf
         self.slept_by: QuotaExhausted | None = None
-        self.has_succeeded = False
         #: When it is its turn; ``None``: when something happens.
         self.turn: float | None = None
         self._cautious: float = min(cautious, abort_after)
@@ -117,7 +116,7 @@ class Lane:
     def note(self, sent: ToSend, result: RowResult) -> bool:
         """Take in a row's end; whether it is time to stop."""
         if result.outcome in SUCCESSES:
-            self._cautious, self.has_succeeded = math.inf, True
+            self._cautious = math.inf
         return self._refusals.note(result, sent.first, sent.second)
 
     @property
@@ -128,7 +127,7 @@ class Lane:
     def sleep(self, error: QuotaExhausted, now: float) -> float:
         """The day is spent; seconds until it is worth to ask again."""
         self.slept_by = error
-        self.asleep_until = now + (error.resets_in if error.resets_in is not None else _UNTOLD)
+        self.asleep_until = now + (max(error.resets_in, _LEAST) if error.resets_in is not None else _UNTOLD)
         return self.asleep_until - now
 
     def is_asleep(self, now: float) -> bool:
