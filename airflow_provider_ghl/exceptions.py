@@ -94,6 +94,8 @@ class Unauthorized(APIError):
     scope: str | None = None
     #: The message is in plain words already.
     is_plain: bool = False
+    #: It is a token that could not be got, so that the request was never sent.
+    is_unsent: bool = False
     #: There is another token now: to send the request once more makes sense.
     is_renewed: bool = False
 
@@ -160,6 +162,8 @@ class QuotaExhausted(APIError):
     """The day's quota is spent. ``resets_in`` is in seconds, ``None`` when HighLevel did not say."""
 
     resets_in: float | None = None
+    #: Whose day it is, where it is not the location's.
+    whose: str = ""
 
 
 class ServerError(APIError):

@@ -25,7 +25,6 @@ _ROUNDS = 4
 #: Looks, half a second apart, for what another process may be about to store.
 _LOOKS = 4
 _NO_TOKEN = "the connection has no token yet: run `airflow ghl login` for it, or give it a refresh_token"
-_NO_TOKEN = "the connection has no token yet: run `airflow ghl login` for it, or give it a refresh_token"
 _AGENCY_REFUSED = (
     "HighLevel does not accept the agency's token: it has expired or was revoked; give the connection client_id, client_secret "
     "and refresh_token, or run `airflow ghl login` for it, or paste a current one"

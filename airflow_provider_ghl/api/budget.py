@@ -38,6 +38,10 @@ class Budget:
         self.retries = 0
         self.rate_limited = 0
 
+    def refund(self, requests: int) -> None:
+        """Give back what was charged for requests that were not sent after all."""
+        self.spent -= requests
+
     def carry_on(self, spent: int, retries: int, rate_limited: int) -> None:
         """Count what was spent before, by an attempt that this one goes on with."""
         self.spent += spent

@@ -54,6 +54,8 @@ class Attempt:
     rate: Rate | None
     #: Seconds of it that a new connection, or a new token, took.
     connecting: float = 0.0
+    #: False where there was no token to send it with.
+    is_sent: bool = True
 
 
 @dataclass(slots=True)
@@ -63,6 +65,7 @@ class _UnderWay:
     call: Call
     rate: Rate | None = None
     connecting: float = 0.0
+    is_sent: bool = False
 
 
 class Client:
@@ -140,7 +143,8 @@ class Client:
             result = error
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this request's and must free its slot
             result = GHLError(f"{call.method} {call.template} ended in an unforeseen {type(error).__name__}")
-        return Attempt(call, sent_at, self.clock.monotonic(), result, under_way.rate, under_way.connecting)
+        now = self.clock.monotonic()
+        return Attempt(call, sent_at, now, result, under_way.rate, under_way.connecting, under_way.is_sent)
 
     def learn(self, attempt: Attempt) -> None:
         """Take in what an attempt says of the limits. To be called once for each."""
@@ -165,6 +169,7 @@ class Client:
             sent_at = self._wait_for_slot(call)
             attempt = self._attempt_until_stopped(call, charge, sent_at)
             self.learn(attempt)
+            budget.refund(not attempt.is_sent)
             result = attempt.result
             if isinstance(result, Answer):
                 return dataclasses.replace(result, unanswered_before=tries.unanswered)
@@ -222,6 +227,7 @@ class Client:
     def _exchange(self, under_way: _UnderWay, header: str) -> Answer:
         call = under_way.call
         headers = {"Authorization": header, **self._headers} if header else self._headers
+        under_way.is_sent = True
         raw = self._transport.send(call, headers)
         status, answer_headers, body = raw[:3]
         under_way.connecting += raw[3] if len(raw) == 4 else 0.0
@@ -234,7 +240,11 @@ class Client:
         began = self.clock.monotonic()
         try:
             return work()
-        except _DEFINITE:
+        except _DEFINITE as error:
+            if isinstance(error, Unauthorized):
+                error.is_unsent = not under_way.is_sent
+            elif isinstance(error, QuotaExhausted):
+                error.whose = "the agency's"
             raise
         except GHLError as error:
             raise _not_sent(under_way.call, f"no token could be got ({error})") from error

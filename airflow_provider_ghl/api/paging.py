@@ -19,11 +19,13 @@ class Pages:
     A page that is shorter than what was asked for is not the last one for sure: the server may give fewer at a time. So the
     end is where ``total`` is reached; without one, where a page is empty, is shorter than an earlier one, or brings nothing
     new (a server that ignores ``skip`` must not keep us for ever).
+
+    :param start: items to skip for the first one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, start: int = 0) -> None:
         #: Items to skip for the next page; ``None`` after the last one.
-        self.skip: int | None = 0
+        self.skip: int | None = start
         self._seen: set[str] = set()
         self._longest = 0
 

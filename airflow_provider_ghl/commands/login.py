@@ -74,7 +74,10 @@ def _code_of(text: str) -> str:
     text = text.strip()
     if "://" not in text and "code=" not in text:
         return text
-    said = parse_qs(urlsplit(text).query or text.lstrip("?"))
+    try:
+        said = parse_qs(urlsplit(text).query or text.lstrip("?"))
+    except ValueError:
+        said = {}
     if code := said.get("code", [""])[0].strip():
         return code
     reason = shown(said["error"][0])[:80] if "error" in said else "it holds no code"
@@ -88,6 +91,11 @@ def _must_be_of(settings: Settings, pair: TokenPair) -> None:
         raise ConfigurationError(
             f"nothing was stored: the tokens are {theirs}, and the connection is of agency {settings.company_id}. Log in again "
             "and choose that agency, or correct company_id"
+        )
+    if pair.user_type == "Company" and settings.location_id and not settings.company_id:
+        raise ConfigurationError(
+            f"nothing was stored: the tokens are of agency {pair.company_id}, and the connection is of location "
+            f"{settings.location_id} alone. Log in again and choose that location, or put company_id into the connection"
         )
     if pair.location_id and settings.location_id and not settings.company_id and pair.location_id != settings.location_id:
         raise ConfigurationError(

@@ -13,7 +13,7 @@ from airflow.sdk import Variable
 from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.sdk.log import mask_secret
 
-from airflow_provider_ghl.api.tokens import Stored
+from airflow_provider_ghl.api.tokens import Stored, TokenPair
 from airflow_provider_ghl.exceptions import ConfigurationError, GHLError
 from airflow_provider_ghl.hooks.settings import has_database
 
@@ -68,13 +68,22 @@ class AirflowTokens:
         """
         self._said("written", lambda: self._write(stored))
 
-    def find(self, fingerprint: str) -> Stored | None:
-        """What is kept for tokens with this fingerprint, under whatever connection's id.
+    def find(self, fingerprint: str, company_id: str | None, location_id: str | None) -> Stored | None:
+        """What is kept for a connection's tokens: under its own id, else under any that has the same and is of the same.
 
-        Airflow's Test button gives a connection an id of the moment.
+        Airflow's Test button gives a connection an id of the moment. Connections that were logged in to one app have one
+        fingerprint, so that whose a pair is counts as well.
+
+        :param company_id: the connection's. :param location_id: the connection's.
         """
         kept = self._said("read", lambda: [_stored_of(text) for text in self._place.candidates(self.name)])
-        return next((one for one in kept if one is not None and one.fingerprint == fingerprint), None)
+        if not kept:
+            return None  # neither a task nor a database may be here
+        own = self.read()
+        if own is not None and own.fingerprint == fingerprint:
+            return own
+        mine = (one for one in kept if one is not None and one.fingerprint == fingerprint)
+        return next((one for one in mine if _is_of(one.pair, company_id, location_id)), None)
 
     def _write(self, stored: Stored) -> None:
         _mask(stored)  # first: Airflow writes what it is sent into its debug log
@@ -176,6 +185,15 @@ def _stored_of(text: str | None) -> Stored | None:
         return None
     _mask(stored)
     return stored
+
+
+def _is_of(pair: TokenPair, company_id: str | None, location_id: str | None) -> bool:
+    """Whether it may be the agency's, or the location's where there is no agency. What a pair does not say is not held
+    against it.
+    """
+    if company_id is not None:
+        return pair.user_type != "Location" and pair.company_id in (None, company_id)
+    return pair.user_type != "Company" and (location_id is None or pair.location_id in (None, location_id))
 
 
 def _mask(stored: Stored) -> None:

@@ -44,7 +44,7 @@ def _token(conn_id: str, settings: Settings, manner: Manner) -> str | None:
 
     found = MemoryStore()
     refreshed = refreshed_token(settings, oauth_of(settings, manner), found)
-    kept = AirflowTokens(conn_id).find(refreshed.fingerprint)
+    kept = AirflowTokens(conn_id).find(refreshed.fingerprint, settings.company_id, settings.location_id)
     if kept is not None:
         found.write(kept)
     pair = refreshed.peek()

@@ -22,10 +22,8 @@ __all__ = ["Dispatch", "Settled"]
 
 #: Seconds that answers may take when told to stop: Airflow sends SIGKILL 5 s after ``on_kill``.
 _GRACE = 1.9
-#: Requests in flight until it is known of one location that it is one.
-_UNTIL_ANSWERED = 20
-#: Locations that were refused with none that works: the column of the locations is another one.
-_MOST_REFUSED = 60
+#: Until one location is known to be one: requests in flight, and locations refused, after which their column is a wrong one.
+_UNTIL_ANSWERED, _MOST_REFUSED = 20, 60
 
 Settled = tuple[Lane, ToSend, Result]
 
@@ -49,9 +47,8 @@ class Dispatch:
         self._has_target = False
         self._turns = Turns()
         self._in_flight: dict[int, tuple[Lane, Item]] = {}
-        self._sends = 0
+        self._sends, self._is_halted = 0, False
         self._stopped_at: float | None = None
-        self._is_halted = False
         self._stopped: list[Lane] = []  # whose rows do not know yet
         self._refused = 0
         #: What ended all of it before the last row.
@@ -176,6 +173,7 @@ class Dispatch:
             lane, item = found
             lane.in_flight -= 1
             self._client.learn(attempt)
+            self._refund(lane, item, not attempt.is_sent)
             # Until one works, who has begun goes first: it is to be known soon whether any does.
             self._turns.give(lane, self._clock.monotonic() if self._has_target else 0.0)
             result = self._go_on(lane, item, attempt)
@@ -184,6 +182,11 @@ class Dispatch:
             if lane.is_stopped:
                 settled.extend(self._give_up(lane))
         return settled
+
+    def _refund(self, lane: Lane, item: Item, requests: int) -> None:
+        lane.requests -= requests
+        item.requests -= requests
+        self._budget.refund(requests)
 
     def _overdue(self, done: set[int]) -> list[tuple[int, Attempt]]:
         """Requests that were sent too long ago; the oldest come first."""
@@ -292,7 +295,6 @@ class Dispatch:
         settled = [settled for lane in self._supply.lanes for settled in self._give_up(lane)]
         abandoned, self._in_flight = list(self._in_flight.values()), {}
         for lane, item in abandoned:
-            item.unanswered += 1
-            item.last_error = None
+            item.unanswered, item.last_error = item.unanswered + 1, None
             settled.append((lane, item.to_send, item.end_early(lane.reason)))
         return settled

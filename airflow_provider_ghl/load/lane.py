@@ -28,6 +28,8 @@ _UNTOLD, _LEAST = 900.0, 5.0
 
 def told(why: GHLError | str | None) -> str:
     """Why something was stopped, with what to do about it where that is known."""
+    if isinstance(why, QuotaExhausted) and why.whose:
+        return f"{why.whose} requests of the day are spent"
     return why.explain() if isinstance(why, Unauthorized) else str(why)
 
 
@@ -147,7 +149,10 @@ class Lane:
     @property
     def reason(self) -> str:
         """Why a row of it was not reached."""
-        return NOT_REACHED if self.why is None else mask(f"{NOT_REACHED}: {told(self.why)}")
+        why = self.why
+        if isinstance(why, Unauthorized) and not why.is_plain:
+            why = f"{why.status} {why.message}"  # HighLevel's own words: with what to do about it they would be cut
+        return NOT_REACHED if why is None else mask(f"{NOT_REACHED}: {told(why)}")
 
 
 class Supply(Protocol):

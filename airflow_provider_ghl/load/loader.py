@@ -13,7 +13,7 @@ from airflow_provider_ghl.load.diff import Chunk, Memory
 from airflow_provider_ghl.load.dispatch import Dispatch
 from airflow_provider_ghl.load.ending import Ending, LaneEnd
 from airflow_provider_ghl.load.estimate import estimate
-from airflow_provider_ghl.load.lane import Lane
+from airflow_provider_ghl.load.lane import Lane, told
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.loads import Attempt
 from airflow_provider_ghl.load.ledger.notes import Freshness
@@ -284,11 +284,12 @@ class _Load:
         """A line for each location that the rows name."""
         return {
             lane.location_id: {
+                **{str(outcome): 0 for outcome in Outcome},
                 **self._report.counts_of(place),
                 "requests": lane.requests,
                 "daily_remaining": self._client.limit(lane.location_id).daily_left,
                 "stopped_by": str(lane.stopped_by) if lane.stopped_by else None,
-                "reason": lane.reason if lane.is_stopped else None,
+                "reason": told(lane.why) if lane.is_stopped else None,
             }
             for place, lane in enumerate(self._planner.lanes, start=1)
         }

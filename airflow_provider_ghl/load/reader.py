@@ -38,6 +38,8 @@ class Reader:
         self._diff_against = diff_against
         self._wanted: dict[int, tuple[Chunk, dict[tuple[str, str], int]]] = {}
         self._worth = Worth()
+        #: How much of a record's relations was read for earlier chunks; ``None``: all, so that what is not known is not there.
+        self._read_to: dict[str, int | None] = {}
         #: What a user should know of it.
         self.warnings: list[str] = []
 
@@ -49,7 +51,7 @@ class Reader:
         self._book.commit()  # what was learned before is not to be judged by what is forgotten from here on
         self._page.begin_reading()
         for group in groups_of(chunk.first[asked].tolist(), chunk.second[asked].tolist()):
-            if self._worth(len(group.positions)):
+            if self._worth(len(group.positions)) and self._read_to.get(group.record, 0) is not None:
                 yield self._to_be_read(chunk, asked, group)
         while self._wanted:
             yield LONGEST_WAIT
@@ -62,12 +64,14 @@ class Reader:
         wanted = {(chunk.first[at], chunk.second[at]): at for at in offsets}
         row = chunk.start + offsets[0]
         self._wanted[row] = chunk, wanted
-        conversation = read_relations(self._target.location_id, self._target.association_id, group.record, wanted)
+        target, start = self._target, self._read_to.get(group.record) or 0
+        conversation = read_relations(target.location_id, target.association_id, group.record, wanted, start)
         return ToSend(row, group.record, "", conversation)
 
     def take(self, sent: ToSend, reading: Reading) -> None:
         """What reading came to that :meth:`read` has asked for."""
         chunk, wanted = self._wanted.pop(sent.row)
+        self._read_to[sent.first] = reading.read_to
         ids = {(found.first, found.second): found.relation_id for found in reading.found}
         there = [(wanted.pop(pair), ids[pair]) for pair in list(wanted) if pair in ids]
         if reading.error is None:

@@ -39,6 +39,8 @@ class Reading:
     error: GHLError | None = None
     requests: int = 0
     stops: StoppedBy | None = None
+    #: Relations before it were read; ``None``: all were.
+    read_to: int | None = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +82,18 @@ def groups_of(first: Sequence[str], second: Sequence[str]) -> list[Group]:
 
 
 def read_relations(
-    location_id: str, association_id: str, record: str, wanted: Collection[Pair]
+    location_id: str, association_id: str, record: str, wanted: Collection[Pair], start: int = 0
 ) -> Generator[Call, Answer, Reading]:
     """Read a record's relations until all that is wanted was found, or the other pages cost more than sending the rest.
 
     Each page has to pay for itself: where fewer was found than pages were read, most of what is wanted is not there, or is
     far between others. So a group costs one request more than sending its rows, at most.
 
+    :param start: relations that were read before, and are not wanted.
+
     While others write, paging by ``skip`` can miss a relation. That costs a create that says "duplicate", no more.
     """
-    pages, missing, found = Pages(), set(wanted), _Findings(association_id)
+    pages, missing, found = Pages(start), set(wanted), _Findings(association_id)
     left, read = 1, 0
     try:
         while pages.skip is not None and left < len(missing) and len(wanted) - len(missing) >= read:
@@ -101,8 +105,8 @@ def read_relations(
             left = math.ceil((total - (pages.skip or 0)) / PAGE_SIZE) if total is not None else 1
     except GHLError as error:
         is_refused = isinstance(error, Unauthorized) and error.kind in {"token", "location"}
-        return Reading(found.all, error, stops=StoppedBy.TOKEN if is_refused else None)
-    return Reading(found.all)
+        return Reading(found.all, error, stops=StoppedBy.TOKEN if is_refused else None, read_to=pages.skip)
+    return Reading(found.all, read_to=pages.skip)
 
 
 @dataclass(slots=True)

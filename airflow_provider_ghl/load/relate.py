@@ -68,7 +68,8 @@ def verdict_on(error: GHLError) -> RowResult:
     status, trace_id = (error.status, error.trace_id) if isinstance(error, APIError) else (None, None)
     if isinstance(error, Unauthorized):
         # A refused token says nothing of what an earlier try without an answer did.
-        outcome = Outcome.FAILED if error.unanswered_before else Outcome.REJECTED
+        never_sent = Outcome.NOT_ATTEMPTED if error.is_unsent else Outcome.REJECTED
+        outcome = Outcome.FAILED if error.unanswered_before else never_sent
         return RowResult(outcome, None, None, status, reason, trace_id, stops=StoppedBy.TOKEN)
     if isinstance(error, RequestRejected):
         return RowResult(Outcome.REJECTED, None, None, status, reason, trace_id, is_missing=isinstance(error, NotFound))

@@ -47,6 +47,8 @@ def judge(report: Report, ending: Ending, summary: dict[str, Any], tolerance: To
     warnings = list(ending.warnings)
     if end is End.GREEN and ending.stopped_by is StoppedBy.MAX_REQUESTS:
         warnings.append(f"max_requests is spent: {summary[Outcome.NOT_ATTEMPTED]:,} rows were not attempted")
+    if end is End.GREEN and ending.lanes:
+        warnings.append(f"Without a plan: {_stopped_lanes(ending, summary)}.")
     if end is End.GREEN and not report.rows:
         warnings.append("the source has no rows: nothing was sent")
     return Verdict(end, message, summary, results, warnings, ending.cause, wait if end is End.DEFERRED else None)
@@ -67,7 +69,7 @@ def _end(
         return End.RETRYABLE, f"The source has {report.rows:,} rows, fewer than min_rows={min_rows:,}: nothing was sent."
     if ending.stopped_by is not None and ending.stopped_by is not StoppedBy.MAX_REQUESTS:
         return _end_of_stopped(ending, account, may_wait=may_wait)
-    if ending.lanes:
+    if ending.lanes and ending.plan is None:
         return _end_of_lanes(report, ending, summary, tolerance, account, may_wait=may_wait)
     if ending.plan is not None:
         return End.GREEN, f"A plan, nothing was sent: {ending.plan}. {account}"
@@ -91,30 +93,38 @@ def _end_of_lanes(
     report: Report, ending: Ending, summary: dict[str, Any], tolerance: Tolerance, account: str, *, may_wait: bool
 ) -> tuple[End, str]:
     """Some locations were stopped; the others are done."""
-    shown = "; ".join(f"{lane.location_id}: {_why(lane.why, lane.resets_in, ending)}" for lane in ending.lanes[:_MOST_REASONS])
-    more = len(ending.lanes) - _MOST_REASONS
-    all_of_them = len(summary["locations"])
-    told = f"{len(ending.lanes)} of {all_of_them} locations {'was' if len(ending.lanes) == 1 else 'were'} stopped: {shown}"
     spent = "max_requests is spent. " if ending.stopped_by is StoppedBy.MAX_REQUESTS else ""
-    message = f"{told}{f'; and {more} more' if more > 0 else ''}. {spent}{account}"
+    message = f"{_stopped_lanes(ending, summary)}. {spent}{account}"
     if may_wait:
         return End.DEFERRED, message
     has_failed = bool(summary[Outcome.FAILED]) and not tolerance.allows(report.failures(), report.rows)
     return End.FINAL if ending.is_all_final and not has_failed else End.RETRYABLE, message
 
 
+def _stopped_lanes(ending: Ending, summary: dict[str, Any]) -> str:
+    shown = "; ".join(f"{lane.location_id}: {_why(lane.why, lane.resets_in, ending)}" for lane in ending.lanes[:_MOST_REASONS])
+    more = len(ending.lanes) - _MOST_REASONS
+    were = "was" if len(ending.lanes) == 1 else "were"
+    of_all = f"{len(ending.lanes)} of {len(summary['locations'])} locations {were} stopped"
+    return f"{of_all}: {shown}{f'; and {more} more' if more > 0 else ''}"
+
+
 def _why(why: Why, resets_in: float | None, ending: Ending) -> str:
     if isinstance(why, QuotaExhausted):
-        return f"the day's requests are spent, they are back {_when(ending.at, resets_in)}"
+        return f"{_whose(why)} are spent, they are back {_when(ending.at, resets_in)}"
     if isinstance(why, GHLError):
         return _told(why).rstrip(".")
     return f"the same answer again and again with no success between: {why}"
 
 
+def _whose(spent: QuotaExhausted) -> str:
+    return f"{spent.whose} requests of the day" if spent.whose else "the day's requests"
+
+
 def _why_stopped(ending: Ending) -> str:
     why = ending.why
     if isinstance(why, QuotaExhausted):
-        return f"The day's requests are spent; they are back {_when(ending.at, why.resets_in)}."
+        return _sentence(f"{_whose(why).capitalize()} are spent; they are back {_when(ending.at, why.resets_in)}")
     if isinstance(why, GHLError):
         return _sentence(_told(why))
     return _sentence(f"The same answer again and again with no success between, so that the load was stopped: {why}")

@@ -42,7 +42,7 @@ class BulkCreateRelationsOperator(GHLOperator):
     retryable, so that they are pushed then too.
 
     With ``location_column`` the rows may be of any number of sub-accounts, which are loaded side by side, each at its own
-    limits. The summary then has ``locations``: by id a count for every outcome that occurred, ``requests`` (of this attempt),
+    limits. The summary then has ``locations``: by id a count for every outcome, ``requests`` (of this attempt),
     ``stopped_by``, ``daily_remaining``, ``reason``. One that is stopped does not hold up the others; the task ends red then.
 
     Exactly one source (``rows``, ``sql``, ``path``) and exactly one of ``association_id`` and ``association_key``.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ghl.exceptions import ConfigurationError
-from airflow_provider_ghl.operators.base import given, one_of
+from airflow_provider_ghl.operators.base import given, one_of, required
 from airflow_provider_ghl.operators.table import (
     batches_of,
     columns_of,
@@ -84,6 +84,8 @@ def ports_of(operator: Any, ledger: Ledger, deliver: Callable[[Verdict], None]) 
 
 def _single_location(operator: Any) -> str | None:
     """The sub-account of all rows, where they do not name their own."""
+    if operator.location_column is not None:
+        required("location_column", operator.location_column)
     if given(operator.location_column) is None:
         location_id: str = operator.hook.location_id
         return location_id

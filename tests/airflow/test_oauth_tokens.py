@@ -83,8 +83,15 @@ class TestDatabase:
         AirflowTokens("one").write(stored("one", "fingerprint-1"))
         AirflowTokens("two").write(stored("two", "fingerprint-2"))
         of_the_moment = AirflowTokens("Kx2r9QpLrzTf")
-        assert of_the_moment.find("fingerprint-2") == stored("two", "fingerprint-2")
-        assert of_the_moment.find("fingerprint-3") is None
+        assert of_the_moment.find("fingerprint-2", "an-agency", None) == stored("two", "fingerprint-2")
+        assert of_the_moment.find("fingerprint-2", "another", None) is None
+        assert of_the_moment.find("fingerprint-2", None, "a location") is None
+        assert of_the_moment.find("fingerprint-3", "an-agency", None) is None
+
+    def test_its_own_come_first(self) -> None:
+        for name in ("one", "two", "three"):
+            AirflowTokens(name).write(stored(name, "of one app"))
+        assert AirflowTokens("two").find("of one app", None, None) == stored("two", "of one app")
 
     @pytest.mark.parametrize("text", ["", "no JSON", "{}", "[]", "null", '{"pair": 3, "fingerprint": "f"}'])
     def test_what_a_person_made_of_it_counts_as_nothing(self, text: str) -> None:
@@ -107,7 +114,7 @@ class TestDatabase:
         with closing(sqlite3.connect(Path(os.environ["AIRFLOW_HOME"]) / "airflow.db")) as opened:
             opened.execute("ALTER TABLE variable RENAME TO gone")
             try:
-                for work in (tokens.read, lambda: tokens.write(stored()), lambda: tokens.find("f")):
+                for work in (tokens.read, lambda: tokens.write(stored()), lambda: tokens.find("f", None, None)):
                     with pytest.raises(GHLError, match=f"{PREFIX}ghl_default could not be (read|written)") as raised:
                         work()
                     assert raised.value.__cause__ is None
@@ -212,5 +219,5 @@ class TestNowhere:
         for work in (tokens.read, lambda: tokens.write(stored())):
             with pytest.raises(ConfigurationError, match="neither a task nor Airflow's database is here"):
                 work()
-        assert tokens.find("f") is None
+        assert tokens.find("f", None, None) is None
         assert list(tmp_path.iterdir()) == []
