@@ -103,7 +103,11 @@ def check_highlevel(load: Load, before: set[Pair]) -> None:
 def check_requests(load: Load) -> None:
     """A request that nobody counted was not sent, and the other way round."""
     of_rows = sum(result["requests"] for result in load.verdict.results)
-    assert load.summary["requests"] == load.server.requests == of_rows + load.server.association_reads
+    of_association = load.server.requests - of_rows
+    assert load.summary["requests"] == load.server.requests
+    # Who is told to stop leaves the request for the association on its way, which the server may not have come to then.
+    is_left = load.workers.in_flight > 0 and not of_rows
+    assert 0 <= of_association - load.server.association_reads <= int(is_left)
 
 
 def check(load: Load, rows: list[Any], before: set[Pair]) -> None:
