@@ -18,16 +18,6 @@ from airflow_provider_ghl.exceptions import ConfigurationError, TransportError, 
 DAY = 86_399.0
 
 
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock(1_000_000.0)
-
-
-@pytest.fixture
-def server(clock: FakeClock) -> OAuthServer:
-    return OAuthServer(clock)
-
-
 @pytest.mark.parametrize("version", ["2021-07-28", "v3"])
 def test_each_location_has_a_token_of_its_own(server: OAuthServer, version: str) -> None:
     tokens = agency(server, version=version)

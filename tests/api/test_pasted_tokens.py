@@ -13,21 +13,6 @@ from airflow_provider_ghl.exceptions import ConfigurationError, Unauthorized
 DAY = 86_399.0
 
 
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock(1_000_000.0)
-
-
-@pytest.fixture
-def server(clock: FakeClock) -> OAuthServer:
-    return OAuthServer(clock)
-
-
-@pytest.fixture
-def store() -> Store:
-    return Store()
-
-
 def test_a_pasted_access_token_is_used_until_it_is_refused(server: OAuthServer, store: Store) -> None:
     pasted = server.new_pair("loc-1")
     token = refreshed(server, store, pasted["refresh_token"], pasted["access_token"])

@@ -18,21 +18,6 @@ from airflow_provider_ghl.exceptions import GHLError, TransportError, Unauthoriz
 DAY = 86_399.0
 
 
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock(1_000_000.0)
-
-
-@pytest.fixture
-def server(clock: FakeClock) -> OAuthServer:
-    return OAuthServer(clock)
-
-
-@pytest.fixture
-def store() -> Store:
-    return Store()
-
-
 @pytest.mark.parametrize("version", ["2021-07-28", "v3"])
 def test_the_first_header_spends_the_pasted_refresh_token(server: OAuthServer, store: Store, version: str) -> None:
     pasted = server.new_pair("loc-1")

@@ -16,21 +16,6 @@ from airflow_provider_ghl.exceptions import GHLError, Stopped, TransportError, U
 DAY = 86_399.0
 
 
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock(1_000_000.0)
-
-
-@pytest.fixture
-def server(clock: FakeClock) -> OAuthServer:
-    return OAuthServer(clock)
-
-
-@pytest.fixture
-def store() -> Store:
-    return Store()
-
-
 def test_a_stop_ends_the_waits_but_not_what_was_sent(clock: FakeClock, server: OAuthServer, store: Store) -> None:
     stop = Stop()
     pasted = server.new_pair("loc-1")["refresh_token"]
