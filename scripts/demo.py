@@ -4,34 +4,24 @@ from __future__ import annotations
 
 import sys
 
-import workspace
-from telling import account, read_xcoms, run_dag, say, shown
+from telling import Xcoms, account, demonstrate, say
 
 from airflow_provider_ghl.api.associations import Associations
 from airflow_provider_ghl.api.auth import BearerToken
 from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.api.relations import Relations
 from airflow_provider_ghl.sandbox import Sandbox
+from airflow_provider_ghl.sandbox.fixed_agency import FixedAgency
 
 DAG = "ghl_attendance"
 LOADS = ("load_attendance", "load_late_entries")
 
 
-def main() -> int:
-    """Set up, run, account."""
-    workspace.prepare()
-    with Sandbox(port=workspace.port(), state_path=workspace.MEMORY, latency=0.05, latency_spread=0.3) as sandbox:
-        agency = workspace.fill(sandbox)
-        say(f"HighLevel's sandbox listens at {sandbox.url} and remembers in {shown(workspace.MEMORY)}.")
-        env = workspace.environment(sandbox, agency)
-        workspace.migrate(env)
-        if status := run_dag(DAG, env):
-            return status
-        xcoms = read_xcoms(DAG)
-        for task in LOADS:
-            account(task, xcoms[task, "return_value", -1], xcoms[task, "results", -1])
-        read_back(sandbox)
-    return 0
+def tell(sandbox: Sandbox, agency: FixedAgency, xcoms: Xcoms) -> None:
+    """The account of each load, and what HighLevel holds."""
+    for task in LOADS:
+        account(task, xcoms[task, "return_value", -1], xcoms[task, "results", -1])
+    read_back(sandbox)
 
 
 def read_back(sandbox: Sandbox) -> None:
@@ -46,4 +36,4 @@ def read_back(sandbox: Sandbox) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(demonstrate(DAG, tell))

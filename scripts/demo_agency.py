@@ -3,38 +3,27 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
-import workspace
-from telling import account, read_xcoms, run_dag, say, shown
+from telling import Xcoms, account, demonstrate, say
 
 from airflow_provider_ghl.sandbox import Sandbox
+from airflow_provider_ghl.sandbox.fixed_agency import FixedAgency
 
 DAG = "ghl_agency"
 
 
-def main() -> int:
-    """Set up, run, account."""
-    workspace.prepare()
-    with Sandbox(port=workspace.port(), state_path=workspace.MEMORY, latency=0.05, latency_spread=0.3) as sandbox:
-        agency = workspace.fill(sandbox)
-        say(f"HighLevel's sandbox listens at {sandbox.url} and remembers in {shown(workspace.MEMORY)}.")
-        env = workspace.environment(sandbox, agency)
-        workspace.migrate(env)
-        if status := run_dag(DAG, env):
-            return status
-        xcoms = read_xcoms(DAG)
-        for location in xcoms["list_locations", "return_value", -1]:
-            account_of(location["location_id"], xcoms)
-        late = xcoms["load_late_enrolments", "return_value", -1], xcoms["load_late_enrolments", "results", -1]
-        account("load_late_enrolments, one table for all", *late)
-        say(f"\nHighLevel gave out {tokens_of(sandbox)}.\nIt now holds")
-        for location_id in agency.location_ids:
-            say(f"  {sandbox.state.count_relations(location_id=location_id)} relations in {location_id}")
-    return 0
+def tell(sandbox: Sandbox, agency: FixedAgency, xcoms: Xcoms) -> None:
+    """The account of each load, and what HighLevel holds."""
+    for location in xcoms["list_locations", "return_value", -1]:
+        account_of(location["location_id"], xcoms)
+    late = xcoms["load_late_enrolments", "return_value", -1], xcoms["load_late_enrolments", "results", -1]
+    account("load_late_enrolments, one table for all", *late)
+    say(f"\nHighLevel gave out {tokens_of(sandbox)}.\nIt now holds")
+    for location_id in agency.location_ids:
+        say(f"  {sandbox.state.count_relations(location_id=location_id)} relations in {location_id}")
 
 
-def account_of(location_id: str, xcoms: dict[tuple[str, str, int], Any]) -> None:
+def account_of(location_id: str, xcoms: Xcoms) -> None:
     """The load of one sub-account."""
     for (task, key, index), results in xcoms.items():
         if (task, key) == ("load_enrolments", "results") and results and results[0]["location_id"] == location_id:
@@ -49,4 +38,4 @@ def tokens_of(sandbox: Sandbox) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(demonstrate(DAG, tell))

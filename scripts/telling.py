@@ -7,10 +7,16 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import workspace
 
+from airflow_provider_ghl.sandbox import Sandbox
+from airflow_provider_ghl.sandbox.fixed_agency import FixedAgency
+
+#: By task, key and map index (-1: not mapped).
+Xcoms = dict[tuple[str, str, int], Any]
 FINE = ("created", "already_exists", "repeated")
 EVIDENCE = {
     "answer": "HighLevel said so when it was asked to create them",
@@ -18,6 +24,20 @@ EVIDENCE = {
     "read": "read back from HighLevel",
     "presumed": "an answer was lost, and the second one said that it is there",
 }
+
+
+def demonstrate(dag: str, tell: Callable[[Sandbox, FixedAgency, Xcoms], None]) -> int:
+    """Run a DAG by Airflow against the sandbox, and tell what came of it; the exit status."""
+    workspace.prepare()
+    with Sandbox(port=workspace.port(), state_path=workspace.MEMORY, latency=0.05, latency_spread=0.3) as sandbox:
+        agency = workspace.fill(sandbox)
+        say(f"HighLevel's sandbox listens at {sandbox.url} and remembers in {shown(workspace.MEMORY)}.")
+        env = workspace.environment(sandbox, agency)
+        workspace.migrate(env)
+        if status := run_dag(dag, env):
+            return status
+        tell(sandbox, agency, read_xcoms(dag))
+    return 0
 
 
 def run_dag(dag: str, env: dict[str, str]) -> int:
@@ -32,8 +52,8 @@ def run_dag(dag: str, env: dict[str, str]) -> int:
     return status
 
 
-def read_xcoms(dag: str) -> dict[tuple[str, str, int], Any]:
-    """What the tasks of the newest run pushed, by task, key and map index (-1: not mapped), from Airflow's database."""
+def read_xcoms(dag: str) -> Xcoms:
+    """What the tasks of the newest run pushed, from Airflow's database."""
     with sqlite3.connect(workspace.HOME / "airflow.db") as database:
         (run,) = database.execute("SELECT run_id FROM dag_run WHERE dag_id = ? ORDER BY id DESC LIMIT 1", (dag,)).fetchone()
         asked = "SELECT task_id, key, map_index, value FROM xcom WHERE dag_id = ? AND run_id = ?"
