@@ -69,9 +69,9 @@ def this_package(connection: dict[str, Any], pairs: Pairs) -> Callable[[], None]
     """The core of ``BulkCreateRelationsOperator``."""
     from airflow_provider_ghl.api.auth import BearerToken
     from airflow_provider_ghl.api.client import Client
-    from airflow_provider_ghl.load.batches import Batch, Columns
     from airflow_provider_ghl.load.loader import run
-    from airflow_provider_ghl.load.rows import from_data
+    from airflow_provider_ghl.load.source.batches import Batch, Columns
+    from airflow_provider_ghl.load.source.rows import from_data
     from airflow_provider_ghl.load.spec import LoadSpec, Ports
 
     location = connection["extra"]["location_id"]

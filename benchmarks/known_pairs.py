@@ -55,7 +55,7 @@ def fill(path: Path, rows: int) -> None:
 
 
 def words(pairs: list[tuple[str, str]]) -> tuple[Any, Any]:
-    from airflow_provider_ghl.load.seen import keyed_identity
+    from airflow_provider_ghl.load.plan.duplicates import keyed_identity
 
     first, second = (np.array(side, dtype=object) for side in zip(*pairs, strict=True))
     return keyed_identity(KEYS)(first, second)
@@ -115,7 +115,7 @@ def one_word(path: Path) -> Ask:
 
 def sorted_words(path: Path) -> Ask:
     """What the package does: 128 bits a pair, sorted, with the sieve and the runs for repeats. Odds: 2**-81."""
-    from airflow_provider_ghl.load.seen import Seen
+    from airflow_provider_ghl.load.plan.duplicates import Seen
 
     seen, loaded = Seen(), _loaded(path)
     seen.expect(loaded[:, 0].astype(np.uint64), loaded[:, 1].astype(np.uint64))

@@ -70,7 +70,7 @@ def work(connection: str, locations: int, pairs: int) -> None:
     from airflow_provider_ghl.api.tokens import MemoryStore
     from airflow_provider_ghl.load.ledger.ledger import Ledger
     from airflow_provider_ghl.load.loader import run
-    from airflow_provider_ghl.load.rows import Columns, from_data
+    from airflow_provider_ghl.load.source.rows import Columns, from_data
     from airflow_provider_ghl.load.spec import LoadSpec, Ports
     from airflow_provider_ghl.sandbox.fixed_agency import sub_account
 

@@ -6,8 +6,8 @@ import argparse
 import sys
 from typing import Any
 
+from airflow_provider_ghl.commands.ledger_option import opened
 from airflow_provider_ghl.commands.output import Out, counted, facts, iso, moment, table
-from airflow_provider_ghl.commands.places import opened
 from airflow_provider_ghl.commands.running import WrongUsage
 
 __all__ = ["forget", "prune", "show"]

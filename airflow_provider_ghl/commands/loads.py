@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
+from airflow_provider_ghl.commands.ledger_option import opened
 from airflow_provider_ghl.commands.output import Out, counted, facts, iso, moment, shown, table
-from airflow_provider_ghl.commands.places import opened
 from airflow_provider_ghl.exceptions import ConfigurationError, GHLError
 from airflow_provider_ghl.load.ledger.ledger import Ledger
-from airflow_provider_ghl.load.outcomes import FAILURES, OUTCOMES, Outcome, gist, outline
+from airflow_provider_ghl.load.results.outcomes import FAILURES, OUTCOMES, Outcome, gist, outline
 
 __all__ = ["export", "latest", "problems", "problems_text", "show"]
 
@@ -164,7 +164,7 @@ def _document(load: dict[str, Any]) -> dict[str, Any]:
 def _frame(results: list[dict[str, Any]]) -> Any:
     import pandas
 
-    from airflow_provider_ghl.load.results_file import RESULT_FIELDS
+    from airflow_provider_ghl.load.results.file import RESULT_FIELDS
 
     # As objects: numbers with gaps would become floats.
     return pandas.DataFrame(results, columns=list(RESULT_FIELDS), dtype=object)

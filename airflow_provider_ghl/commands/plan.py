@@ -16,12 +16,12 @@ from airflow_provider_ghl.hooks.ghl import GHLHook
 from airflow_provider_ghl.hooks.ledger import find_ledger
 from airflow_provider_ghl.hooks.settings import Settings, connection_of
 from airflow_provider_ghl.hooks.sources import file_batches
-from airflow_provider_ghl.load.batches import Columns
-from airflow_provider_ghl.load.estimate import Estimate
 from airflow_provider_ghl.load.loader import run
-from airflow_provider_ghl.load.outcomes import FAILURES, OUTCOMES, Outcome
+from airflow_provider_ghl.load.plan.price import Estimate
+from airflow_provider_ghl.load.results.outcomes import FAILURES, OUTCOMES, Outcome
+from airflow_provider_ghl.load.results.verdict import Verdict
+from airflow_provider_ghl.load.source.batches import Columns
 from airflow_provider_ghl.load.spec import DiffAgainst, LoadSpec, Ports
-from airflow_provider_ghl.load.verdict import Verdict
 
 __all__ = ["plan"]
 

@@ -12,9 +12,9 @@ from airflow.sdk.exceptions import AirflowException
 
 from airflow_provider_ghl.exceptions import ConfigurationError
 from airflow_provider_ghl.hooks.settings import connection_of
-from airflow_provider_ghl.load.batches import Batch, Columns
-from airflow_provider_ghl.load.results_file import ResultsFile, local_results_file
-from airflow_provider_ghl.load.rows import from_file, from_records
+from airflow_provider_ghl.load.results.file import ResultsFile, local_results_file
+from airflow_provider_ghl.load.source.batches import Batch, Columns
+from airflow_provider_ghl.load.source.rows import from_file, from_records
 
 __all__ = ["file_batches", "file_size", "must_be_another_file", "results_file", "sql_batches"]
 

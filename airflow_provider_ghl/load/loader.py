@@ -7,26 +7,26 @@ from typing import Any
 
 from airflow_provider_ghl.api.budget import Budget
 from airflow_provider_ghl.exceptions import GHLError, LedgerError
-from airflow_provider_ghl.load.bookkeeper import Bookkeeper
-from airflow_provider_ghl.load.deferral import Patience
-from airflow_provider_ghl.load.diff import Chunk, Memory
-from airflow_provider_ghl.load.dispatch import Dispatch
-from airflow_provider_ghl.load.ending import Ending, LaneEnd
-from airflow_provider_ghl.load.estimate import estimate
-from airflow_provider_ghl.load.lane import Lane, told
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.loads import Attempt
 from airflow_provider_ghl.load.ledger.notes import Freshness
-from airflow_provider_ghl.load.open_batch import RowIdentity
-from airflow_provider_ghl.load.outcomes import Outcome
-from airflow_provider_ghl.load.planner import Planner
-from airflow_provider_ghl.load.reader import requests_for
-from airflow_provider_ghl.load.report import Report
+from airflow_provider_ghl.load.patience import Patience
+from airflow_provider_ghl.load.plan.difference import Chunk, Memory
+from airflow_provider_ghl.load.plan.partition import Planner
+from airflow_provider_ghl.load.plan.price import estimate
+from airflow_provider_ghl.load.results.ending import Ending, LaneEnd
+from airflow_provider_ghl.load.results.outcomes import Outcome
+from airflow_provider_ghl.load.results.report import Report
+from airflow_provider_ghl.load.results.row_results import RowIdentity
+from airflow_provider_ghl.load.results.verdict import Verdict, judge
+from airflow_provider_ghl.load.send.dispatch import Dispatch
+from airflow_provider_ghl.load.send.journal import Bookkeeper
+from airflow_provider_ghl.load.send.location import Lane, told
+from airflow_provider_ghl.load.send.steps import Common, Work
+from airflow_provider_ghl.load.send.workers import ThreadWorkers
 from airflow_provider_ghl.load.spec import DiffAgainst, LoadSpec, Ports
-from airflow_provider_ghl.load.target import Target
-from airflow_provider_ghl.load.verdict import Verdict, judge
-from airflow_provider_ghl.load.work import Common, Work
-from airflow_provider_ghl.load.workers import ThreadWorkers
+from airflow_provider_ghl.relations.association import Target
+from airflow_provider_ghl.relations.read_back import requests_for
 
 __all__ = ["run"]
 

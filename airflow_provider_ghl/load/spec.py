@@ -9,14 +9,14 @@ from enum import StrEnum
 
 from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.exceptions import ConfigurationError
-from airflow_provider_ghl.load.batches import Batch, Columns
-from airflow_provider_ghl.load.deferral import SHORTEST_WAIT
 from airflow_provider_ghl.load.ledger.ledger import Ledger
-from airflow_provider_ghl.load.progress import Progress
-from airflow_provider_ghl.load.results_file import ResultsFile
+from airflow_provider_ghl.load.patience import SHORTEST_WAIT
+from airflow_provider_ghl.load.results.file import ResultsFile
+from airflow_provider_ghl.load.results.progress import Progress
+from airflow_provider_ghl.load.results.verdict import Verdict
+from airflow_provider_ghl.load.send.workers import Workers
+from airflow_provider_ghl.load.source.batches import Batch, Columns
 from airflow_provider_ghl.load.tolerance import Tolerance
-from airflow_provider_ghl.load.verdict import Verdict
-from airflow_provider_ghl.load.workers import Workers
 
 __all__ = ["DiffAgainst", "LoadSpec", "Ports"]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.configuration import conf
 
-from airflow_provider_ghl.load.deferral import SHORTEST_WAIT
+from airflow_provider_ghl.load.patience import SHORTEST_WAIT
 from airflow_provider_ghl.load.tolerance import Tolerance
 from airflow_provider_ghl.operators.base import GHLOperator, choice, duration, flag, number_or_none, whole_number
 from airflow_provider_ghl.operators.errors import error_of, translated
@@ -23,7 +23,7 @@ from airflow_provider_ghl.operators.task import note_ledger
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_ghl.load.verdict import Verdict
+    from airflow_provider_ghl.load.results.verdict import Verdict
 
 __all__ = ["BulkCreateRelationsOperator"]
 
@@ -231,7 +231,7 @@ class BulkCreateRelationsOperator(GHLOperator):
 
     def _where(self, verdict: Verdict, pushes: bool) -> str:
         """Where to read on."""
-        from airflow_provider_ghl.load.outcomes import FAILURES, Outcome
+        from airflow_provider_ghl.load.results.outcomes import FAILURES, Outcome
 
         told = []
         if not verdict.is_green and self.hook.stop.is_set and self.execution_timeout is not None:

@@ -40,7 +40,7 @@ from airflow_provider_ghl.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from airflow_provider_ghl.load.verdict import Verdict
+    from airflow_provider_ghl.load.results.verdict import Verdict
 
 __all__ = [
     "GHLFailed",
@@ -137,7 +137,7 @@ def translated() -> Iterator[None]:
 
 def error_of(verdict: Verdict, where: str, *, was_stopped: bool = False) -> Exception:
     """What to raise for a load that ended red. ``where`` says where the rest of the results is."""
-    from airflow_provider_ghl.load.outcomes import End
+    from airflow_provider_ghl.load.results.outcomes import End
 
     is_final = verdict.end is End.FINAL
     kind = _kind_of_end(verdict, is_final, was_stopped)

@@ -19,8 +19,8 @@ from airflow_provider_ghl.operators.task import load_id_of, try_number_of
 
 if TYPE_CHECKING:
     from airflow_provider_ghl.load.ledger.ledger import Ledger
+    from airflow_provider_ghl.load.results.verdict import Verdict
     from airflow_provider_ghl.load.spec import LoadSpec, Ports
-    from airflow_provider_ghl.load.verdict import Verdict
 
 __all__ = ["ports_of", "spec_of"]
 
@@ -66,7 +66,7 @@ def spec_of(operator: Any, ti: Any, *, is_resumed: bool) -> LoadSpec:
 
 def ports_of(operator: Any, ledger: Ledger, deliver: Callable[[Verdict], None]) -> Ports:
     """What its load works with. ``deliver``: takes the verdict when it is there."""
-    from airflow_provider_ghl.load.progress import Progress
+    from airflow_provider_ghl.load.results.progress import Progress
     from airflow_provider_ghl.load.spec import Ports
 
     client = operator.hook.get_conn()

@@ -11,8 +11,8 @@ from airflow_provider_ghl.operators.base import given, one_of, required
 from airflow_provider_ghl.operators.rows_argument import Rows, RowsArgument
 
 if TYPE_CHECKING:
-    from airflow_provider_ghl.load.batches import Batch, Columns
-    from airflow_provider_ghl.load.results_file import ResultsFile
+    from airflow_provider_ghl.load.results.file import ResultsFile
+    from airflow_provider_ghl.load.source.batches import Batch, Columns
 
 __all__ = [
     "batches_of",
@@ -30,7 +30,7 @@ _PACKED = 2
 
 def columns_of(operator: Any) -> Columns:
     """The columns that it names."""
-    from airflow_provider_ghl.load.batches import Columns
+    from airflow_provider_ghl.load.source.batches import Columns
 
     first = required("first_record_column", operator.first_record_column)
     second = required("second_record_column", operator.second_record_column)
@@ -43,7 +43,7 @@ def batches_of(operator: Any, columns: Columns, at_once: int) -> Iterator[Batch]
     :raises ConfigurationError: none of its sources was given, or several, or one without its connection.
     """
     from airflow_provider_ghl.hooks.sources import file_batches, sql_batches
-    from airflow_provider_ghl.load.rows import from_data
+    from airflow_provider_ghl.load.source.rows import from_data
 
     source = one_of(rows=operator.rows, sql=operator.sql, path=operator.path)
     if source == "rows":
@@ -58,7 +58,7 @@ def batches_of(operator: Any, columns: Columns, at_once: int) -> Iterator[Batch]
 
 def rows_known_of(operator: Any) -> int | None:
     """How many rows there are, where that can be told before they are read."""
-    from airflow_provider_ghl.load.rows import count_of
+    from airflow_provider_ghl.load.source.rows import count_of
 
     return count_of(_data(operator)) if operator.rows is not None else None
 

@@ -17,11 +17,11 @@ import pytest
 
 from airflow_provider_ghl.cli import main
 from airflow_provider_ghl.hooks.ghl import GHLHook
-from airflow_provider_ghl.load.batches import Columns
 from airflow_provider_ghl.load.loader import run
-from airflow_provider_ghl.load.rows import from_data
+from airflow_provider_ghl.load.results.verdict import Verdict
+from airflow_provider_ghl.load.source.batches import Columns
+from airflow_provider_ghl.load.source.rows import from_data
 from airflow_provider_ghl.load.spec import LoadSpec, Ports
-from airflow_provider_ghl.load.verdict import Verdict
 from airflow_provider_ghl.sandbox import Sandbox
 
 COLUMNS = Columns("contact_id", "event_id", "id")

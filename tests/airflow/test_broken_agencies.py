@@ -15,10 +15,10 @@ from racing import wait_until
 from running import TaskInstance, fail
 
 from airflow_provider_ghl.hooks.ghl import GHLHook
-from airflow_provider_ghl.load.batches import Columns
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.loader import run as load_of
-from airflow_provider_ghl.load.rows import from_data
+from airflow_provider_ghl.load.source.batches import Columns
+from airflow_provider_ghl.load.source.rows import from_data
 from airflow_provider_ghl.load.spec import DiffAgainst, LoadSpec, Ports
 from airflow_provider_ghl.operators.errors import GHLQuotaSpent, GHLTokenRefused
 from airflow_provider_ghl.operators.relations import BulkCreateRelationsOperator

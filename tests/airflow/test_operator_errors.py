@@ -9,8 +9,8 @@ import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airflow_provider_ghl import exceptions as core
-from airflow_provider_ghl.load.outcomes import End
-from airflow_provider_ghl.load.verdict import Verdict
+from airflow_provider_ghl.load.results.outcomes import End
+from airflow_provider_ghl.load.results.verdict import Verdict
 from airflow_provider_ghl.operators import errors
 from airflow_provider_ghl.operators.errors import error_of, translated
 

@@ -22,7 +22,7 @@ from airflow_provider_ghl.api.auth import BearerToken
 from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.api.retry import Retry
 from airflow_provider_ghl.load.loader import run
-from airflow_provider_ghl.load.rows import Columns, from_data
+from airflow_provider_ghl.load.source.rows import Columns, from_data
 from airflow_provider_ghl.load.spec import DiffAgainst, LoadSpec, Ports
 from airflow_provider_ghl.load.tolerance import Tolerance
 

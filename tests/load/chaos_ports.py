@@ -27,8 +27,8 @@ from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.loads import Attempt, LedgerLoads
 from airflow_provider_ghl.load.ledger.notes import Notes
 from airflow_provider_ghl.load.ledger.relations import LedgerRelations
-from airflow_provider_ghl.load.results_file import ResultsFile
-from airflow_provider_ghl.load.workers import ThreadWorkers
+from airflow_provider_ghl.load.results.file import ResultsFile
+from airflow_provider_ghl.load.send.workers import ThreadWorkers
 
 __all__ = ["ChaosFile", "ChaosLedger", "ChaosTransport", "ChaosWorkers", "Diary", "Fuse"]
 

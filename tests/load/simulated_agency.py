@@ -21,9 +21,9 @@ from airflow_provider_ghl.api.retry import Retry
 from airflow_provider_ghl.api.transport import RawAnswer
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.loader import run
-from airflow_provider_ghl.load.outcomes import OUTCOMES
-from airflow_provider_ghl.load.results_file import ResultsFile
-from airflow_provider_ghl.load.rows import Batch, Columns, from_data
+from airflow_provider_ghl.load.results.file import ResultsFile
+from airflow_provider_ghl.load.results.outcomes import OUTCOMES
+from airflow_provider_ghl.load.source.rows import Batch, Columns, from_data
 from airflow_provider_ghl.load.spec import LoadSpec, Ports
 from airflow_provider_ghl.load.tolerance import Tolerance
 

@@ -17,12 +17,12 @@ from airflow_provider_ghl.api.clock import Stop
 from airflow_provider_ghl.api.retry import Retry
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.loader import run
-from airflow_provider_ghl.load.progress import Progress
-from airflow_provider_ghl.load.results_file import ResultsFile
-from airflow_provider_ghl.load.rows import Batch, Columns, from_data
+from airflow_provider_ghl.load.results.file import ResultsFile
+from airflow_provider_ghl.load.results.progress import Progress
+from airflow_provider_ghl.load.results.verdict import Verdict
+from airflow_provider_ghl.load.source.rows import Batch, Columns, from_data
 from airflow_provider_ghl.load.spec import LoadSpec, Ports
 from airflow_provider_ghl.load.tolerance import Tolerance
-from airflow_provider_ghl.load.verdict import Verdict
 
 __all__ = ["COLUMNS", "Load", "SimulatedWorkers", "client_of", "load_pairs"]
 

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_ghl.exceptions import ConfigurationError, LedgerError
-from airflow_provider_ghl.load.arrays import Numbers
-from airflow_provider_ghl.load.cardinality import Cardinality
+from airflow_provider_ghl.load.columns import Numbers
 from airflow_provider_ghl.load.ledger.relations import Side
+from airflow_provider_ghl.relations.cardinality import Cardinality
 
 Pair = tuple[str, str]
 Record = tuple[Side, str]

@@ -14,7 +14,7 @@ from simulated_load import COLUMNS, load_pairs
 from airflow_provider_ghl.api.transport import DEFAULT_HOST
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.notes import Claim, Freshness
-from airflow_provider_ghl.load.rows import from_data
+from airflow_provider_ghl.load.source.rows import from_data
 
 Pair = tuple[str, str]
 NOW = 1_800_000_000.0

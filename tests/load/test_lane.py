@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_ghl.exceptions import QuotaExhausted
-from airflow_provider_ghl.load.lane import Lane, Turns
+from airflow_provider_ghl.load.send.location import Lane, Turns
 
 
 class NoRows(Iterator[Any]):

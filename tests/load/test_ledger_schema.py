@@ -14,7 +14,7 @@ from airflow_provider_ghl.exceptions import ConfigurationError, LedgerError
 from airflow_provider_ghl.load.ledger.database import Database
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.schema import is_prepared, prepare
-from airflow_provider_ghl.load.seen import keyed_identity
+from airflow_provider_ghl.load.plan.duplicates import keyed_identity
 
 
 def add_column(connection: sa.Connection) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas
 import pytest
 
-from airflow_provider_ghl.load.rows import Batch, Columns, count_of, from_data
+from airflow_provider_ghl.load.source.rows import Batch, Columns, count_of, from_data
 
 COLUMNS = Columns("student_id", "teacher_id")
 AV = {"student_id": "a", "teacher_id": "v"}

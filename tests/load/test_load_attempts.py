@@ -16,7 +16,7 @@ from airflow_provider_ghl.api.transport import DEFAULT_HOST
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.notes import Freshness, Notes
 from airflow_provider_ghl.load.ledger.pairs import keys_of
-from airflow_provider_ghl.load.outcomes import End
+from airflow_provider_ghl.load.results.outcomes import End
 from airflow_provider_ghl.load.spec import DiffAgainst
 
 

@@ -10,7 +10,7 @@ from simulated_load import load_pairs
 
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.upkeep import Chosen
-from airflow_provider_ghl.load.outcomes import End
+from airflow_provider_ghl.load.results.outcomes import End
 from airflow_provider_ghl.load.spec import DiffAgainst
 
 

@@ -10,7 +10,7 @@ from simulated_highlevel import ASSOCIATION, KEY, FakeClock, SimulatedServer
 from simulated_load import load_pairs
 
 from airflow_provider_ghl.exceptions import BudgetSpent, ConfigurationError, QuotaExhausted, ServerError, Unauthorized
-from airflow_provider_ghl.load.outcomes import End
+from airflow_provider_ghl.load.results.outcomes import End
 from airflow_provider_ghl.load.tolerance import Tolerance
 
 PAIRS = [(f"student{n:04d}", f"teacher{n:04d}") for n in range(100)]

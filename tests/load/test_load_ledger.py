@@ -11,7 +11,7 @@ from simulated_load import load_pairs
 
 from airflow_provider_ghl.exceptions import LedgerError
 from airflow_provider_ghl.load.ledger.ledger import Ledger
-from airflow_provider_ghl.load.outcomes import End
+from airflow_provider_ghl.load.results.outcomes import End
 
 
 class TestFailures:

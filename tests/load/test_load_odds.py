@@ -11,8 +11,8 @@ from simulated_load import COLUMNS, SimulatedWorkers, load_pairs
 from airflow_provider_ghl.api.auth import BearerToken
 from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.load.loader import run
-from airflow_provider_ghl.load.outcomes import End
-from airflow_provider_ghl.load.rows import from_data
+from airflow_provider_ghl.load.results.outcomes import End
+from airflow_provider_ghl.load.source.rows import from_data
 from airflow_provider_ghl.load.spec import LoadSpec, Ports
 from airflow_provider_ghl.sandbox import Sandbox
 

@@ -14,7 +14,7 @@ from simulated_load import Load, load_pairs
 from soak import LONGER
 
 from airflow_provider_ghl.api.clock import Stop
-from airflow_provider_ghl.load.outcomes import OUTCOMES
+from airflow_provider_ghl.load.results.outcomes import OUTCOMES
 
 Pair = tuple[str, str]
 

@@ -10,8 +10,8 @@ from simulated_highlevel import KEY, LOCATION, FakeClock, SimulatedServer
 from simulated_load import COLUMNS, load_pairs
 
 from airflow_provider_ghl.exceptions import ConfigurationError, Unauthorized
-from airflow_provider_ghl.load.outcomes import End
-from airflow_provider_ghl.load.rows import Batch, from_data
+from airflow_provider_ghl.load.results.outcomes import End
+from airflow_provider_ghl.load.source.rows import Batch, from_data
 from airflow_provider_ghl.load.spec import LoadSpec
 
 PAIRS = [(f"student{n:04d}", f"teacher{n:04d}") for n in range(100)]

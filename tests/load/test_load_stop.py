@@ -11,8 +11,8 @@ from simulated_highlevel import FakeClock, SimulatedServer, spread_around
 from simulated_load import COLUMNS, Load, SimulatedWorkers, load_pairs
 
 from airflow_provider_ghl.api.clock import Stop
-from airflow_provider_ghl.load.outcomes import End
-from airflow_provider_ghl.load.rows import Batch, from_data
+from airflow_provider_ghl.load.results.outcomes import End
+from airflow_provider_ghl.load.source.rows import Batch, from_data
 
 #: Seconds from the stop to the end of ``run``.
 IN_TIME = 2.5

@@ -16,7 +16,7 @@ from simulated_load import Load, load_pairs
 from airflow_provider_ghl.api.clock import Stop
 from airflow_provider_ghl.exceptions import LedgerError, QuotaExhausted
 from airflow_provider_ghl.load.ledger.ledger import Ledger
-from airflow_provider_ghl.load.outcomes import End
+from airflow_provider_ghl.load.results.outcomes import End
 from airflow_provider_ghl.load.spec import DiffAgainst
 
 ABC = ["a", "b", "c"]

@@ -21,12 +21,12 @@ from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.api.limits import Limit
 from airflow_provider_ghl.api.transport import DEFAULT_HOST
 from airflow_provider_ghl.exceptions import ConfigurationError
-from airflow_provider_ghl.load.batches import Batch, batch_of
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.notes import Freshness
-from airflow_provider_ghl.load.outcomes import End
-from airflow_provider_ghl.load.results_file import RESULT_FIELDS, local_results_file
-from airflow_provider_ghl.load.rows import Columns, from_data
+from airflow_provider_ghl.load.results.file import RESULT_FIELDS, local_results_file
+from airflow_provider_ghl.load.results.outcomes import End
+from airflow_provider_ghl.load.source.batches import Batch, batch_of
+from airflow_provider_ghl.load.source.rows import Columns, from_data
 from airflow_provider_ghl.load.spec import DiffAgainst
 
 ABC = ["a", "b", "c"]

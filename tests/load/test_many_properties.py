@@ -33,11 +33,11 @@ from soak import LONGER
 
 from airflow_provider_ghl.api.clock import Stop
 from airflow_provider_ghl.exceptions import ConfigurationError, GHLError, QuotaExhausted, TransportError, Unauthorized
-from airflow_provider_ghl.load.batches import Batch
 from airflow_provider_ghl.load.ledger.ledger import Ledger
-from airflow_provider_ghl.load.outcomes import End
-from airflow_provider_ghl.load.results_file import ResultsFile
-from airflow_provider_ghl.load.rows import from_data
+from airflow_provider_ghl.load.results.file import ResultsFile
+from airflow_provider_ghl.load.results.outcomes import End
+from airflow_provider_ghl.load.source.batches import Batch
+from airflow_provider_ghl.load.source.rows import from_data
 from airflow_provider_ghl.load.spec import DiffAgainst
 
 LOCATIONS = ["Loc1", "loc1", "7", "Loc2"]

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_ghl.load.outcomes import outline, storable
+from airflow_provider_ghl.load.results.outcomes import outline, storable
 
 
 class _Colour(StrEnum):

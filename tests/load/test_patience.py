@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from airflow_provider_ghl.exceptions import QuotaExhausted
-from airflow_provider_ghl.load.deferral import Patience
-from airflow_provider_ghl.load.ending import Ending
-from airflow_provider_ghl.load.outcomes import End, StoppedBy
-from airflow_provider_ghl.load.report import Report, RowIdentity
+from airflow_provider_ghl.load.patience import Patience
+from airflow_provider_ghl.load.results.ending import Ending
+from airflow_provider_ghl.load.results.outcomes import End, StoppedBy
+from airflow_provider_ghl.load.results.report import Report, RowIdentity
+from airflow_provider_ghl.load.results.verdict import judge
 from airflow_provider_ghl.load.tolerance import Tolerance
-from airflow_provider_ghl.load.verdict import judge
 
 NOON = datetime(2026, 12, 31, 12, tzinfo=UTC)
 WEEK = timedelta(days=7)

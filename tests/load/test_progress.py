@@ -9,7 +9,7 @@ from simulated_highlevel import FakeClock, SimulatedServer
 from simulated_load import load_pairs
 
 from airflow_provider_ghl.api.limits import Limit
-from airflow_provider_ghl.load.progress import Progress
+from airflow_provider_ghl.load.results.progress import Progress
 
 
 class Lines:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_ghl.load.outcomes import Outcome, RowResult, gist, names
-from airflow_provider_ghl.load.refusals import NO_ANSWER, Refusals
+from airflow_provider_ghl.load.results.outcomes import Outcome, RowResult, gist, names
+from airflow_provider_ghl.load.send.breaker import NO_ANSWER, Refusals
 
 FAILED = RowResult(Outcome.FAILED, reason="the connection broke")
 

@@ -22,8 +22,8 @@ from airflow_provider_ghl.exceptions import (
     TransportError,
     Unauthorized,
 )
-from airflow_provider_ghl.load.outcomes import Evidence, Outcome, RowResult, StoppedBy
-from airflow_provider_ghl.load.relate import Conversation, relate
+from airflow_provider_ghl.load.results.outcomes import Evidence, Outcome, RowResult, StoppedBy
+from airflow_provider_ghl.relations.create import Conversation, relate
 
 FIRST, SECOND = "6758b5c1f5e2a1d3c4b5a697", "zxVbGp0Qq4nM1c9LrT2w"
 TRACE = "b3a1c5d0-trace"

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_ghl.load.outcomes import FAILURES, OUTCOMES, Evidence, Outcome, RowResult
-from airflow_provider_ghl.load.report import Report, RowIdentity
-from airflow_provider_ghl.load.results_file import RESULT_FIELDS, local_results_file
+from airflow_provider_ghl.load.results.file import RESULT_FIELDS, local_results_file
+from airflow_provider_ghl.load.results.outcomes import FAILURES, OUTCOMES, Evidence, Outcome, RowResult
+from airflow_provider_ghl.load.results.report import Report, RowIdentity
 
 IDENTITY = [RowIdentity("location", "association", 2)]
 CREATED = RowResult(Outcome.CREATED, Evidence.ANSWER, "relation", 201, None, "trace", 1)

@@ -13,9 +13,9 @@ import pytest
 from simulated_highlevel import FakeClock, SimulatedServer
 from simulated_load import COLUMNS, load_pairs
 
-from airflow_provider_ghl.load.outcomes import End
-from airflow_provider_ghl.load.results_file import ResultsFile, local_results_file
-from airflow_provider_ghl.load.rows import Batch, Columns, from_data
+from airflow_provider_ghl.load.results.file import ResultsFile, local_results_file
+from airflow_provider_ghl.load.results.outcomes import End
+from airflow_provider_ghl.load.source.rows import Batch, Columns, from_data
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:

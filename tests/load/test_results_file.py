@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from soak import LONGER
 
 from airflow_provider_ghl.exceptions import ConfigurationError
-from airflow_provider_ghl.load.results_file import RESULT_FIELDS, ResultsFile, local_results_file
+from airflow_provider_ghl.load.results.file import RESULT_FIELDS, ResultsFile, local_results_file
 
 NUMBERS = {"row", "status_code", "requests", "try_number"}
 ENDINGS = [".csv", ".jsonl", ".parquet"]

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_ghl.load.results_file import ResultsFile, local_results_file
+from airflow_provider_ghl.load.results.file import ResultsFile, local_results_file
 
 STARTS_ONE = """
 import sys
-from airflow_provider_ghl.load.results_file import local_results_file
+from airflow_provider_ghl.load.results.file import local_results_file
 results = local_results_file(sys.argv[1])
 print("started", flush=True)
 sys.stdin.read()

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_ghl.exceptions import ConfigurationError
-from airflow_provider_ghl.load.rows import Batch, Columns, from_file
+from airflow_provider_ghl.load.source.rows import Batch, Columns, from_file
 
 COLUMNS = Columns("student_id", "teacher_id")
 KEYED = Columns("student_id", "teacher_id", "n")

@@ -12,7 +12,7 @@ import pandas
 import pytest
 
 from airflow_provider_ghl.exceptions import ConfigurationError
-from airflow_provider_ghl.load.rows import Batch, Columns, from_data, from_file, from_records
+from airflow_provider_ghl.load.source.rows import Batch, Columns, from_data, from_file, from_records
 
 COLUMNS = Columns("student_id", "teacher_id")
 KEYED = Columns("student_id", "teacher_id", "n")

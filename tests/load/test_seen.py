@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_ghl.load.seen import Identity, Seen, keyed_identity
+from airflow_provider_ghl.load.plan.duplicates import Identity, Seen, keyed_identity
 
 Pair = tuple[str, str]
 

@@ -10,9 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_ghl.exceptions import ConfigurationError
-from airflow_provider_ghl.load.batches import Columns
-from airflow_provider_ghl.load.lines import Lines
-from airflow_provider_ghl.load.tables import from_table
+from airflow_provider_ghl.load.source.batches import Columns
+from airflow_provider_ghl.load.source.delimited import from_table
+from airflow_provider_ghl.load.source.lines import Lines
 
 COLUMNS = Columns("b", "a", "c")
 HEADER = ["a", "b", "c"]

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_ghl.load.rows import Batch, Columns, from_data
-from airflow_provider_ghl.load.validate import Valid, validate
+from airflow_provider_ghl.load.source.rows import Batch, Columns, from_data
+from airflow_provider_ghl.relations.validation import Valid, validate
 
 COLUMNS = Columns("student_id", "teacher_id")
 

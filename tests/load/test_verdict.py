@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_ghl.exceptions import ConfigurationError, GHLError, QuotaExhausted, Unauthorized
-from airflow_provider_ghl.load.ending import Ending
-from airflow_provider_ghl.load.outcomes import OUTCOMES, End, Outcome, RowResult, StoppedBy
-from airflow_provider_ghl.load.report import Report, RowIdentity
+from airflow_provider_ghl.load.results.ending import Ending
+from airflow_provider_ghl.load.results.outcomes import OUTCOMES, End, Outcome, RowResult, StoppedBy
+from airflow_provider_ghl.load.results.report import Report, RowIdentity
+from airflow_provider_ghl.load.results.verdict import Verdict, judge
 from airflow_provider_ghl.load.tolerance import Tolerance
-from airflow_provider_ghl.load.verdict import Verdict, judge
 
 
 def verdict_of(ending: Ending, *results: RowResult, min_rows: int = 0, tolerance: int = 0) -> Verdict:

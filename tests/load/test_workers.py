@@ -17,10 +17,10 @@ from airflow_provider_ghl.api.calls import Call
 from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.api.transport import RawAnswer
 from airflow_provider_ghl.load.loader import run
-from airflow_provider_ghl.load.outcomes import End
-from airflow_provider_ghl.load.rows import from_data
+from airflow_provider_ghl.load.results.outcomes import End
+from airflow_provider_ghl.load.send.workers import ThreadWorkers
+from airflow_provider_ghl.load.source.rows import from_data
 from airflow_provider_ghl.load.spec import LoadSpec, Ports
-from airflow_provider_ghl.load.workers import ThreadWorkers
 
 LONG = 10.0
 
@@ -160,7 +160,7 @@ def test_waiting_survives_a_signal_whose_handler_ends_after_the_time_is_up() -> 
     """``SimpleQueue.get(timeout)`` never comes back from that (CPython 3.11)."""
     script = """if True:
         import signal, threading
-        from airflow_provider_ghl.load.workers import ThreadWorkers
+        from airflow_provider_ghl.load.send.workers import ThreadWorkers
         late = threading.Event()
         signal.signal(signal.SIGALRM, lambda *_: late.wait(0.3))
         signal.setitimer(signal.ITIMER_REAL, 0.05)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from airflow_provider_ghl.load.arrays import Codes, Flags
+from airflow_provider_ghl.load.columns import Codes, Flags
 from airflow_provider_ghl.load.ledger.bulk import Given
 from airflow_provider_ghl.load.ledger.database import Database
 from airflow_provider_ghl.load.ledger.liveness import alive_among

@@ -18,7 +18,7 @@ from airflow_provider_ghl.load.ledger.upkeep import Chosen, delete, forgets, sta
 from airflow_provider_ghl.load.ledger.writing import Writing
 
 if TYPE_CHECKING:
-    from airflow_provider_ghl.load.seen import Identity
+    from airflow_provider_ghl.load.plan.duplicates import Identity
 
 __all__ = ["Ledger"]
 
@@ -68,7 +68,9 @@ class Ledger:
     @cached_property
     def identity(self) -> Identity:
         """Hashes pairs with this ledger's keys."""
-        from airflow_provider_ghl.load.seen import keyed_identity  # needs pandas, which a person's look at a ledger does not
+        from airflow_provider_ghl.load.plan.duplicates import (
+            keyed_identity,  # needs pandas, which a person's look at a ledger does not
+        )
 
         return keyed_identity((self._facts["first_key"], self._facts["second_key"]))
 

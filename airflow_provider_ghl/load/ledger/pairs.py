@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from airflow_provider_ghl.load.arrays import Flags, Words
+from airflow_provider_ghl.load.columns import Flags, Words
 
 __all__ = ["CHUNK", "Known", "PairColumns", "chunks", "keys_of", "phases_of", "sorted_words", "words_of"]
 

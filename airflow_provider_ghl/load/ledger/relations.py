@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import sqlalchemy as sa
 
-from airflow_provider_ghl.load.arrays import Codes, Flags, Numbers, Words
+from airflow_provider_ghl.load.columns import Codes, Flags, Numbers, Words
 from airflow_provider_ghl.load.ledger.claims import Claims
 from airflow_provider_ghl.load.ledger.database import Database
 from airflow_provider_ghl.load.ledger.loads import Attempt

@@ -7,20 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from airflow_provider_ghl.load.arrays import Codes, Numbers
-from airflow_provider_ghl.load.diff import Chunk, Memory
+from airflow_provider_ghl.load.columns import Codes, Numbers
 from airflow_provider_ghl.load.ledger.loads import Attempt
 from airflow_provider_ghl.load.ledger.notes import Notes
 from airflow_provider_ghl.load.ledger.pairs import keys_of
-from airflow_provider_ghl.load.outcomes import Outcome, RowResult, names
-from airflow_provider_ghl.load.reading import Found
-from airflow_provider_ghl.load.sending import ToSend
+from airflow_provider_ghl.load.plan.difference import Chunk, Memory
+from airflow_provider_ghl.load.results.outcomes import Outcome, RowResult, names
+from airflow_provider_ghl.load.send.in_flight import ToSend
+from airflow_provider_ghl.relations.reading import Found
 
 __all__ = ["Page"]
 
 
 class Page:
-    """Takes in what is learned; a :class:`~airflow_provider_ghl.load.bookkeeper.Bookkeeper` writes it.
+    """Takes in what is learned; a :class:`~airflow_provider_ghl.load.send.journal.Bookkeeper` writes it.
 
     :param memory: what of the ledger is about the association.
     :param count: called for each answer.

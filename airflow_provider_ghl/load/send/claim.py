@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 
 from airflow_provider_ghl.api.clock import LONGEST_WAIT, Clock
-from airflow_provider_ghl.load.arrays import Numbers
-from airflow_provider_ghl.load.diff import Chunk
+from airflow_provider_ghl.load.columns import Numbers
 from airflow_provider_ghl.load.ledger.notes import Claim
 from airflow_provider_ghl.load.ledger.pairs import keys_of
-from airflow_provider_ghl.load.outcomes import Evidence, Outcome, RowResult
-from airflow_provider_ghl.load.page import Page
-from airflow_provider_ghl.load.relate import relate
-from airflow_provider_ghl.load.report import Report
-from airflow_provider_ghl.load.sending import ToSend
-from airflow_provider_ghl.load.target import Target
+from airflow_provider_ghl.load.plan.difference import Chunk
+from airflow_provider_ghl.load.results.outcomes import Evidence, Outcome, RowResult
+from airflow_provider_ghl.load.results.report import Report
+from airflow_provider_ghl.load.send.in_flight import ToSend
+from airflow_provider_ghl.load.send.page import Page
+from airflow_provider_ghl.relations.association import Target
+from airflow_provider_ghl.relations.create import relate
 
 __all__ = ["Claiming"]
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from airflow_provider_ghl.load.arrays import Codes, Numbers, Objects
+from airflow_provider_ghl.load.columns import Codes, Numbers, Objects
 from airflow_provider_ghl.load.ledger.notes import Knowledge
-from airflow_provider_ghl.load.open_batch import OpenBatch, RowIdentity
-from airflow_provider_ghl.load.outcomes import FAILURES, OUTCOMES, Outcome, RowResult, gist, outline
-from airflow_provider_ghl.load.results_file import ResultsFile
+from airflow_provider_ghl.load.results.file import ResultsFile
+from airflow_provider_ghl.load.results.outcomes import FAILURES, OUTCOMES, Outcome, RowResult, gist, outline
+from airflow_provider_ghl.load.results.row_results import OpenBatch, RowIdentity
 
 __all__ = ["Report", "RowIdentity"]
 

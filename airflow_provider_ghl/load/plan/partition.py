@@ -12,15 +12,15 @@ import pandas
 
 from airflow_provider_ghl.api.clock import Stop
 from airflow_provider_ghl.exceptions import ConfigurationError
-from airflow_provider_ghl.load.arrays import Numbers
-from airflow_provider_ghl.load.batches import Batch
-from airflow_provider_ghl.load.diff import Chunk
-from airflow_provider_ghl.load.lane import Lane
-from airflow_provider_ghl.load.open_batch import RowIdentity
-from airflow_provider_ghl.load.report import Report
-from airflow_provider_ghl.load.seen import Identity
+from airflow_provider_ghl.load.columns import Numbers
+from airflow_provider_ghl.load.plan.difference import Chunk
+from airflow_provider_ghl.load.plan.duplicates import Identity
+from airflow_provider_ghl.load.results.report import Report
+from airflow_provider_ghl.load.results.row_results import RowIdentity
+from airflow_provider_ghl.load.send.location import Lane
+from airflow_provider_ghl.load.source.batches import Batch
 from airflow_provider_ghl.load.spec import LoadSpec
-from airflow_provider_ghl.load.validate import Valid, validate
+from airflow_provider_ghl.relations.validation import Valid, validate
 
 __all__ = ["Planner"]
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from airflow_provider_ghl.load.arrays import Codes, Flags, Numbers, Objects, Words
+from airflow_provider_ghl.load.columns import Codes, Flags, Numbers, Objects, Words
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.notes import Freshness, Knowledge
 from airflow_provider_ghl.load.ledger.relations import Side
-from airflow_provider_ghl.load.seen import Seen
+from airflow_provider_ghl.load.plan.duplicates import Seen
 
 __all__ = ["Chunk", "Diff", "Memory"]
 

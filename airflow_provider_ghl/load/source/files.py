@@ -13,9 +13,9 @@ from itertools import chain
 from typing import Any, BinaryIO
 
 from airflow_provider_ghl.exceptions import ConfigurationError
-from airflow_provider_ghl.load.batches import Batch, Columns, by_name, by_position, in_batches, positions_of, with_names
-from airflow_provider_ghl.load.lines import Lines, Odd, unreadable_of
-from airflow_provider_ghl.load.tables import from_table
+from airflow_provider_ghl.load.source.batches import Batch, Columns, by_name, by_position, in_batches, positions_of, with_names
+from airflow_provider_ghl.load.source.delimited import from_table
+from airflow_provider_ghl.load.source.lines import Lines, Odd, unreadable_of
 
 __all__ = ["from_file"]
 

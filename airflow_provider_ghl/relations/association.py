@@ -21,7 +21,7 @@ from airflow_provider_ghl.exceptions import (
     Stopped,
     Unauthorized,
 )
-from airflow_provider_ghl.load.outcomes import StoppedBy
+from airflow_provider_ghl.load.results.outcomes import StoppedBy
 
 __all__ = ["Resolution", "Target", "find_association", "resolve"]
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from airflow_provider_ghl.exceptions import GHLError, QuotaExhausted
-from airflow_provider_ghl.load.deferral import Patience
-from airflow_provider_ghl.load.estimate import Estimate
-from airflow_provider_ghl.load.lane import Lane
-from airflow_provider_ghl.load.outcomes import StoppedBy
-from airflow_provider_ghl.load.refusals import NO_ANSWER
+from airflow_provider_ghl.load.patience import Patience
+from airflow_provider_ghl.load.plan.price import Estimate
+from airflow_provider_ghl.load.results.outcomes import StoppedBy
+from airflow_provider_ghl.load.send.breaker import NO_ANSWER
+from airflow_provider_ghl.load.send.location import Lane
 
 __all__ = ["Ending", "LaneEnd", "Why"]
 

@@ -17,7 +17,7 @@ import numpy
 from pandas.util import hash_array
 
 from airflow_provider_ghl.exceptions import ConfigurationError
-from airflow_provider_ghl.load.arrays import Flags, Numbers, Objects, Words
+from airflow_provider_ghl.load.columns import Flags, Numbers, Objects, Words
 from airflow_provider_ghl.load.ledger.relations import Side
 
 __all__ = ["Cardinality", "CountThere"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_ghl.load.outcomes import SUCCESSES, Outcome, RowResult, gist, names
+from airflow_provider_ghl.load.results.outcomes import SUCCESSES, Outcome, RowResult, gist, names
 
 __all__ = ["NO_ANSWER", "Refusals"]
 

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_ghl.exceptions import ConfigurationError, GHLError, QuotaExhausted, Unauthorized
-from airflow_provider_ghl.load.ending import Ending, Why
-from airflow_provider_ghl.load.outcomes import FAILURES, End, Outcome, StoppedBy
-from airflow_provider_ghl.load.report import Report
+from airflow_provider_ghl.load.results.ending import Ending, Why
+from airflow_provider_ghl.load.results.outcomes import FAILURES, End, Outcome, StoppedBy
+from airflow_provider_ghl.load.results.report import Report
 from airflow_provider_ghl.load.tolerance import Tolerance
 
 __all__ = ["Verdict", "judge"]

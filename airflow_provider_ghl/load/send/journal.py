@@ -9,12 +9,12 @@ import numpy as np
 from airflow_provider_ghl.api.budget import Budget
 from airflow_provider_ghl.api.clock import Clock
 from airflow_provider_ghl.exceptions import LedgerError
-from airflow_provider_ghl.load.diff import Memory
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.loads import Attempt
 from airflow_provider_ghl.load.ledger.notes import Notes
 from airflow_provider_ghl.load.ledger.pairs import words_of
-from airflow_provider_ghl.load.page import Page
+from airflow_provider_ghl.load.plan.difference import Memory
+from airflow_provider_ghl.load.send.page import Page
 
 __all__ = ["Bookkeeper"]
 

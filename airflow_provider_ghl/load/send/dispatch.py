@@ -12,11 +12,11 @@ from airflow_provider_ghl.api.client import LONGEST_ANSWER, Attempt, Client
 from airflow_provider_ghl.api.clock import LONGEST_WAIT
 from airflow_provider_ghl.api.retry import Tries
 from airflow_provider_ghl.exceptions import BudgetSpent, GHLError, QuotaExhausted, RateLimited, Unauthorized
-from airflow_provider_ghl.load.lane import Lane, Supply, Turns, told
-from airflow_provider_ghl.load.outcomes import RowResult, StoppedBy
-from airflow_provider_ghl.load.sending import Item, Result, ToSend
-from airflow_provider_ghl.load.target import Resolution
-from airflow_provider_ghl.load.workers import Workers, most_in_flight
+from airflow_provider_ghl.load.results.outcomes import RowResult, StoppedBy
+from airflow_provider_ghl.load.send.in_flight import Item, Result, ToSend
+from airflow_provider_ghl.load.send.location import Lane, Supply, Turns, told
+from airflow_provider_ghl.load.send.workers import Workers, most_in_flight
+from airflow_provider_ghl.relations.association import Resolution
 
 __all__ = ["Dispatch", "Settled"]
 

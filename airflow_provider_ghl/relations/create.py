@@ -26,7 +26,7 @@ from airflow_provider_ghl.exceptions import (
     TransportError,
     Unauthorized,
 )
-from airflow_provider_ghl.load.outcomes import Evidence, Outcome, RowResult, StoppedBy
+from airflow_provider_ghl.load.results.outcomes import Evidence, Outcome, RowResult, StoppedBy
 
 __all__ = ["Conversation", "relate", "verdict_on"]
 

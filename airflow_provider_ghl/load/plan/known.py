@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from airflow_provider_ghl.exceptions import LedgerError
-from airflow_provider_ghl.load.arrays import Numbers
-from airflow_provider_ghl.load.batches import Columns
-from airflow_provider_ghl.load.cardinality import Cardinality
-from airflow_provider_ghl.load.diff import Chunk, Diff
+from airflow_provider_ghl.load.columns import Numbers
 from airflow_provider_ghl.load.ledger.notes import Knowledge
-from airflow_provider_ghl.load.report import Report
+from airflow_provider_ghl.load.plan.difference import Chunk, Diff
+from airflow_provider_ghl.load.results.report import Report
+from airflow_provider_ghl.load.source.batches import Columns
+from airflow_provider_ghl.relations.cardinality import Cardinality
 
 __all__ = ["Known"]
 

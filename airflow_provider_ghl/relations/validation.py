@@ -12,8 +12,8 @@ from uuid import UUID
 import numpy
 import pandas
 
-from airflow_provider_ghl.load.arrays import Flags, Objects
-from airflow_provider_ghl.load.batches import Batch, Columns, looks_personal
+from airflow_provider_ghl.load.columns import Flags, Objects
+from airflow_provider_ghl.load.source.batches import Batch, Columns, looks_personal
 
 __all__ = ["Valid", "validate"]
 

@@ -8,18 +8,18 @@ import numpy as np
 
 from airflow_provider_ghl.api.clock import LONGEST_WAIT
 from airflow_provider_ghl.exceptions import Unauthorized
-from airflow_provider_ghl.load.arrays import Numbers
-from airflow_provider_ghl.load.bookkeeper import Bookkeeper
-from airflow_provider_ghl.load.diff import Chunk
-from airflow_provider_ghl.load.known import Known
+from airflow_provider_ghl.load.columns import Numbers
 from airflow_provider_ghl.load.ledger.notes import Knowledge
-from airflow_provider_ghl.load.outcomes import Evidence, Outcome, RowResult
-from airflow_provider_ghl.load.page import Page
-from airflow_provider_ghl.load.reading import Group, Reading, Worth, groups_of, read_relations
-from airflow_provider_ghl.load.report import Report
-from airflow_provider_ghl.load.sending import ToSend
+from airflow_provider_ghl.load.plan.difference import Chunk
+from airflow_provider_ghl.load.plan.known import Known
+from airflow_provider_ghl.load.results.outcomes import Evidence, Outcome, RowResult
+from airflow_provider_ghl.load.results.report import Report
+from airflow_provider_ghl.load.send.in_flight import ToSend
+from airflow_provider_ghl.load.send.journal import Bookkeeper
+from airflow_provider_ghl.load.send.page import Page
 from airflow_provider_ghl.load.spec import DiffAgainst
-from airflow_provider_ghl.load.target import Target
+from airflow_provider_ghl.relations.association import Target
+from airflow_provider_ghl.relations.reading import Group, Reading, Worth, groups_of, read_relations
 
 __all__ = ["Reader", "requests_for"]
 

@@ -10,19 +10,19 @@ from typing import Any
 
 from airflow_provider_ghl.api.clock import LONGEST_WAIT, Clock
 from airflow_provider_ghl.exceptions import LedgerError
-from airflow_provider_ghl.load.bookkeeper import Bookkeeper
-from airflow_provider_ghl.load.cardinality import Cardinality
-from airflow_provider_ghl.load.claiming import Claiming
-from airflow_provider_ghl.load.diff import Chunk, Diff, Memory
-from airflow_provider_ghl.load.known import Known
-from airflow_provider_ghl.load.lane import IDLE
-from airflow_provider_ghl.load.page import Page
-from airflow_provider_ghl.load.reader import Reader, requests_for
-from airflow_provider_ghl.load.reading import Reading
-from airflow_provider_ghl.load.report import Report
-from airflow_provider_ghl.load.sending import Result, ToSend
+from airflow_provider_ghl.load.plan.difference import Chunk, Diff, Memory
+from airflow_provider_ghl.load.plan.known import Known
+from airflow_provider_ghl.load.results.report import Report
+from airflow_provider_ghl.load.send.claim import Claiming
+from airflow_provider_ghl.load.send.in_flight import Result, ToSend
+from airflow_provider_ghl.load.send.journal import Bookkeeper
+from airflow_provider_ghl.load.send.location import IDLE
+from airflow_provider_ghl.load.send.page import Page
 from airflow_provider_ghl.load.spec import LoadSpec
-from airflow_provider_ghl.load.target import Resolution, Target, resolve
+from airflow_provider_ghl.relations.association import Resolution, Target, resolve
+from airflow_provider_ghl.relations.cardinality import Cardinality
+from airflow_provider_ghl.relations.read_back import Reader, requests_for
+from airflow_provider_ghl.relations.reading import Reading
 
 __all__ = ["Common", "Work"]
 
@@ -63,7 +63,7 @@ class Common:
 
 
 class Work:
-    """The rows of one location; a :class:`~airflow_provider_ghl.load.lane.Rows`. Ends where the ledger fails.
+    """The rows of one location; a :class:`~airflow_provider_ghl.load.send.location.Rows`. Ends where the ledger fails.
 
     :param place: the location's position among the report's identities.
     """
@@ -103,7 +103,7 @@ class Work:
             raise StopIteration from error
 
     def feed(self, chunk: Chunk) -> None:
-        """See :class:`~airflow_provider_ghl.load.lane.Rows`."""
+        """See :class:`~airflow_provider_ghl.load.send.location.Rows`."""
         self.is_hungry = False
         if self._left is None:
             self._queue.append(chunk)
@@ -112,7 +112,7 @@ class Work:
             self._leave_chunk(chunk, self._left)
 
     def take(self, sent: ToSend, result: Result) -> None:
-        """See :class:`~airflow_provider_ghl.load.lane.Rows`."""
+        """See :class:`~airflow_provider_ghl.load.send.location.Rows`."""
         if isinstance(result, Resolution):
             self._begin(result)
         elif isinstance(result, Reading):
@@ -124,7 +124,7 @@ class Work:
                 self._page.settle(sent, result, told)
 
     def leave(self, reason: str) -> None:
-        """See :class:`~airflow_provider_ghl.load.lane.Rows`."""
+        """See :class:`~airflow_provider_ghl.load.send.location.Rows`."""
         if self._left is not None:
             return
         self._left = reason

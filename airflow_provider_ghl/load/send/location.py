@@ -10,10 +10,10 @@ from typing import Protocol
 
 from airflow_provider_ghl.api.answers import mask
 from airflow_provider_ghl.exceptions import GHLError, QuotaExhausted, Unauthorized
-from airflow_provider_ghl.load.diff import Chunk
-from airflow_provider_ghl.load.outcomes import SUCCESSES, RowResult, StoppedBy
-from airflow_provider_ghl.load.refusals import Refusals
-from airflow_provider_ghl.load.sending import Item, Result, ToSend
+from airflow_provider_ghl.load.plan.difference import Chunk
+from airflow_provider_ghl.load.results.outcomes import SUCCESSES, RowResult, StoppedBy
+from airflow_provider_ghl.load.send.breaker import Refusals
+from airflow_provider_ghl.load.send.in_flight import Item, Result, ToSend
 
 __all__ = ["IDLE", "NOT_REACHED", "Lane", "Rows", "Supply", "Turns", "told"]
 

@@ -10,9 +10,9 @@ from typing import NamedTuple
 from airflow_provider_ghl.api.calls import Answer, Call
 from airflow_provider_ghl.api.retry import Tries
 from airflow_provider_ghl.exceptions import GHLError, Stopped
-from airflow_provider_ghl.load.outcomes import Outcome, RowResult
-from airflow_provider_ghl.load.reading import Reading
-from airflow_provider_ghl.load.target import Resolution
+from airflow_provider_ghl.load.results.outcomes import Outcome, RowResult
+from airflow_provider_ghl.relations.association import Resolution
+from airflow_provider_ghl.relations.reading import Reading
 
 __all__ = ["Item", "Result", "ToSend"]
 

@@ -13,7 +13,7 @@ from airflow_provider_ghl.api.calls import Answer, Call
 from airflow_provider_ghl.api.paging import PAGE_SIZE, Pages
 from airflow_provider_ghl.api.relations import list_call, page_of
 from airflow_provider_ghl.exceptions import GHLError, Unauthorized
-from airflow_provider_ghl.load.outcomes import StoppedBy
+from airflow_provider_ghl.load.results.outcomes import StoppedBy
 
 __all__ = ["Found", "Group", "Reading", "Worth", "groups_of", "read_relations"]
 

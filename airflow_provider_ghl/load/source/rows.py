@@ -15,7 +15,7 @@ from typing import Any
 import pandas
 
 from airflow_provider_ghl.exceptions import ConfigurationError
-from airflow_provider_ghl.load.batches import (
+from airflow_provider_ghl.load.source.batches import (
     Batch,
     Columns,
     batch_of,
@@ -25,7 +25,7 @@ from airflow_provider_ghl.load.batches import (
     positions_of,
     with_names,
 )
-from airflow_provider_ghl.load.files import from_file
+from airflow_provider_ghl.load.source.files import from_file
 
 __all__ = ["Batch", "Columns", "count_of", "from_data", "from_file", "from_records"]
 

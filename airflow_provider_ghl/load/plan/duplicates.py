@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy
 from pandas.util import hash_array
 
-from airflow_provider_ghl.load.arrays import Flags, Numbers, Objects, Words
+from airflow_provider_ghl.load.columns import Flags, Numbers, Objects, Words
 
 __all__ = ["Identity", "Seen", "Sight", "keyed_identity"]
 

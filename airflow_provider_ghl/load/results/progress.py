@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from airflow_provider_ghl.api.clock import Clock
 from airflow_provider_ghl.api.limits import Limit
-from airflow_provider_ghl.load.estimate import Estimate
+from airflow_provider_ghl.load.plan.price import Estimate
 
 __all__ = ["Progress"]
 

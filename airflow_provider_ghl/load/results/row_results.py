@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from airflow_provider_ghl.load.arrays import Codes, Flags, Numbers, Objects
-from airflow_provider_ghl.load.outcomes import OUTCOMES, Evidence, Outcome, RowResult, storable
-from airflow_provider_ghl.load.results_file import RESULT_FIELDS
+from airflow_provider_ghl.load.columns import Codes, Flags, Numbers, Objects
+from airflow_provider_ghl.load.results.file import RESULT_FIELDS
+from airflow_provider_ghl.load.results.outcomes import OUTCOMES, Evidence, Outcome, RowResult, storable
 
 __all__ = ["OpenBatch", "RowIdentity"]
 

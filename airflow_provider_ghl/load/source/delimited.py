@@ -15,8 +15,8 @@ from typing import Any
 import numpy
 
 from airflow_provider_ghl.exceptions import ConfigurationError
-from airflow_provider_ghl.load.batches import Batch, Columns, batch_of, by_position, in_batches, positions_of
-from airflow_provider_ghl.load.lines import Lines, Odd, unreadable_of
+from airflow_provider_ghl.load.source.batches import Batch, Columns, batch_of, by_position, in_batches, positions_of
+from airflow_provider_ghl.load.source.lines import Lines, Odd, unreadable_of
 
 __all__ = ["from_table"]
 
@@ -29,7 +29,7 @@ _NEWLINE = 10
 def from_table(lines: Lines, separator: str, columns: Columns, batch_size: int) -> Iterator[Batch]:
     """Batches of at most ``batch_size`` rows. A line that cannot be read is an unreadable row.
 
-    :raises ConfigurationError: see :func:`~airflow_provider_ghl.load.files.from_file`.
+    :raises ConfigurationError: see :func:`~airflow_provider_ghl.load.source.files.from_file`.
     """
     # The csv module has one limit for the whole process, 128 KiB at first, which a note in a CRM may well exceed.
     csv.field_size_limit(max(csv.field_size_limit(), _LARGEST_FIELD))

@@ -1,0 +1,1 @@
+"""A table of any kind becomes batches of columns."""
