@@ -69,15 +69,17 @@ def this_package(connection: dict[str, Any], pairs: Pairs) -> Callable[[], None]
     """The core of ``BulkCreateRelationsOperator``."""
     from airflow_provider_ghl.api.auth import BearerToken
     from airflow_provider_ghl.api.client import Client
+    from airflow_provider_ghl.load.columns import Batch, Columns
     from airflow_provider_ghl.load.loader import run
-    from airflow_provider_ghl.load.source.batches import Batch, Columns
+    from airflow_provider_ghl.load.ports import Ports
     from airflow_provider_ghl.load.source.rows import from_data
-    from airflow_provider_ghl.load.spec import LoadSpec, Ports
+    from airflow_provider_ghl.load.spec import LoadSpec
+    from airflow_provider_ghl.relations.kind import RelationRows
 
     location = connection["extra"]["location_id"]
     columns = Columns("first_record_id", "second_record_id")
     client = Client(BearerToken(connection["password"]), location_id=location, host=connection["host"])
-    spec = LoadSpec(load_id="bench", location_id=location, columns=columns, association_id=ASSOCIATION)
+    spec = LoadSpec(load_id="bench", location_id=location, kind=RelationRows(columns=columns, association_id=ASSOCIATION))
     batches: Iterator[Batch] = from_data(pairs, columns, 1000)
     return lambda: print(run(spec, Ports(batches=batches, client=client)).message, file=sys.stderr)
 

@@ -55,10 +55,10 @@ def fill(path: Path, rows: int) -> None:
 
 
 def words(pairs: list[tuple[str, str]]) -> tuple[Any, Any]:
-    from airflow_provider_ghl.load.plan.duplicates import keyed_identity
+    from airflow_provider_ghl.load.ledger.identity import keyed_identity
 
     first, second = (np.array(side, dtype=object) for side in zip(*pairs, strict=True))
-    return keyed_identity(KEYS)(first, second)
+    return keyed_identity(KEYS)((first, second))
 
 
 def keys(pairs: list[tuple[str, str]]) -> list[bytes]:
@@ -115,9 +115,9 @@ def one_word(path: Path) -> Ask:
 
 def sorted_words(path: Path) -> Ask:
     """What the package does: 128 bits a pair, sorted, with the sieve and the runs for repeats. Odds: 2**-81."""
-    from airflow_provider_ghl.load.plan.duplicates import Seen
+    from airflow_provider_ghl.load.plan.duplicates import Duplicates
 
-    seen, loaded = Seen(), _loaded(path)
+    seen, loaded = Duplicates(), _loaded(path)
     seen.expect(loaded[:, 0].astype(np.uint64), loaded[:, 1].astype(np.uint64))
     rows = 0
 

@@ -68,10 +68,13 @@ def work(connection: str, locations: int, pairs: int) -> None:
     from airflow_provider_ghl.api.client import Client
     from airflow_provider_ghl.api.oauth import App, OAuth, token_client
     from airflow_provider_ghl.api.tokens import MemoryStore
+    from airflow_provider_ghl.load.columns import Columns
     from airflow_provider_ghl.load.ledger.ledger import Ledger
     from airflow_provider_ghl.load.loader import run
-    from airflow_provider_ghl.load.source.rows import Columns, from_data
-    from airflow_provider_ghl.load.spec import LoadSpec, Ports
+    from airflow_provider_ghl.load.ports import Ports
+    from airflow_provider_ghl.load.source.rows import from_data
+    from airflow_provider_ghl.load.spec import LoadSpec
+    from airflow_provider_ghl.relations.kind import RelationRows
     from airflow_provider_ghl.sandbox.fixed_agency import sub_account
 
     said: dict[str, Any] = json.loads(connection)
@@ -91,7 +94,7 @@ def work(connection: str, locations: int, pairs: int) -> None:
         idle = peak()
         began, processor = time.monotonic(), time.process_time()
         ports = Ports(batches=from_data(rows, columns, 131_072), client=client, ledger=ledger)
-        summary = run(LoadSpec(load_id="bench", columns=columns, association_id=ASSOCIATION), ports).summary
+        summary = run(LoadSpec(load_id="bench", kind=RelationRows(columns=columns, association_id=ASSOCIATION)), ports).summary
         measured = {
             "seconds": time.monotonic() - began,
             "processor": time.process_time() - processor,

@@ -80,7 +80,7 @@ def known_rows(ledger: Any, target: int, start: int, end: int) -> list[tuple[Any
 
     pairs = [pair_of(number) for number in range(start, end)]
     first, second = (numpy.array(side, dtype=object) for side in zip(*pairs, strict=True))
-    keys, now = keys_of(*ledger.identity(first, second)), time.time()
+    keys, now = keys_of(*ledger.identity((first, second))), time.time()
     columns = zip(keys, phases_of(keys), first, second, range(start, end), strict=True)
     return sorted((target, key, phase, one, other, f"{at:024x}", now) for key, phase, one, other, at in columns)
 

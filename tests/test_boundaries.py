@@ -1,4 +1,4 @@
-"""What holds for the package as a whole: who imports whom, what is public, what the README says of its parts."""
+"""What holds for the package as a whole: who imports whom, what is public, what the docs say of its parts."""
 
 from __future__ import annotations
 
@@ -8,31 +8,114 @@ import inspect
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "airflow_provider_ghl"
+NAME = PACKAGE.name
 FILES = sorted(PACKAGE.rglob("*.py"))
-#: May import Airflow; reading them here would make the tests of the core need it.
-AIRFLOWS = ("cli.py", "commands", "hooks", "operators")
-CORE = [file for file in FILES if file.relative_to(PACKAGE).parts[0] not in AIRFLOWS and file.name != "__main__.py"]
-LAYERS = {
-    "api": {"exceptions", "api"},
-    "load": {"exceptions", "api", "load", "relations"},
-    "relations": {"exceptions", "api", "load", "relations"},
-    "sandbox": {"exceptions", "sandbox"},
+
+#: The whole picture: what each part of the package may import, itself aside. A part is a file or a folder.
+MAY_IMPORT: dict[str, set[str]] = {
+    "exceptions": set(),
+    "api": {"exceptions", "version"},
+    # Inside a load: loader → send → plan → source; all → results, ledger, spec, columns.
+    "load/columns": set(),
+    "load/patience": set(),
+    "load/tolerance": {"exceptions"},
+    "load/ledger": {"exceptions", "api", "load/columns"},
+    "load/results": {"exceptions", "api", "load/columns", "load/patience", "load/tolerance", "load/ledger"},
+    "load/kind": {"exceptions", "api", "load/columns", "load/ledger", "load/results"},
+    "load/spec": {"exceptions", "load/kind", "load/patience", "load/tolerance"},
+    "load/source": {"exceptions", "load/columns"},
+    "load/plan": {"exceptions", "api", "load/columns", "load/ledger", "load/results", "load/spec"},
+    "load/send": {
+        *("exceptions", "api", "load/columns", "load/kind", "load/ledger", "load/results", "load/spec"),
+        "load/plan",
+    },
+    "load/ports": {"api", "load/columns", "load/ledger", "load/results", "load/send"},
+    "load/loader": {
+        *("exceptions", "api", "load/columns", "load/ledger", "load/patience", "load/plan", "load/ports"),
+        *("load/results", "load/send", "load/spec"),
+    },
+    "relations": {
+        *("exceptions", "api", "load/columns", "load/kind", "load/ledger", "load/results"),
+        "load/source",
+    },
+    "hooks": {
+        *("exceptions", "api", "load/columns", "load/ledger", "load/results", "load/source"),
+        "relations",
+    },
+    "operators": {
+        *("exceptions", "hooks", "api", "relations", "load/columns", "load/kind", "load/ledger", "load/loader"),
+        *("load/patience", "load/ports", "load/results", "load/source", "load/spec", "load/tolerance"),
+    },
+    "commands": {
+        *("exceptions", "hooks", "api", "relations", "load/columns", "load/ledger", "load/loader"),
+        *("load/plan", "load/ports", "load/results", "load/spec"),
+    },
+    "cli": {"version", "commands", "sandbox"},
+    "get_provider_info": set(),
+    "sandbox": set(),
+    "__main__": {"cli"},
+    "version": set(),
 }
+#: Parts that may import Airflow.
+AIRFLOWS = {"cli", "hooks", "operators"}
+STANDS_ALONE = {"fixture.py": "pytest", "__main__.py": "a command line"}
+CORE = [
+    file for file in FILES if file.relative_to(PACKAGE).parts[0] in {"api", "exceptions.py", "load", "relations", "sandbox"}
+]
 
 
-def module_of(file: Path) -> str:
+def module_name(file: Path) -> str:
     parts = file.relative_to(ROOT).with_suffix("").parts
     return ".".join(part for part in parts if part != "__init__")
 
 
 def shown(file: Path) -> str:
     return str(file.relative_to(PACKAGE))
+
+
+def part_of(module: str) -> str:
+    """The part of the picture that a module is of, such as ``load/send``."""
+    names = module.split(".")[1:]
+    if not names:
+        return "version"
+    for depth in (2, 1):
+        if (part := "/".join(names[:depth])) in MAY_IMPORT:
+            return part
+    return "/".join(names)
+
+
+@cache
+def imports(file: Path) -> list[tuple[int, str]]:
+    """The modules that a file imports, wherever it does so, each with its line. Imports for types count as well."""
+    found = []
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{shown(file)}, line {node.lineno}: imports are absolute"
+            found += [(node.lineno, name) for name in _modules(node)]
+        elif isinstance(node, ast.Import):
+            found += [(node.lineno, alias.name) for alias in node.names]
+    return found
+
+
+def _modules(node: ast.ImportFrom) -> Iterator[str]:
+    """``from package import name`` may import a module of the package, or something in it."""
+    base = node.module or ""
+    modules = {module_name(file) for file in FILES}
+    for alias in node.names:
+        yield f"{base}.{alias.name}" if f"{base}.{alias.name}" in modules else base
+
+
+def own_imports(file: Path) -> list[tuple[int, str]]:
+    return [(line, module) for line, module in imports(file) if module.split(".")[0] == NAME]
 
 
 def loaded_by(code: str, *names: str) -> set[str]:
@@ -42,20 +125,54 @@ def loaded_by(code: str, *names: str) -> set[str]:
     return set(done.stdout.split())
 
 
-@pytest.mark.parametrize("file", [file for file in CORE if file.name != "fixture.py"], ids=shown)
-def test_the_core_loads_no_airflow_by_name(file: Path) -> None:
+def test_every_part_imports_what_it_may() -> None:
+    wrong = []
+    for file in FILES:
+        part = part_of(module_name(file))
+        if file.name == "__init__.py" and not own_imports(file):
+            continue
+        for line, module in own_imports(file):
+            if part_of(module) not in {part, *MAY_IMPORT[part]}:
+                wrong.append(f"{shown(file)}:{line} imports {module}: {part} may not import {part_of(module)}")
+    assert wrong == []
+
+
+def test_the_picture_holds_no_arrow_that_is_not_there() -> None:
+    there: dict[str, set[str]] = {}
+    for file in FILES:
+        there.setdefault(part_of(module_name(file)), set()).update(part_of(module) for _, module in own_imports(file))
+    unused = {f"{part} → {other}" for part, others in MAY_IMPORT.items() for other in others - there.get(part, set())}
+    assert unused == set()
+
+
+def test_the_parts_are_in_no_circle() -> None:
+    assert_no_circle(MAY_IMPORT)
+
+
+def test_the_files_are_in_no_circle() -> None:
+    assert_no_circle({module_name(file): {module for _, module in own_imports(file)} for file in FILES})
+
+
+def assert_no_circle(graph: dict[str, set[str]]) -> None:
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"a circle of imports: {' → '.join(error.args[1])}")
+
+
+def test_only_airflows_side_imports_airflow() -> None:
     """Relative imports escape the linter; nothing does that here: the tree is read."""
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "imports are absolute"
-            assert (node.module or "").split(".")[0] != "airflow"
-        elif isinstance(node, ast.Import):
-            assert "airflow" not in {alias.name.split(".")[0] for alias in node.names}
+    wrong = [
+        f"{shown(file)}:{line}"
+        for file in FILES
+        for line, module in imports(file)
+        if module.split(".")[0] == "airflow" and part_of(module_name(file)) not in AIRFLOWS
+    ]
+    assert wrong == []
 
 
 def test_the_core_loads_no_airflow() -> None:
-    modules = [module_of(file) for file in CORE if file.name != "fixture.py"]
-    code = "\n".join(f"import {module}" for module in modules)
+    code = "\n".join(f"import {module_name(file)}" for file in CORE if file.name not in STANDS_ALONE)
     assert loaded_by(code, "airflow", "airflow.sdk", "pandas") == {"pandas"}
 
 
@@ -70,28 +187,25 @@ def test_a_dag_file_loads_neither_pandas_nor_requests(module: str, tmp_path: Pat
     assert loaded_by(code, "airflow.sdk", *names) == {"airflow.sdk"}
 
 
-@pytest.mark.parametrize("file", [file for file in FILES if file.relative_to(PACKAGE).parts[0] in LAYERS], ids=shown)
-def test_nothing_points_back(file: Path) -> None:
-    allowed = LAYERS[file.relative_to(PACKAGE).parts[0]]
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("airflow_provider_ghl."):
-            assert node.module is not None
-            assert node.module.split(".")[1] in allowed, f"line {node.lineno} imports {node.module}"
-
-
-@pytest.mark.parametrize("file", [file for file in FILES if file.name != "__main__.py"], ids=shown)
-def test_all_is_what_is_public(file: Path) -> None:
+def test_all_is_what_is_public() -> None:
     """Read from the source, so that Airflow's side needs no Airflow here."""
+    wrong = [f"{shown(file)}: {fault}" for file in FILES if file.name != "__main__.py" for fault in _faults_of_all(file)]
+    assert wrong == []
+
+
+def _faults_of_all(file: Path) -> Iterator[str]:
     tree = ast.parse(file.read_text())
     defined = {n.name for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
     listed = [
         ast.literal_eval(n.value) for n in tree.body if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == "__all__"
     ]
-    if file.name == "__init__.py" and not listed:
-        assert not defined
+    if not listed:
+        if file.name != "__init__.py" or defined:
+            yield "it has no __all__"
         return
     (names,) = listed
-    assert names == sorted(names, key=lambda name: (not name.isupper(), name[0].islower(), name)), "not sorted as ruff sorts it"
+    if names != sorted(names, key=lambda name: (not name.isupper(), name[0].islower(), name)):
+        yield "__all__ is not sorted as ruff sorts it"
     constants = {
         target.id
         for n in tree.body
@@ -100,28 +214,23 @@ def test_all_is_what_is_public(file: Path) -> None:
         if isinstance(target, ast.Name)
     }
     imported = {alias.asname or alias.name for n in tree.body if isinstance(n, ast.ImportFrom) for alias in n.names}
-    assert {name for name in defined if not name.startswith("_")} - set(names) == set(), "public and not in __all__"
-    assert set(names) <= defined | constants | imported
+    if missing := {name for name in defined if not name.startswith("_")} - set(names):
+        yield f"public and not in __all__: {', '.join(sorted(missing))}"
+    if unknown := set(names) - (defined | constants | imported):
+        yield f"in __all__ and not there: {', '.join(sorted(unknown))}"
 
 
 def test_the_architecture_page_names_every_module() -> None:
     section = (ROOT / "docs" / "architecture.md").read_text()
     cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("|")]
-    named = set(re.findall(r"`([\w/]+\.py|[\w/]+/)`", " ".join(cells)))
-    there = {shown(file) for file in FILES if file.name != "__init__.py"}
-    assert {name for name in named if name.endswith(".py")} == there, "the table and the package differ"
-
-
-@pytest.mark.parametrize("file", FILES, ids=shown)
-def test_no_file_is_long(file: Path) -> None:
-    assert len(file.read_text().splitlines()) <= 300
+    named = set(re.findall(r"`([\w/]+\.py)`", " ".join(cells)))
+    assert named == {shown(file) for file in FILES if file.name != "__init__.py"}
 
 
 def test_the_version_stands_in_one_place() -> None:
-    package = importlib.import_module("airflow_provider_ghl")
+    package = importlib.import_module(NAME)
     version = re.escape(package.__version__)
     assert inspect.getsource(package).count(package.__version__) == 1
-    others = [file for file in [*FILES, ROOT / "pyproject.toml"] if file != PACKAGE / "__init__.py"]
     quoted = re.compile(rf"""["']{version}["']""")
-    assert [shown(file) for file in others if file.is_relative_to(PACKAGE) and quoted.search(file.read_text())] == []
+    assert [shown(file) for file in FILES if file != PACKAGE / "__init__.py" and quoted.search(file.read_text())] == []
     assert not re.search(rf"^version\s*=\s*.{version}", (ROOT / "pyproject.toml").read_text(), re.MULTILINE)

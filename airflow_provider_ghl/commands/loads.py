@@ -95,10 +95,11 @@ def _find(where: str, ledger: Ledger | None, name: str) -> tuple[Ledger, dict[st
 
 def _write(results: Iterator[dict[str, Any]], path: str) -> int:
     from airflow_provider_ghl.hooks.sources import results_file
+    from airflow_provider_ghl.relations.fields import RESULT_FIELDS
 
     written = 0
     try:
-        with results_file(path, None) as file:
+        with results_file(path, None, RESULT_FIELDS) as file:
             while some := list(islice(results, _AT_ONCE)):
                 file.append(_frame(some))
                 written += len(some)
@@ -164,7 +165,7 @@ def _document(load: dict[str, Any]) -> dict[str, Any]:
 def _frame(results: list[dict[str, Any]]) -> Any:
     import pandas
 
-    from airflow_provider_ghl.load.results.file import RESULT_FIELDS
+    from airflow_provider_ghl.relations.fields import RESULT_FIELDS
 
     # As objects: numbers with gaps would become floats.
     return pandas.DataFrame(results, columns=list(RESULT_FIELDS), dtype=object)

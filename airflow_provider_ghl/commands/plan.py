@@ -16,12 +16,14 @@ from airflow_provider_ghl.hooks.ghl import GHLHook
 from airflow_provider_ghl.hooks.ledger import find_ledger
 from airflow_provider_ghl.hooks.settings import Settings, connection_of
 from airflow_provider_ghl.hooks.sources import file_batches
+from airflow_provider_ghl.load.columns import Columns
 from airflow_provider_ghl.load.loader import run
 from airflow_provider_ghl.load.plan.price import Estimate
+from airflow_provider_ghl.load.ports import Ports
 from airflow_provider_ghl.load.results.outcomes import FAILURES, OUTCOMES, Outcome
 from airflow_provider_ghl.load.results.verdict import Verdict
-from airflow_provider_ghl.load.source.batches import Columns
-from airflow_provider_ghl.load.spec import DiffAgainst, LoadSpec, Ports
+from airflow_provider_ghl.load.spec import DiffAgainst, LoadSpec
+from airflow_provider_ghl.relations.kind import RelationRows
 
 __all__ = ["plan"]
 
@@ -56,14 +58,15 @@ def _verdict(arguments: argparse.Namespace) -> Verdict:
     hook = GHLHook(arguments.conn_id, location_id=arguments.location_id)
     named = arguments.ledger_conn_id or Settings.of(connection_of(arguments.conn_id)).ledger_conn_id
     columns = Columns(
-        arguments.first_record_column, arguments.second_record_column, arguments.row_key_column, arguments.location_column
+        arguments.first_record_column,
+        arguments.second_record_column,
+        row_key=arguments.row_key_column,
+        location=arguments.location_column,
     )
     spec = LoadSpec(
         load_id="plan",
         location_id=None if columns.location else hook.location_id,
-        columns=columns,
-        association_id=arguments.association_id,
-        association_key=arguments.association_key,
+        kind=RelationRows(columns=columns, association_id=arguments.association_id, association_key=arguments.association_key),
         diff_against=DiffAgainst(arguments.diff_against),
         keep_results=_MOST_FAILURES,
         plan_only=True,

@@ -12,8 +12,8 @@ from airflow.sdk.exceptions import AirflowException
 
 from airflow_provider_ghl.exceptions import ConfigurationError
 from airflow_provider_ghl.hooks.settings import connection_of
+from airflow_provider_ghl.load.columns import Batch, Columns
 from airflow_provider_ghl.load.results.file import ResultsFile, local_results_file
-from airflow_provider_ghl.load.source.batches import Batch, Columns
 from airflow_provider_ghl.load.source.rows import from_file, from_records
 
 __all__ = ["file_batches", "file_size", "must_be_another_file", "results_file", "sql_batches"]
@@ -59,15 +59,18 @@ def file_size(path: str, conn_id: str | None) -> int | None:
     return None
 
 
-def results_file(path: str, conn_id: str | None) -> ResultsFile:
-    """Where the results go: a local file, or any URL that ``ObjectStoragePath`` writes; there whole or not at all."""
+def results_file(path: str, conn_id: str | None, fields: Sequence[str]) -> ResultsFile:
+    """Where the results go: a local file, or any URL that ``ObjectStoragePath`` writes; there whole or not at all.
+
+    :param fields: the columns.
+    """
     if conn_id is None and "://" not in path:
-        return local_results_file(path)
+        return local_results_file(path, fields)
     target = _storage(path, conn_id)
     if target.protocol == "file":
-        return local_results_file(target.path)
+        return local_results_file(target.path, fields)
     # Object stores show a file when its upload is complete.
-    return ResultsFile(path, lambda finished: target.fs.put_file(str(finished), target.path))
+    return ResultsFile(path, fields, lambda finished: target.fs.put_file(str(finished), target.path))
 
 
 def must_be_another_file(path: str, conn_id: str | None, source: str, source_conn_id: str | None) -> None:

@@ -16,7 +16,8 @@ SHORTEST_WAIT = timedelta(minutes=1)
 class Patience:
     """How long a load may wait for quota in all.
 
-    :param timeout: over all its waits. :param waited: seconds since the first of them began.
+    :param timeout: over all its waits.
+    :param waited: seconds since the first of them began.
     :param shortest: the least that one of them takes, and the most that is drawn on top.
     """
 

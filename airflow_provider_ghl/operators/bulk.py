@@ -4,35 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import closing
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.configuration import conf
 
-from airflow_provider_ghl.load.patience import SHORTEST_WAIT
 from airflow_provider_ghl.load.tolerance import Tolerance
-from airflow_provider_ghl.operators.base import GHLOperator, choice, duration, flag, number_or_none, whole_number
-from airflow_provider_ghl.operators.errors import error_of, translated
-from airflow_provider_ghl.operators.load import ports_of, spec_of
+from airflow_provider_ghl.operators.base import choice, duration, flag, number_or_none, one_of, whole_number
+from airflow_provider_ghl.operators.load import LoadOperator
 from airflow_provider_ghl.operators.rows_argument import RowsArgument
 from airflow_provider_ghl.operators.table import templatable
-from airflow_provider_ghl.operators.task import note_ledger
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
-
-    from airflow_provider_ghl.load.results.verdict import Verdict
+    from airflow_provider_ghl.load.kind import RowKind
 
 __all__ = ["BulkCreateRelationsOperator"]
 
-#: Seconds of an ``execution_timeout`` that are left for writing down results.
-_MOST_KEPT_BACK = 5.0
-_TRIGGER_GRACE, _LONGEST_TIMEOUT = timedelta(hours=1), timedelta(days=3650)  # a date that any database holds
 
-
-class BulkCreateRelationsOperator(GHLOperator):
+class BulkCreateRelationsOperator(LoadOperator):
     """Makes HighLevel hold the relations that a table of record pairs names, with a verdict for every row.
 
     Returns the load's summary: ``load_id``, ``rows``, a count for every outcome, ``stopped_by``, ``requests``, ``retries``,
@@ -86,26 +75,12 @@ class BulkCreateRelationsOperator(GHLOperator):
     """
 
     template_fields: Sequence[str] = (
-        *GHLOperator.template_fields,
+        *LoadOperator.template_fields,
         "association_id",
         "association_key",
-        "rows",
-        "sql",
-        "source_conn_id",
-        "parameters",
-        "path",
-        "path_conn_id",
         "first_record_column",
         "second_record_column",
-        "row_key_column",
-        "location_column",
-        "results_path",
-        "results_conn_id",
     )
-    template_ext: Sequence[str] = (".sql",)
-    template_fields_renderers = {"sql": "sql", "parameters": "json"}  # noqa: RUF012 - Airflow's own convention
-    #: How long a wait for quota takes at least.
-    shortest_wait = SHORTEST_WAIT
 
     def __init__(
         self,
@@ -168,76 +143,15 @@ class BulkCreateRelationsOperator(GHLOperator):
         self.deferrable = flag("deferrable", deferrable)
         self.defer_timeout = duration("defer_timeout", defer_timeout)
 
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Run the load; push what became of it; return the summary, wait for quota, or raise."""
-        return self._load(context, is_resumed=False)
+    def row_kind(self) -> RowKind:
+        """Pairs of records."""
+        from airflow_provider_ghl.relations.kind import RelationRows
 
-    def resume(self, context: Context, event: Any = None) -> dict[str, Any]:
-        """Go on after a wait for quota: all rows are read again, and what is known to be there is not sent."""
-        self.log.info("The day's requests should be back: going on.")
-        return self._load(context, is_resumed=True)
-
-    def _load(self, context: Context, *, is_resumed: bool) -> dict[str, Any]:
-        with translated():
-            from airflow_provider_ghl.load.loader import run
-
-            self._end_before_timeout()
-            with closing(self.hook.ledger) as ledger:
-                for warning in [*self.hook.ledger_warnings(), *([] if self.plan_only else note_ledger(context, ledger))]:
-                    self.log.warning("%s", warning)
-                spec = spec_of(self, context.get("ti"), is_resumed=is_resumed)
-                verdict = run(spec, ports_of(self, ledger, partial(self._push, context)))
-        return self._conclude(verdict, pushes=self._ti(context) is not None)
-
-    def _end_before_timeout(self) -> None:
-        """Airflow's timeout strikes anywhere, and the results would be lost."""
-        if self.execution_timeout is None:
-            return
-        left = self.execution_timeout.total_seconds()
-        left -= min(_MOST_KEPT_BACK, left / 2)
-        self.hook.stop.set_at(self.hook.get_conn().clock.monotonic() + left)
-
-    def _ti(self, context: Context) -> Any:
-        """What takes XComs, if any are to be pushed."""
-        return context.get("ti") if self.do_xcom_push else None
-
-    def _push(self, context: Context, verdict: Verdict) -> None:
-        if (ti := self._ti(context)) is None:
-            return
-        ti.xcom_push(key="results", value=verdict.results)
-        if not verdict.is_green:
-            # Airflow pushes what execute returns, which a failing task never does.
-            ti.xcom_push(key="return_value", value=verdict.summary)
-
-    def _conclude(self, verdict: Verdict, *, pushes: bool) -> dict[str, Any]:
-        for warning in verdict.warnings:
-            self.log.warning(warning)
-        if verdict.is_green:
-            self.log.info("%s", f"{verdict.message} {self._where(verdict, pushes)}".strip())
-            return verdict.summary
-        if verdict.wait is not None:
-            self._wait(verdict.message, verdict.wait)
-        raise error_of(verdict, self._where(verdict, pushes), was_stopped=self.hook.stop.is_set)
-
-    def _wait(self, why: str, seconds: float) -> None:
-        """Free the slot, and come back when there is quota again."""
-        from airflow.providers.standard.triggers.temporal import DateTimeTrigger
-
-        moment = datetime.now(UTC) + timedelta(seconds=seconds)
-        self.log.info("%s Waiting in the triggerer until %s UTC.", why, moment.strftime("%Y-%m-%d %H:%M:%S"))
-        # The load judges defer_timeout; this one is for a triggerer that does not come back.
-        timeout = min(self.defer_timeout, _LONGEST_TIMEOUT) + _TRIGGER_GRACE
-        self.defer(trigger=DateTimeTrigger(moment=moment), method_name="resume", timeout=timeout)
-
-    def _where(self, verdict: Verdict, pushes: bool) -> str:
-        """Where to read on."""
-        from airflow_provider_ghl.load.results.outcomes import FAILURES, Outcome
-
-        told = []
-        if not verdict.is_green and self.hook.stop.is_set and self.execution_timeout is not None:
-            told.append(f"A load ends before its execution_timeout={self.execution_timeout}, to keep its results.")
-        if path := verdict.summary["results_path"]:
-            told.append(f"Every row's result is in {path}.")
-        elif pushes and self.xcom_results_limit and any(verdict.summary[o] for o in (*FAILURES, Outcome.NOT_ATTEMPTED)):
-            told.append("The rows that need attention are in this task's XCom 'results'.")
-        return " ".join(told)
+        named = one_of(association_id=self.association_id, association_key=self.association_key)
+        return RelationRows(
+            columns=self.columns(first_record_column=self.first_record_column, second_record_column=self.second_record_column),
+            association_id=self.association_id if named == "association_id" else None,
+            association_key=self.association_key if named == "association_key" else None,
+            max_per_first=self.max_per_first,
+            max_per_second=self.max_per_second,
+        )

@@ -29,15 +29,8 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from airflow_provider_ghl.exceptions import (
-    ConfigurationError,
-    GHLError,
-    LedgerError,
-    QuotaExhausted,
-    RequestRejected,
-    Stopped,
-    Unauthorized,
-)
+from airflow_provider_ghl.exceptions import GHLError, Unauthorized
+from airflow_provider_ghl.load.results.failure import Failure
 
 if TYPE_CHECKING:
     from airflow_provider_ghl.load.results.verdict import Verdict
@@ -56,7 +49,7 @@ __all__ = [
     "GHLTokenRefused",
     "GHLTooFewRows",
     "GHLUnavailable",
-    "error_of",
+    "error_for",
     "translated",
 ]
 
@@ -113,16 +106,21 @@ class GHLStopped(GHLRetryable):
     """The task was told to stop."""
 
 
-#: The first that fits decides.
-_BY_CAUSE: tuple[tuple[type[GHLError], type[AirflowException]], ...] = (
-    (ConfigurationError, GHLMisconfigured),
-    (Unauthorized, GHLTokenRefused),
-    (RequestRejected, GHLRequestRefused),
-    (QuotaExhausted, GHLQuotaSpent),
-    (LedgerError, GHLLedgerFailed),
-    (Stopped, GHLStopped),
-    (GHLError, GHLUnavailable),
-)
+_KINDS: dict[Failure, type[AirflowException]] = {
+    Failure.FINAL: GHLFailed,
+    Failure.MISCONFIGURED: GHLMisconfigured,
+    Failure.TOKEN_REFUSED: GHLTokenRefused,
+    Failure.REQUEST_REFUSED: GHLRequestRefused,
+    Failure.ROWS_REFUSED: GHLRowsRefused,
+    Failure.RETRYABLE: GHLRetryable,
+    Failure.UNAVAILABLE: GHLUnavailable,
+    Failure.QUOTA_SPENT: GHLQuotaSpent,
+    Failure.ROWS_FAILED: GHLRowsFailed,
+    Failure.TOO_FEW_ROWS: GHLTooFewRows,
+    Failure.SOURCE_FAILED: GHLSourceFailed,
+    Failure.LEDGER_FAILED: GHLLedgerFailed,
+    Failure.STOPPED: GHLStopped,
+}
 
 
 @contextmanager
@@ -132,31 +130,14 @@ def translated() -> Iterator[None]:
         yield
     except GHLError as error:
         message = error.explain() if isinstance(error, Unauthorized) else str(error)
-        raise _kind_of(error)(message) from error
+        raise _KINDS[Failure.by(error)](message) from error
 
 
-def error_of(verdict: Verdict, where: str, *, was_stopped: bool = False) -> Exception:
-    """What to raise for a load that ended red. ``where`` says where the rest of the results is."""
-    from airflow_provider_ghl.load.results.outcomes import End
+def error_for(verdict: Verdict, where: str) -> Exception:
+    """What to raise for a load that ended red.
 
-    is_final = verdict.end is End.FINAL
-    kind = _kind_of_end(verdict, is_final, was_stopped)
-    if is_final != issubclass(kind, GHLFailed):
-        kind = GHLFailed if is_final else GHLRetryable
-    error = kind(f"{verdict.message} {where}".strip())
+    :param where: says where the rest of the results is.
+    """
+    error = _KINDS[verdict.failure or Failure.RETRYABLE](f"{verdict.message} {where}".strip())
     error.__cause__ = verdict.cause
     return error
-
-
-def _kind_of_end(verdict: Verdict, is_final: bool, was_stopped: bool) -> type[AirflowException]:
-    if verdict.cause is not None:
-        return _kind_of(verdict.cause) if isinstance(verdict.cause, GHLError) else GHLSourceFailed
-    if is_final:
-        return GHLTokenRefused if verdict.summary["stopped_by"] == "token" else GHLRowsRefused
-    if was_stopped:
-        return GHLStopped
-    return GHLRowsFailed if verdict.summary["failed"] else GHLTooFewRows
-
-
-def _kind_of(error: GHLError) -> type[AirflowException]:
-    return next(kind for cause, kind in _BY_CAUSE if isinstance(error, cause))

@@ -1,94 +1,204 @@
-"""A bulk operator's load: what it is to do, and what it works with."""
+"""What an operator has that runs a load of a table: its spec, its ports, and what becomes of the verdict."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ghl.exceptions import ConfigurationError
-from airflow_provider_ghl.operators.base import given, one_of, required
-from airflow_provider_ghl.operators.table import (
-    batches_of,
-    columns_of,
-    results_file_of,
-    rows_known_of,
-    source_bytes_of,
-    text_of,
-)
-from airflow_provider_ghl.operators.task import load_id_of, try_number_of
+from airflow_provider_ghl.load.patience import SHORTEST_WAIT
+from airflow_provider_ghl.load.tolerance import Tolerance
+from airflow_provider_ghl.operators.base import given, required
+from airflow_provider_ghl.operators.errors import error_for, translated
+from airflow_provider_ghl.operators.table import TableOperator, path_as_text
+from airflow_provider_ghl.operators.task import load_id, note_ledger, try_number
 
 if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_ghl.load.columns import Columns
+    from airflow_provider_ghl.load.kind import RowKind
     from airflow_provider_ghl.load.ledger.ledger import Ledger
+    from airflow_provider_ghl.load.ports import Ports
     from airflow_provider_ghl.load.results.verdict import Verdict
-    from airflow_provider_ghl.load.spec import LoadSpec, Ports
+    from airflow_provider_ghl.load.spec import LoadSpec
 
-__all__ = ["ports_of", "spec_of"]
+__all__ = ["LoadOperator"]
 
+#: Seconds of an ``execution_timeout`` that are left for writing down results.
+_MOST_KEPT_BACK = 5.0
+_TRIGGER_GRACE, _LONGEST_TIMEOUT = timedelta(hours=1), timedelta(days=3650)  # a date that any database holds
 #: Rows that are read at once; more where a record's rows should be together since HighLevel is read, or a location's.
 _AT_ONCE, _TOGETHER = 16_384, 131_072
 
 
-def spec_of(operator: Any, ti: Any, *, is_resumed: bool) -> LoadSpec:
-    """What its load is to do.
+class LoadOperator(TableOperator):
+    """An operator that runs a load. Its arguments are those of the operators below it."""
 
-    :param ti: the task instance, if there is one.
-    :raises ConfigurationError: its arguments contradict each other.
-    """
-    from airflow_provider_ghl.load.spec import DiffAgainst, LoadSpec
+    location_column: str | None
+    row_key_column: str | None
+    batch_size: int
+    min_rows: int
+    diff_against: str
+    ledger_max_age: timedelta
+    tolerance: Tolerance
+    abort_after: int
+    max_requests: int | None
+    plan_only: bool
+    xcom_results_limit: int
+    deferrable: bool
+    defer_timeout: timedelta
+    #: How long a wait for quota takes at least.
+    shortest_wait = SHORTEST_WAIT
 
-    named = one_of(association_id=operator.association_id, association_key=operator.association_key)
-    return LoadSpec(
-        load_id=load_id_of(ti, operator.task_id),
-        location_id=_single_location(operator),
-        columns=columns_of(operator),
-        association_id=operator.association_id if named == "association_id" else None,
-        association_key=operator.association_key if named == "association_key" else None,
-        batch_size=operator.batch_size,
-        min_rows=operator.min_rows,
-        diff_against=DiffAgainst(operator.diff_against),
-        ledger_max_age=operator.ledger_max_age,
-        tolerance=operator.tolerance,
-        abort_after=operator.abort_after,
-        max_per_first=operator.max_per_first,
-        max_per_second=operator.max_per_second,
-        max_requests=operator.max_requests,
-        keep_results=operator.xcom_results_limit,
-        try_number=try_number_of(ti),
-        is_resumed=is_resumed,
-        plan_only=operator.plan_only,
-        defer_timeout=operator.defer_timeout if operator.deferrable else None,
-        shortest_wait=operator.shortest_wait,
-        total=rows_known_of(operator),
-        source_bytes=source_bytes_of(operator),
-        results_path=text_of(operator.results_path),
-    )
+    def row_kind(self) -> RowKind:
+        """What its rows are.
 
+        :raises ConfigurationError: its arguments contradict each other.
+        """
+        raise NotImplementedError
 
-def ports_of(operator: Any, ledger: Ledger, deliver: Callable[[Verdict], None]) -> Ports:
-    """What its load works with. ``deliver``: takes the verdict when it is there."""
-    from airflow_provider_ghl.load.results.progress import Progress
-    from airflow_provider_ghl.load.spec import Ports
+    def columns(self, **values: str) -> Columns:
+        """The columns that it names.
 
-    client = operator.hook.get_conn()
-    together = operator.diff_against == "highlevel" or given(operator.location_column) is not None
-    at_once = _TOGETHER if together else _AT_ONCE
-    return Ports(
-        batches=batches_of(operator, columns_of(operator), at_once),
-        client=client,
-        ledger=ledger,
-        progress=Progress(operator.log.info, client.clock, rows_known_of(operator)),
-        results_file=results_file_of(operator),
-        deliver=deliver,
-    )
+        :param values: by argument, those that say what a row is.
+        """
+        from airflow_provider_ghl.load.columns import Columns
 
+        names = [required(name, column) for name, column in values.items()]
+        return Columns(*names, row_key=given(self.row_key_column), location=given(self.location_column))
 
-def _single_location(operator: Any) -> str | None:
-    """The sub-account of all rows, where they do not name their own."""
-    if operator.location_column is not None:
-        required("location_column", operator.location_column)
-    if given(operator.location_column) is None:
-        location_id: str = operator.hook.location_id
-        return location_id
-    if given(operator.location_id) is not None:
-        raise ConfigurationError("give location_id or location_column, not both: the column names each row's sub-account")
-    return None
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Run the load; push what became of it; return the summary, wait for quota, or raise."""
+        return self._load(context, is_resumed=False)
+
+    def resume(self, context: Context, event: Any = None) -> dict[str, Any]:
+        """Go on after a wait for quota: all rows are read again, and what is known to be there is not sent."""
+        self.log.info("The day's requests should be back: going on.")
+        return self._load(context, is_resumed=True)
+
+    def _load(self, context: Context, *, is_resumed: bool) -> dict[str, Any]:
+        with translated():
+            from airflow_provider_ghl.load.loader import run
+
+            self._end_before_timeout()
+            with closing(self.hook.ledger) as ledger:
+                for warning in [*self.hook.ledger_warnings(), *([] if self.plan_only else note_ledger(context, ledger))]:
+                    self.log.warning("%s", warning)
+                spec = self._spec(context.get("ti"), is_resumed=is_resumed)
+                verdict = run(spec, self._ports(spec, ledger, partial(self._push, context)))
+        return self._conclude(verdict, pushes=self._ti(context) is not None)
+
+    def _end_before_timeout(self) -> None:
+        """Airflow's timeout strikes anywhere, and the results would be lost."""
+        if self.execution_timeout is None:
+            return
+        left = self.execution_timeout.total_seconds()
+        left -= min(_MOST_KEPT_BACK, left / 2)
+        self.hook.stop.set_at(self.hook.get_conn().clock.monotonic() + left)
+
+    def _ti(self, context: Context) -> Any:
+        """What takes XComs, if any are to be pushed."""
+        return context.get("ti") if self.do_xcom_push else None
+
+    def _push(self, context: Context, verdict: Verdict) -> None:
+        if (ti := self._ti(context)) is None:
+            return
+        ti.xcom_push(key="results", value=verdict.results)
+        if not verdict.is_green:
+            # Airflow pushes what execute returns, which a failing task never does.
+            ti.xcom_push(key="return_value", value=verdict.summary)
+
+    def _conclude(self, verdict: Verdict, *, pushes: bool) -> dict[str, Any]:
+        for warning in verdict.warnings:
+            self.log.warning(warning)
+        if verdict.is_green:
+            self.log.info("%s", f"{verdict.message} {self._where(verdict, pushes)}".strip())
+            return verdict.summary
+        if verdict.wait is not None:
+            self._wait(verdict.message, verdict.wait)
+        raise error_for(verdict, self._where(verdict, pushes))
+
+    def _wait(self, why: str, seconds: float) -> None:
+        """Free the slot, and come back when there is quota again."""
+        from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+
+        moment = datetime.now(UTC) + timedelta(seconds=seconds)
+        self.log.info("%s Waiting in the triggerer until %s UTC.", why, moment.strftime("%Y-%m-%d %H:%M:%S"))
+        # The load judges defer_timeout; this one is for a triggerer that does not come back.
+        timeout = min(self.defer_timeout, _LONGEST_TIMEOUT) + _TRIGGER_GRACE
+        self.defer(trigger=DateTimeTrigger(moment=moment), method_name="resume", timeout=timeout)
+
+    def _where(self, verdict: Verdict, pushes: bool) -> str:
+        """Where to read on."""
+        from airflow_provider_ghl.load.results.outcomes import FAILURES, Outcome
+
+        told = []
+        if not verdict.is_green and self.hook.stop.is_set and self.execution_timeout is not None:
+            told.append(f"A load ends before its execution_timeout={self.execution_timeout}, to keep its results.")
+        if path := verdict.summary["results_path"]:
+            told.append(f"Every row's result is in {path}.")
+        elif pushes and self.xcom_results_limit and any(verdict.summary[o] for o in (*FAILURES, Outcome.NOT_ATTEMPTED)):
+            told.append("The rows that need attention are in this task's XCom 'results'.")
+        return " ".join(told)
+
+    def _spec(self, ti: Any, *, is_resumed: bool) -> LoadSpec:
+        """What its load is to do.
+
+        :param ti: the task instance, if there is one.
+        """
+        from airflow_provider_ghl.load.spec import DiffAgainst, LoadSpec
+
+        return LoadSpec(
+            load_id=load_id(ti, self.task_id),
+            kind=self.row_kind(),
+            location_id=self._single_location(),
+            batch_size=self.batch_size,
+            min_rows=self.min_rows,
+            diff_against=DiffAgainst(self.diff_against),
+            ledger_max_age=self.ledger_max_age,
+            tolerance=self.tolerance,
+            abort_after=self.abort_after,
+            max_requests=self.max_requests,
+            keep_results=self.xcom_results_limit,
+            try_number=try_number(ti),
+            is_resumed=is_resumed,
+            plan_only=self.plan_only,
+            defer_timeout=self.defer_timeout if self.deferrable else None,
+            shortest_wait=self.shortest_wait,
+            total=self.count_rows(),
+            source_bytes=self.source_bytes(),
+            results_path=path_as_text(self.results_path),
+        )
+
+    def _ports(self, spec: LoadSpec, ledger: Ledger, deliver: Callable[[Verdict], None]) -> Ports:
+        """What its load works with.
+
+        :param deliver: takes the verdict when it is there.
+        """
+        from airflow_provider_ghl.load.ports import Ports
+        from airflow_provider_ghl.load.results.progress import Progress
+
+        client = self.hook.get_conn()
+        at_once = _TOGETHER if self.diff_against == "highlevel" or spec.is_about_several else _AT_ONCE
+        return Ports(
+            batches=self.read_batches(spec.kind.columns, at_once),
+            client=client,
+            ledger=ledger,
+            progress=Progress(self.log.info, client.clock, spec.total),
+            results_file=self.results_file(spec.kind.fields.all),
+            deliver=deliver,
+        )
+
+    def _single_location(self) -> str | None:
+        """The sub-account of all rows, where they do not name their own."""
+        if self.location_column is not None:
+            required("location_column", self.location_column)
+        if given(self.location_column) is None:
+            return self.hook.location_id
+        if given(self.location_id) is not None:
+            raise ConfigurationError("give location_id or location_column, not both: the column names each row's sub-account")
+        return None

@@ -1,90 +1,107 @@
-"""The table of a bulk operator: which of its sources was given, and where its results go."""
+"""What an operator has that reads a table and accounts for its rows."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ghl.exceptions import ConfigurationError
-from airflow_provider_ghl.operators.base import given, one_of, required
+from airflow_provider_ghl.operators.base import GHLOperator, given, one_of
 from airflow_provider_ghl.operators.rows_argument import Rows, RowsArgument
 
 if TYPE_CHECKING:
+    from airflow_provider_ghl.load.columns import Batch, Columns
     from airflow_provider_ghl.load.results.file import ResultsFile
-    from airflow_provider_ghl.load.source.batches import Batch, Columns
 
-__all__ = [
-    "batches_of",
-    "columns_of",
-    "results_file_of",
-    "rows_known_of",
-    "source_bytes_of",
-    "templatable",
-    "text_of",
-]
+__all__ = ["TableOperator", "path_as_text", "templatable"]
 
 #: How many times as large ids are before they are packed.
 _PACKED = 2
 
 
-def columns_of(operator: Any) -> Columns:
-    """The columns that it names."""
-    from airflow_provider_ghl.load.source.batches import Columns
+class TableOperator(GHLOperator):
+    """An operator with a source of rows and a place for their results. Its arguments are those of the operators below it."""
 
-    first = required("first_record_column", operator.first_record_column)
-    second = required("second_record_column", operator.second_record_column)
-    return Columns(first, second, given(operator.row_key_column), given(operator.location_column))
+    rows: Any
+    sql: str | None
+    source_conn_id: str | None
+    parameters: Sequence[Any] | Mapping[str, Any] | None
+    path: Any
+    path_conn_id: str | None
+    results_path: Any
+    results_conn_id: str | None
 
+    template_fields: Sequence[str] = (
+        *GHLOperator.template_fields,
+        "rows",
+        "sql",
+        "source_conn_id",
+        "parameters",
+        "path",
+        "path_conn_id",
+        "row_key_column",
+        "location_column",
+        "results_path",
+        "results_conn_id",
+    )
+    template_ext: Sequence[str] = (".sql",)
+    template_fields_renderers = {"sql": "sql", "parameters": "json"}  # noqa: RUF012 - Airflow's own convention
 
-def batches_of(operator: Any, columns: Columns, at_once: int) -> Iterator[Batch]:
-    """Its rows, at most ``at_once`` of them in a batch.
+    def read_batches(self, columns: Columns, at_once: int) -> Iterator[Batch]:
+        """Its rows, at most ``at_once`` of them in a batch.
 
-    :raises ConfigurationError: none of its sources was given, or several, or one without its connection.
-    """
-    from airflow_provider_ghl.hooks.sources import file_batches, sql_batches
-    from airflow_provider_ghl.load.source.rows import from_data
+        :raises ConfigurationError: none of its sources was given, or several, or one without its connection.
+        """
+        from airflow_provider_ghl.hooks.sources import file_batches, sql_batches
+        from airflow_provider_ghl.load.source.rows import from_data
 
-    source = one_of(rows=operator.rows, sql=operator.sql, path=operator.path)
-    if source == "rows":
-        return from_data(_data(operator), columns, at_once)
-    if source == "path":
-        return file_batches(str(operator.path), given(operator.path_conn_id), columns, at_once)
-    conn_id = given(operator.source_conn_id)
-    if conn_id is None:
-        raise ConfigurationError("sql needs source_conn_id, the Airflow connection of the database")
-    return sql_batches(conn_id, str(operator.sql), operator.parameters, columns, at_once)
+        source = one_of(rows=self.rows, sql=self.sql, path=self.path)
+        if source == "rows":
+            return from_data(self._data(), columns, at_once)
+        if source == "path":
+            return file_batches(str(self.path), given(self.path_conn_id), columns, at_once)
+        conn_id = given(self.source_conn_id)
+        if conn_id is None:
+            raise ConfigurationError("sql needs source_conn_id, the Airflow connection of the database")
+        return sql_batches(conn_id, str(self.sql), self.parameters, columns, at_once)
 
+    def count_rows(self) -> int | None:
+        """How many rows there are, where that can be told before they are read."""
+        from airflow_provider_ghl.load.source.rows import count_of
 
-def rows_known_of(operator: Any) -> int | None:
-    """How many rows there are, where that can be told before they are read."""
-    from airflow_provider_ghl.load.source.rows import count_of
+        return count_of(self._data()) if self.rows is not None else None
 
-    return count_of(_data(operator)) if operator.rows is not None else None
+    def source_bytes(self) -> int | None:
+        """How large the file is, where that can be told."""
+        from airflow_provider_ghl.hooks.sources import file_size
 
+        path = path_as_text(self.path)
+        size = file_size(path, given(self.path_conn_id)) if path is not None else None
+        return size * _PACKED if size is not None and path is not None and path.endswith((".gz", ".parquet")) else size
 
-def source_bytes_of(operator: Any) -> int | None:
-    """How large the file is, where that can be told."""
-    from airflow_provider_ghl.hooks.sources import file_size
+    def results_file(self, fields: Sequence[str]) -> ResultsFile | None:
+        """Where every row's result goes.
 
-    path = text_of(operator.path)
-    size = file_size(path, given(operator.path_conn_id)) if path is not None else None
-    return size * _PACKED if size is not None and path is not None and path.endswith((".gz", ".parquet")) else size
+        :raises ConfigurationError: it would replace the source.
+        """
+        from airflow_provider_ghl.hooks.sources import must_be_another_file, results_file
 
+        path, conn_id = path_as_text(self.results_path), given(self.results_conn_id)
+        if path is None:
+            return None
+        if source := path_as_text(self.path):
+            must_be_another_file(path, conn_id, source, given(self.path_conn_id))
+        return results_file(path, conn_id, fields)
 
-def results_file_of(operator: Any) -> ResultsFile | None:
-    """Where every row's result goes.
-
-    :raises ConfigurationError: it would replace the source.
-    """
-    from airflow_provider_ghl.hooks.sources import must_be_another_file, results_file
-
-    path, conn_id = text_of(operator.results_path), given(operator.results_conn_id)
-    if path is None:
-        return None
-    if source := text_of(operator.path):
-        must_be_another_file(path, conn_id, source, given(operator.path_conn_id))
-    return results_file(path, conn_id)
+    def _data(self) -> Any:
+        data = self.rows.value if isinstance(self.rows, Rows | RowsArgument) else self.rows
+        if isinstance(data, Iterator):
+            raise ConfigurationError(
+                f"rows is a {type(data).__name__}, which can be read only once, so that another try would find no rows: "
+                "give a list, a DataFrame or an upstream task"
+            )
+        return data
 
 
 def templatable(path: Any) -> Any:
@@ -92,16 +109,6 @@ def templatable(path: Any) -> Any:
     return str(path) if isinstance(path, os.PathLike) else path
 
 
-def text_of(path: Any) -> str | None:
+def path_as_text(path: Any) -> str | None:
     """A path that was given, of whatever type."""
     return None if given(path) is None else str(path)
-
-
-def _data(operator: Any) -> Any:
-    data = operator.rows.value if isinstance(operator.rows, Rows | RowsArgument) else operator.rows
-    if isinstance(data, Iterator):
-        raise ConfigurationError(
-            f"rows is a {type(data).__name__}, which can be read only once, so that another try would find no rows: "
-            "give a list, a DataFrame or an upstream task"
-        )
-    return data

@@ -9,18 +9,18 @@ if TYPE_CHECKING:
 
     from airflow_provider_ghl.load.ledger.ledger import Ledger
 
-__all__ = ["load_id_of", "note_ledger", "try_number_of"]
+__all__ = ["load_id", "note_ledger", "try_number"]
 
 _LEDGER_ID = "ghl_ledger_id"
 
 
-def load_id_of(ti: Any, task_id: str) -> str:
+def load_id(ti: Any, task_id: str) -> str:
     """The same over all tries and deferrals of a task instance."""
     parts = (getattr(ti, "dag_id", ""), getattr(ti, "run_id", ""), task_id, getattr(ti, "map_index", -1))
     return "/".join(map(str, parts))
 
 
-def try_number_of(ti: Any) -> int:
+def try_number(ti: Any) -> int:
     """Its number, 1 where there is no task instance."""
     number = getattr(ti, "try_number", None)
     return number if isinstance(number, int) else 1

@@ -5,7 +5,6 @@ row.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from airflow_provider_ghl.api.associations import Association, Associations, by_key_call, get_call, list_call, one_of, page_of
@@ -21,9 +20,10 @@ from airflow_provider_ghl.exceptions import (
     Stopped,
     Unauthorized,
 )
+from airflow_provider_ghl.load.kind import Found, Target
 from airflow_provider_ghl.load.results.outcomes import StoppedBy
 
-__all__ = ["Resolution", "Target", "find_association", "resolve"]
+__all__ = ["find_association", "read_association"]
 
 T = TypeVar("T")
 #: Associations that are read to say which there are: a wrong key must not cost more than a few requests.
@@ -39,48 +39,19 @@ _STOPPED_BY: dict[type[GHLError], StoppedBy] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where relations go."""
-
-    location_id: str
-    association_id: str
-    association_key: str
-    first_object_key: str
-    second_object_key: str
-
-
-@dataclass(frozen=True, slots=True)
-class Resolution:
-    """What reading the association came to: the target, or why there is none. ``stops``: what ends the location's rows."""
-
-    target: Target | None
-    error: GHLError | None = None
-    requests: int = 0
-    stops: StoppedBy | None = None
-
-
-def resolve(
+def read_association(
     location_id: str, *, association_id: str | None, association_key: str | None
-) -> Generator[Call, Answer, Resolution]:
+) -> Generator[Call, Answer, Found]:
     """Read the association. It must be of this location: the error names the keys that are there, or whose it is."""
     try:
         found = yield from _find(location_id, association_id, association_key)
     except GHLError as error:
-        return Resolution(None, error, stops=next((by for kind, by in _STOPPED_BY.items() if isinstance(error, kind)), None))
+        return Found(None, error, stops=next((by for kind, by in _STOPPED_BY.items() if isinstance(error, kind)), None))
     owner = found.get("locationId")
     if owner and owner != location_id:
         wrong = ConfigurationError(f"association {found.get('id')} belongs to location {owner}, not to {location_id}")
-        return Resolution(None, wrong, stops=StoppedBy.ABORT)
-    return Resolution(
-        Target(
-            location_id,
-            str(found.get("id") or association_id),
-            str(found.get("key") or association_key or ""),
-            str(found.get("firstObjectKey") or ""),
-            str(found.get("secondObjectKey") or ""),
-        )
-    )
+        return Found(None, wrong, stops=StoppedBy.ABORT)
+    return Found(Target(location_id, str(found.get("id") or association_id)))
 
 
 def find_association(

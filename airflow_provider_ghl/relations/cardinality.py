@@ -2,7 +2,7 @@
 
 HighLevel's public answers do not tell an association's limits, so the user does. What is there of a record is asked once, when
 it first comes up: no row of this input that names it was let through by then, so that none is counted twice, as a row and by a
-ledger that has learned of it. Records are kept in sorted runs, few and of growing size, as :mod:`.seen` keeps pairs.
+ledger that has learned of it. Records are kept in sorted runs, few and of growing size, as ``plan/duplicates`` keeps pairs.
 """
 
 from __future__ import annotations

@@ -28,9 +28,9 @@ from airflow_provider_ghl.exceptions import (
 )
 from airflow_provider_ghl.load.results.outcomes import Evidence, Outcome, RowResult, StoppedBy
 
-__all__ = ["Conversation", "relate", "verdict_on"]
+__all__ = ["create", "verdict_on"]
 
-Conversation = Generator[Call, Answer, RowResult]
+_Conversation = Generator[Call, Answer, RowResult]
 
 #: Successes without a relation in them, after which a create is given up.
 _CLEAR_WITHIN = 2
@@ -38,7 +38,7 @@ _CLEAR_WITHIN = 2
 _ENDED_BY_US = (QuotaExhausted, BudgetSpent, Stopped)
 
 
-def relate(location_id: str, association_id: str, first: str, second: str, *, is_again: bool = False) -> Conversation:
+def create(location_id: str, association_id: str, first: str, second: str, *, is_again: bool = False) -> _Conversation:
     """Create the relation of one pair, and settle what the answer leaves open.
 
     :param is_again: an earlier attempt of this load may have sent it, and had no answer.
@@ -82,7 +82,7 @@ def verdict_on(error: GHLError) -> RowResult:
 
 def _settle_limit(
     error: RelationLimitReached, location_id: str, association_id: str, first: str, second: str, is_again: bool
-) -> Conversation:
+) -> _Conversation:
     """The same answer comes for a pair that is there and for one that has no room: only reading tells them apart.
 
     The record that the answer names is full, and may be a hub of thousands: the other one is read, which is a page mostly.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,42 +13,14 @@ from airflow_provider_ghl.api.calls import Answer, Call
 from airflow_provider_ghl.api.paging import PAGE_SIZE, Pages
 from airflow_provider_ghl.api.relations import list_call, page_of
 from airflow_provider_ghl.exceptions import GHLError, Unauthorized
+from airflow_provider_ghl.load.columns import Numbers, Objects
+from airflow_provider_ghl.load.kind import Reading, Seen
 from airflow_provider_ghl.load.results.outcomes import StoppedBy
 
-__all__ = ["Found", "Group", "Reading", "Worth", "groups_of", "read_relations"]
+__all__ = ["Worth", "count_groups", "groups_by_record", "read_relations"]
 
-Pair = tuple[str, str]
 #: Rows that are taken to be there before the first was read: whoever has HighLevel read expects to find something.
 _HOPE = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A relation that was read."""
-
-    first: str
-    second: str
-    relation_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What reading one record's relations came to. ``error`` says why it ended early; what was found before it stands."""
-
-    found: list[Found]
-    error: GHLError | None = None
-    requests: int = 0
-    stops: StoppedBy | None = None
-    #: Relations before it were read; ``None``: all were.
-    read_to: int | None = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Rows that have a record in common, by their positions."""
-
-    record: str
-    positions: list[int]
 
 
 @dataclass(slots=True)
@@ -70,19 +42,32 @@ class Worth:
         self.found += found
 
 
-def groups_of(first: Sequence[str], second: Sequence[str]) -> list[Group]:
-    """The rows by their records on that side which has fewer of them, the largest groups first; none of one row."""
-    sides = [pandas.factorize(np.fromiter(side, dtype=object, count=len(side))) for side in (first, second)]
-    codes, records = min(sides, key=lambda side: len(side[1]))
+def groups_by_record(first: Objects, second: Objects) -> list[tuple[str, list[int]]]:
+    """Records that several pairs have in common, with the positions of these pairs, the largest groups first.
+
+    The records are of that side which has fewer of them.
+    """
+    codes, records = _records(first, second)
     positions: dict[int, list[int]] = {}
     for at, code in enumerate(codes.tolist()):
         positions.setdefault(code, []).append(at)
-    groups = [Group(str(records[code]), at) for code, at in positions.items() if len(at) > 1]
-    return sorted(groups, key=lambda group: len(group.positions), reverse=True)
+    groups = [(str(records[code]), at) for code, at in positions.items() if len(at) > 1]
+    return sorted(groups, key=lambda group: len(group[1]), reverse=True)
+
+
+def count_groups(first: Objects, second: Objects) -> int:
+    """How many groups :func:`groups_by_record` finds."""
+    codes, _ = _records(first, second)
+    return int((np.bincount(codes) > 1).sum())
+
+
+def _records(first: Objects, second: Objects) -> tuple[Numbers, Objects]:
+    """The different records of the side that has fewer of them, and for each pair which of them it has."""
+    return min((pandas.factorize(side) for side in (first, second)), key=lambda side: len(side[1]))
 
 
 def read_relations(
-    location_id: str, association_id: str, record: str, wanted: Collection[Pair], start: int = 0
+    location_id: str, association_id: str, record: str, wanted: Collection[tuple[str, ...]], start: int = 0
 ) -> Generator[Call, Answer, Reading]:
     """Read a record's relations until all that is wanted was found, or the other pages cost more than sending the rest.
 
@@ -112,14 +97,14 @@ def read_relations(
 @dataclass(slots=True)
 class _Findings:
     association_id: str
-    all: list[Found] = field(default_factory=list)
+    all: list[Seen] = field(default_factory=list)
 
-    def take(self, relations: list[dict[str, object]]) -> Iterator[Pair]:
+    def take(self, relations: list[dict[str, object]]) -> Iterator[tuple[str, ...]]:
         """The pairs of this association among them, which are kept."""
         for relation in relations:
             pair = relation.get("firstRecordId"), relation.get("secondRecordId")
             if relation.get("associationId") == self.association_id and all(isinstance(one, str) and one for one in pair):
                 relation_id = relation.get("id")
-                found = Found(str(pair[0]), str(pair[1]), str(relation_id) if relation_id else None)
-                self.all.append(found)
-                yield found.first, found.second
+                seen = Seen((str(pair[0]), str(pair[1])), str(relation_id) if relation_id else None)
+                self.all.append(seen)
+                yield seen.values

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -12,10 +11,10 @@ from uuid import UUID
 import numpy
 import pandas
 
-from airflow_provider_ghl.load.columns import Flags, Objects
-from airflow_provider_ghl.load.source.batches import Batch, Columns, looks_personal
+from airflow_provider_ghl.load.columns import Batch, Columns, Objects, Valid
+from airflow_provider_ghl.load.source.batches import looks_personal
 
-__all__ = ["Valid", "validate"]
+__all__ = ["validate"]
 
 _LONGEST_DECIMAL = 40
 _SHOWN = 40
@@ -26,46 +25,28 @@ _LOCATION = re.compile(r"(?!\d{7,}$)[A-Za-z0-9_-]{1,100}")
 _LONGEST = 500
 
 
-@dataclass(slots=True)
-class Valid:
-    """The ids of a batch as text, ``""`` where an id was refused, and by offset all reasons of each refused row.
-
-    ``locations``: those of the rows, where they name them.
-    """
-
-    first: Objects
-    second: Objects
-    problems: dict[int, str]
-    locations: Objects | None = None
-
-    @property
-    def usable(self) -> Flags:
-        """Which rows have no problem."""
-        usable = numpy.ones(len(self.first), dtype=numpy.bool_)
-        usable[list(self.problems)] = False
-        return usable
-
-
 def validate(batch: Batch, columns: Columns) -> Valid:
     """Ids as text, spaces at their ends stripped; ints, UUIDs and whole Decimals become text, nothing else does.
 
     A reason names the column and what to do; it quotes no text from the source.
     """
     problems = dict(batch.unreadable)
-    ids = []
-    named = [(columns.first, "first"), (columns.second, "second")]
-    if columns.location is not None:
-        named.append((columns.location, "location"))
-    for name, column in named:
-        texts, refused = _column(batch.frame[column].tolist())
-        if column == "location":
-            refused |= _no_locations(texts)
-        ids.append(numpy.fromiter(texts, dtype=object, count=len(texts)))
-        for at, reason in refused.items():
-            if at not in batch.unreadable:
-                said = f"column '{name}'{reason}"
-                problems[at] = f"{problems[at]}; {said}" if at in problems else said
-    return Valid(ids[0], ids[1], problems, *ids[2:])
+    values = [_texts(name, cells, batch, problems) for name, cells in zip(columns.values, batch.cells, strict=False)]
+    locations = batch.locations(columns)
+    if locations is not None:
+        locations = _texts(str(columns.location), locations, batch, problems, are_locations=True)
+    return Valid(tuple(values), problems, locations)
+
+
+def _texts(name: str, cells: Objects, batch: Batch, problems: dict[int, str], *, are_locations: bool = False) -> Objects:
+    texts, refused = _column(cells.tolist())
+    if are_locations:
+        refused |= _no_locations(texts)
+    for at, reason in refused.items():
+        if at not in batch.unreadable:
+            problem = f"column '{name}'{reason}"
+            problems[at] = f"{problems[at]}; {problem}" if at in problems else problem
+    return numpy.fromiter(texts, dtype=object, count=len(texts))
 
 
 def _no_locations(texts: list[str]) -> dict[int, str]:

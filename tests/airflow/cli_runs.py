@@ -17,14 +17,16 @@ import pytest
 
 from airflow_provider_ghl.cli import main
 from airflow_provider_ghl.hooks.ghl import GHLHook
+from airflow_provider_ghl.load.columns import Columns
 from airflow_provider_ghl.load.loader import run
+from airflow_provider_ghl.load.ports import Ports
 from airflow_provider_ghl.load.results.verdict import Verdict
-from airflow_provider_ghl.load.source.batches import Columns
 from airflow_provider_ghl.load.source.rows import from_data
-from airflow_provider_ghl.load.spec import LoadSpec, Ports
+from airflow_provider_ghl.load.spec import LoadSpec
+from airflow_provider_ghl.relations.kind import RelationRows
 from airflow_provider_ghl.sandbox import Sandbox
 
-COLUMNS = Columns("contact_id", "event_id", "id")
+COLUMNS = Columns("contact_id", "event_id", row_key="id")
 LOAD_ID = "nightly/scheduled__2026-11-21/relate/-1"
 #: What a plan of such a table is given.
 OPTIONS = ("--first-record-column", "contact_id", "--second-record-column", "event_id", "--row-key-column", "id")
@@ -94,10 +96,11 @@ def file_of(rows: Iterable[dict[str, Any]], path: Path) -> str:
 def relate(rows: Any, load_id: str = LOAD_ID, **spec: Any) -> Verdict:
     """A load of such rows, as the operator makes it."""
     hook = GHLHook()
-    what: dict[str, Any] = {"association_key": "attended", "location_id": hook.location_id, **spec}
+    kind = RelationRows(columns=COLUMNS, association_key=spec.pop("association_key", "attended"))
+    what: dict[str, Any] = {"location_id": hook.location_id, **spec}
     batches = from_data(rows, COLUMNS, 1000)
     try:
-        asked = LoadSpec(load_id=load_id, columns=COLUMNS, **what)
+        asked = LoadSpec(load_id=load_id, kind=kind, **what)
         return run(asked, Ports(batches=batches, client=hook.get_conn(), ledger=hook.ledger))
     finally:
         hook.get_conn().close()

@@ -15,13 +15,15 @@ from racing import wait_until
 from running import TaskInstance, fail
 
 from airflow_provider_ghl.hooks.ghl import GHLHook
+from airflow_provider_ghl.load.columns import Columns
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.loader import run as load_of
-from airflow_provider_ghl.load.source.batches import Columns
+from airflow_provider_ghl.load.ports import Ports
 from airflow_provider_ghl.load.source.rows import from_data
-from airflow_provider_ghl.load.spec import DiffAgainst, LoadSpec, Ports
+from airflow_provider_ghl.load.spec import DiffAgainst, LoadSpec
 from airflow_provider_ghl.operators.errors import GHLQuotaSpent, GHLTokenRefused
 from airflow_provider_ghl.operators.relations import BulkCreateRelationsOperator
+from airflow_provider_ghl.relations.kind import RelationRows
 from airflow_provider_ghl.sandbox import Sandbox
 
 Capture = pytest.CaptureFixture[str]
@@ -135,9 +137,8 @@ def test_what_is_read_in_parts_is_read_whole(sandbox: Sandbox, connect: Connect)
     columns = Columns("first", "second")
     spec = LoadSpec(
         load_id="one",
-        columns=columns,
+        kind=RelationRows(columns=columns, association_key="attended"),
         location_id=sandbox.location_id,
-        association_key="attended",
         diff_against=DiffAgainst.HIGHLEVEL,
     )
     with closing(GHLHook("ghl_default").get_conn()) as client:

@@ -13,8 +13,8 @@ import pytest
 from cli_runs import ABSENT, LOAD_ID, Said, relate, say, table_of
 
 from airflow_provider_ghl.commands.output import iso, moment, shown, table
-from airflow_provider_ghl.load.results.file import RESULT_FIELDS
 from airflow_provider_ghl.load.results.outcomes import Outcome
+from airflow_provider_ghl.relations.fields import RESULT_FIELDS
 from airflow_provider_ghl.sandbox import Sandbox
 
 

@@ -9,10 +9,11 @@ import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airflow_provider_ghl import exceptions as core
+from airflow_provider_ghl.load.results.failure import Failure
 from airflow_provider_ghl.load.results.outcomes import End
 from airflow_provider_ghl.load.results.verdict import Verdict
 from airflow_provider_ghl.operators import errors
-from airflow_provider_ghl.operators.errors import error_of, translated
+from airflow_provider_ghl.operators.errors import error_for, translated
 
 #: Every error of the core, and what the operators raise for it.
 TABLE: dict[type[core.GHLError], type[Exception]] = {
@@ -32,6 +33,21 @@ TABLE: dict[type[core.GHLError], type[Exception]] = {
     core.BudgetSpent: errors.GHLUnavailable,
     core.APIError: errors.GHLUnavailable,
     core.GHLError: errors.GHLUnavailable,
+}
+FAILURES: dict[Failure, type[Exception]] = {
+    Failure.FINAL: errors.GHLFailed,
+    Failure.MISCONFIGURED: errors.GHLMisconfigured,
+    Failure.TOKEN_REFUSED: errors.GHLTokenRefused,
+    Failure.REQUEST_REFUSED: errors.GHLRequestRefused,
+    Failure.ROWS_REFUSED: errors.GHLRowsRefused,
+    Failure.RETRYABLE: errors.GHLRetryable,
+    Failure.UNAVAILABLE: errors.GHLUnavailable,
+    Failure.QUOTA_SPENT: errors.GHLQuotaSpent,
+    Failure.ROWS_FAILED: errors.GHLRowsFailed,
+    Failure.TOO_FEW_ROWS: errors.GHLTooFewRows,
+    Failure.SOURCE_FAILED: errors.GHLSourceFailed,
+    Failure.LEDGER_FAILED: errors.GHLLedgerFailed,
+    Failure.STOPPED: errors.GHLStopped,
 }
 FINAL = {errors.GHLMisconfigured, errors.GHLTokenRefused, errors.GHLRequestRefused}
 
@@ -69,30 +85,10 @@ def test_all_can_be_told_apart_and_pickled() -> None:
             assert issubclass(kind, errors.GHLFailed) is not issubclass(kind, errors.GHLRetryable)
 
 
-@pytest.mark.parametrize(
-    ("end", "cause", "stopped_by", "failed", "was_stopped", "kind"),
-    [
-        (End.FINAL, None, None, 0, False, errors.GHLRowsRefused),
-        (End.FINAL, None, "abort", 0, False, errors.GHLRowsRefused),
-        (End.FINAL, None, "token", 0, False, errors.GHLTokenRefused),
-        (End.FINAL, core.ConfigurationError("x"), "abort", 0, False, errors.GHLMisconfigured),
-        (End.FINAL, core.ServerError("x"), None, 0, False, errors.GHLFailed),
-        (End.RETRYABLE, None, None, 3, False, errors.GHLRowsFailed),
-        (End.RETRYABLE, None, "abort", 3, False, errors.GHLRowsFailed),
-        (End.RETRYABLE, None, None, 0, False, errors.GHLTooFewRows),
-        (End.RETRYABLE, None, None, 3, True, errors.GHLStopped),
-        (End.RETRYABLE, core.Stopped("x"), None, 0, True, errors.GHLStopped),
-        (End.RETRYABLE, core.QuotaExhausted("x"), "quota", 0, False, errors.GHLQuotaSpent),
-        (End.RETRYABLE, core.TransportError("x"), None, 0, False, errors.GHLUnavailable),
-        (End.RETRYABLE, core.ConfigurationError("x"), None, 0, False, errors.GHLRetryable),
-        (End.RETRYABLE, OSError("the disk"), None, 0, False, errors.GHLSourceFailed),
-    ],
-)
-def test_a_loads_end(
-    end: End, cause: Exception | None, stopped_by: str | None, failed: int, was_stopped: bool, kind: type[Exception]
-) -> None:
-    summary = {"stopped_by": stopped_by, "failed": failed}
-    error = error_of(Verdict(end, "It ended.", summary, [], cause=cause), "See there.", was_stopped=was_stopped)
-    assert type(error) is kind
-    assert (str(error), error.__cause__) == ("It ended. See there.", cause)
+@pytest.mark.parametrize("failure", Failure)
+def test_a_loads_end(failure: Failure) -> None:
+    end = End.FINAL if failure.is_final else End.RETRYABLE
+    error = error_for(Verdict(end, "It ended.", {}, [], failure, cause=OSError("why")), "See there.")
+    assert type(error) is FAILURES[failure]
+    assert (str(error), str(error.__cause__)) == ("It ended. See there.", "why")
     assert isinstance(error, AirflowFailException) is (end is End.FINAL)

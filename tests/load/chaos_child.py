@@ -17,13 +17,16 @@ from typing import Any
 
 import sqlalchemy as sa
 from chaos_ports import ChaosFile, ChaosLedger, ChaosTransport, ChaosWorkers, Diary, Fuse
+from relation_specs import relation_spec
 
 from airflow_provider_ghl.api.auth import BearerToken
 from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.api.retry import Retry
+from airflow_provider_ghl.load.columns import Columns
 from airflow_provider_ghl.load.loader import run
-from airflow_provider_ghl.load.source.rows import Columns, from_data
-from airflow_provider_ghl.load.spec import DiffAgainst, LoadSpec, Ports
+from airflow_provider_ghl.load.ports import Ports
+from airflow_provider_ghl.load.source.rows import from_data
+from airflow_provider_ghl.load.spec import DiffAgainst
 from airflow_provider_ghl.load.tolerance import Tolerance
 
 __all__ = ["SECONDS"]
@@ -45,7 +48,7 @@ def load(job: dict[str, Any]) -> None:
         retry=Retry(draw=draw.random, first=0.02, longest=0.1, max_failures=job["max_failures"]),
     )
     columns = Columns("first", "second")
-    spec = LoadSpec(
+    spec = relation_spec(
         load_id=job["load_id"],
         location_id=job["location_id"],
         columns=columns,

@@ -29,6 +29,7 @@ from airflow_provider_ghl.load.ledger.notes import Notes
 from airflow_provider_ghl.load.ledger.relations import LedgerRelations
 from airflow_provider_ghl.load.results.file import ResultsFile
 from airflow_provider_ghl.load.send.workers import ThreadWorkers
+from airflow_provider_ghl.relations.fields import RESULT_FIELDS
 
 __all__ = ["ChaosFile", "ChaosLedger", "ChaosTransport", "ChaosWorkers", "Diary", "Fuse"]
 
@@ -176,7 +177,7 @@ class ChaosFile(ResultsFile):
             temporary.replace(path)
             fuse.reach("the file is in its place")
 
-        super().__init__(path.name, publish, path.parent)
+        super().__init__(path.name, RESULT_FIELDS, publish, path.parent)
 
     def append(self, frame: pandas.DataFrame) -> None:
         """See :class:`ResultsFile`."""

@@ -17,8 +17,8 @@ import pandas
 import sqlalchemy as sa
 
 from airflow_provider_ghl.load.ledger.ledger import Ledger
-from airflow_provider_ghl.load.results.file import RESULT_FIELDS
 from airflow_provider_ghl.load.results.outcomes import OUTCOMES
+from airflow_provider_ghl.relations.fields import RESULT_FIELDS
 from airflow_provider_ghl.sandbox import Sandbox
 
 __all__ = ["KEY", "KILLED", "Attempt", "Forks", "Pair", "World", "forks"]

@@ -123,7 +123,7 @@ class Pairs:
     def of(cls, ledger: Ledger, pairs: Sequence[tuple[str, str]]) -> Pairs:
         """With their identities in the ledger."""
         first, second = (np.array([*ids, None], dtype=object)[:-1] for ids in (zip(*pairs, strict=True) if pairs else ((), ())))
-        return cls(first, second, *ledger.identity(first, second))
+        return cls(first, second, *ledger.identity((first, second)))
 
     @property
     def keys(self) -> list[bytes]:
@@ -167,7 +167,7 @@ class Worker:
     def learned(self, *pairs: str, relation_id: str | None = "id", **also: Any) -> None:
         """Note that HighLevel showed them."""
         of = self.pairs(*pairs)
-        self.note(learned=[(key, a, b, relation_id) for key, a, b in zip(of.keys, of.first, of.second, strict=True)], **also)
+        self.note(learned=[(key, (a, b), relation_id) for key, a, b in zip(of.keys, of.first, of.second, strict=True)], **also)
 
     def note(self, **notes: Any) -> None:
         """Write notes."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from relation_specs import relation_spec
 from simulated_highlevel import ASSOCIATION, KEY, TOKEN, FakeClock, SimulatedServer, spread_around
 from simulated_load import Load, SimulatedWorkers
 
@@ -19,12 +20,13 @@ from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.api.clock import Stop
 from airflow_provider_ghl.api.retry import Retry
 from airflow_provider_ghl.api.transport import RawAnswer
+from airflow_provider_ghl.load.columns import Batch, Columns
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.loader import run
+from airflow_provider_ghl.load.ports import Ports
 from airflow_provider_ghl.load.results.file import ResultsFile
 from airflow_provider_ghl.load.results.outcomes import OUTCOMES
-from airflow_provider_ghl.load.source.rows import Batch, Columns, from_data
-from airflow_provider_ghl.load.spec import LoadSpec, Ports
+from airflow_provider_ghl.load.source.rows import from_data
 from airflow_provider_ghl.load.tolerance import Tolerance
 
 __all__ = [
@@ -191,7 +193,7 @@ def load_rows(
     batches = from_data(rows, columns, at_once) if isinstance(rows, Sequence) else rows
     began = agency.clock.now
     verdict = run(
-        LoadSpec(columns=columns, tolerance=Tolerance(tolerance), **settings),
+        relation_spec(columns=columns, tolerance=Tolerance(tolerance), **settings),
         Ports(batches=batches, client=client, workers=workers, ledger=ledger, results_file=results_file),
     )
     return Load(verdict, agency, workers, client, agency.clock.now - began)

@@ -9,19 +9,21 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
+from relation_specs import relation_spec
 from simulated_highlevel import KEY, LOCATION, TOKEN, SimulatedServer
 
 from airflow_provider_ghl.api.auth import BearerToken
 from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.api.clock import Stop
 from airflow_provider_ghl.api.retry import Retry
+from airflow_provider_ghl.load.columns import Batch, Columns
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.loader import run
+from airflow_provider_ghl.load.ports import Ports
 from airflow_provider_ghl.load.results.file import ResultsFile
 from airflow_provider_ghl.load.results.progress import Progress
 from airflow_provider_ghl.load.results.verdict import Verdict
-from airflow_provider_ghl.load.source.rows import Batch, Columns, from_data
-from airflow_provider_ghl.load.spec import LoadSpec, Ports
+from airflow_provider_ghl.load.source.rows import from_data
 from airflow_provider_ghl.load.tolerance import Tolerance
 
 __all__ = ["COLUMNS", "Load", "SimulatedWorkers", "client_of", "load_pairs"]
@@ -151,7 +153,7 @@ def load_pairs(
     settings: dict[str, Any] = {"keep_results": 10_000_000, "columns": COLUMNS, "batch_size": batch_size} | by | spec
     began = server.clock.now
     verdict = run(
-        LoadSpec(load_id=load_id, location_id=LOCATION, tolerance=Tolerance(tolerance), **settings),
+        relation_spec(load_id=load_id, location_id=LOCATION, tolerance=Tolerance(tolerance), **settings),
         Ports(batches=batches, client=client, workers=workers, results_file=results_file, progress=progress, ledger=ledger),
     )
     return Load(verdict, server, workers, client, server.clock.now - began)

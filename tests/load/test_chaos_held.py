@@ -38,7 +38,7 @@ class Other:
 
     def claim(self, pairs: list[Pair]) -> list[Claim]:
         first, second = (np.array(side, dtype=object) for side in zip(*pairs, strict=True))
-        high, low = self._ledger.identity(first, second)
+        high, low = self._ledger.identity((first, second))
         claim, freshness = self._ledger.relations.claim, Freshness(NOW, NOW, None)
         codes = claim(self.attempt, self._target, high, low, first.tolist(), second.tolist(), freshness)
         return [Claim(code) for code in codes]

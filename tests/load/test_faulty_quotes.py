@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_ghl.exceptions import ConfigurationError
-from airflow_provider_ghl.load.source.rows import Batch, Columns, from_file
+from airflow_provider_ghl.load.columns import Batch, Columns
+from airflow_provider_ghl.load.source.rows import from_file
 
 COLUMNS = Columns("student_id", "teacher_id")
 HEAD = b"student_id,teacher_id,note\n"
@@ -29,7 +30,7 @@ def until_end(body: bytes, size: int = 2) -> tuple[list[tuple[Any, ...]], dict[i
     unreadable: dict[int, str] = {}
     try:
         for batch in batches_of(body, size):
-            rows.extend(batch.frame.itertuples(index=False, name=None))
+            rows.extend(zip(*batch.cells, strict=True))
             unreadable |= {batch.start + at: why for at, why in batch.unreadable.items()}
     except ConfigurationError as error:
         return rows, unreadable, str(error)

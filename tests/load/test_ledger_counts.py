@@ -42,7 +42,7 @@ def test_neither_claims_nor_refusals_nor_other_associations_count(place: Place) 
     mine.refused("a-d")
     other = mine.ledger.relations.target("https://x", "location", "enemies")
     pairs = mine.pairs("a-b", "a-e")
-    mine.ledger.write(mine.attempt, other, Notes(learned=[(key, "a", "b", None) for key in pairs.keys]))
+    mine.ledger.write(mine.attempt, other, Notes(learned=[(key, ("a", "b"), None) for key in pairs.keys]))
     assert counts(mine, "first", "a") == [1]
     assert mine.ledger.relations.count_of_records(other, "first", ["a"], mine.freshness).tolist() == [2]
 

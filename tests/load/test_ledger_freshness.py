@@ -95,7 +95,7 @@ def test_the_database_judges_as_python_does(place: Place) -> None:
         step = (max_age or 1.0) / 65_536
         began = now // (max_age or 1.0) * (max_age or 1.0)
         confirmed = [began + phase * step if at % 7 == 0 else now - ages[at] for at, phase in enumerate(phases)]
-        mine.note(learned=[(key, "a", "b", None) for key in keys])
+        mine.note(learned=[(key, ("a", "b"), None) for key in keys])
         confirm = sa.update(relations).where(relations.c.pair == sa.bindparam("key")).values(confirmed=sa.bindparam("moment"))
         with place.engine().begin() as connection:
             moments = [{"key": key, "moment": float(moment)} for key, moment in zip(keys, confirmed, strict=True)]

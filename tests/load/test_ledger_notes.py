@@ -62,7 +62,7 @@ def test_known_is_what_is_there_and_fresh_of_one_target(place: Place) -> None:
     mine.learned("read-1")
     other = mine.ledger.relations.target("https://x", "location", "others")
     of = mine.pairs("elsewhere-1")
-    mine.ledger.write(mine.attempt, other, Notes(learned=[(of.keys[0], "elsewhere", "1", None)]))
+    mine.ledger.write(mine.attempt, other, Notes(learned=[(of.keys[0], ("elsewhere", "1"), None)]))
     made, read = words(mine.pairs("made-1", "read-1"))
     assert known(mine) == sorted([(made, False), (read, False)])
     assert known(mine, mine.attempt.load_number) == sorted([(made, True), (read, False)])
@@ -88,7 +88,7 @@ def test_high_words_may_collide(place: Place) -> None:
     mine = place.worker("mine")
     pairs = [(7, low) for low in (1, 2, 3, 2**64 - 1)] + [(2**64 - 1, 0), (0, 0)]
     keys = [(high << 64 | low).to_bytes(16, "big") for high, low in pairs]
-    mine.note(learned=[(key, "a", "b", None) for key in keys])
+    mine.note(learned=[(key, ("a", "b"), None) for key in keys])
     high, low = (np.array(column, dtype=np.uint64) for column in zip(*pairs, strict=True))
     ids = ["a"] * 6
     mine.ledger.relations.claim(mine.attempt, mine.target_id, high, low, ids, ids, Freshness(NOW + 1, NOW + 1, None))
@@ -105,7 +105,7 @@ def test_large_targets_are_read_in_pieces(place: Place) -> None:
     high, low = (chance.integers(0, 2**64, 5_000, dtype=np.uint64) for _ in range(2))
     data = np.stack([high, low], axis=1).astype(">u8").tobytes()
     keys = [data[at : at + 16] for at in range(0, len(data), 16)]
-    mine.note(learned=[(key, "a", "b", None) for key in keys])
+    mine.note(learned=[(key, ("a", "b"), None) for key in keys])
     expected = sorted(zip(high.tolist(), low.tolist(), strict=True))
     assert [pair for pair, _ in known(mine)] == expected
     for piece in (10, 700, 5_000):
@@ -126,11 +126,11 @@ def test_a_record_that_does_not_exist_has_no_relations(place: Place) -> None:
         ("y", "location", "friends"),
     ):
         number = mine.ledger.relations.target(f"https://{host}", location, association)
-        mine.ledger.write(mine.attempt, number, Notes(learned=[(mine.pairs("gone-9").keys[0], "gone", "9", None)]))
+        mine.ledger.write(mine.attempt, number, Notes(learned=[(mine.pairs("gone-9").keys[0], ("gone", "9"), None)]))
         elsewhere.append(number)
     place.clock.now = NOW + 61
     alive.note()
-    mine.note(missing_first={"gone", "unheard of", "'"}, missing_second={"gone"})
+    mine.note(missing=({"gone", "unheard of", "'"}, {"gone"}))
     assert mine.knows("gone-1", "1-gone", "other-1", "gone-2", "2-Gone") == [UNKNOWN, UNKNOWN, AGAIN, UNKNOWN, THERE]
     assert mine.knows("gone-3", "gone-4") == [SENT, UNKNOWN]
     assert [mine.ledger.relations.count(number, 9) for number in elsewhere] == [1, 1, 1]
@@ -154,7 +154,7 @@ def test_writing_twice_is_as_good_as_once(place: Place) -> None:
     result = {"row": 3, "outcome": "created", "requests": 1, "try_number": 1}
     a, c = mine.pairs("a-b", "c-d").keys
     for _ in range(2):
-        mine.note(there=[(a, "id", True)], refused=[c], learned=[(b"k" * 16, "e", "f", None)], results=[result], requests=7)
+        mine.note(there=[(a, "id", True)], refused=[c], learned=[(b"k" * 16, ("e", "f"), None)], results=[result], requests=7)
     assert mine.knows("a-b", "c-d") == [OURS, UNKNOWN]
     assert [row["row"] for row in mine.ledger.loads.results(mine.attempt.load_number)] == [3]
     assert mine.ledger.loads.list()[0]["requests"] == 7
@@ -163,8 +163,8 @@ def test_writing_twice_is_as_good_as_once(place: Place) -> None:
 def test_each_ledger_has_keys_of_its_own_and_keeps_them(place: Place, tmp_path: object) -> None:
     first, again = place.ledger(), place.ledger()
     a, b = np.array(["a"], dtype=object), np.array(["b"], dtype=object)
-    assert (first.id, first.identity(a, b)) == (again.id, again.identity(a, b))
+    assert (first.id, first.identity((a, b))) == (again.id, again.identity((a, b)))
     other = Place("memory", "sqlite://")
     assert other.ledger().id != first.id
-    assert other.ledger().identity(a, b) != first.identity(a, b)
+    assert other.ledger().identity((a, b)) != first.identity((a, b))
     other.close()

@@ -12,9 +12,9 @@ from ledgers import Place
 
 from airflow_provider_ghl.exceptions import ConfigurationError, LedgerError
 from airflow_provider_ghl.load.ledger.database import Database
+from airflow_provider_ghl.load.ledger.identity import keyed_identity
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.schema import is_prepared, prepare
-from airflow_provider_ghl.load.plan.duplicates import keyed_identity
 
 
 def add_column(connection: sa.Connection) -> None:
@@ -115,7 +115,7 @@ def test_where_names_neither_user_nor_password(place: Place) -> None:
 def test_the_same_keys_give_the_same_bits_for_ever() -> None:
     """What a ledger knows is found by these bits: a release of pandas that hashes otherwise must not pass unseen."""
     first, second = (np.array([*ids, None], dtype=object)[:-1] for ids in (["a", "ü🙂", "ab"], ["b", "'", ""]))
-    high, low = keyed_identity(("0123456789abcdef", "fedcba9876543210"))(first, second)
+    high, low = keyed_identity(("0123456789abcdef", "fedcba9876543210"))((first, second))
     assert [f"{a:016x} {b:016x}" for a, b in zip(high.tolist(), low.tolist(), strict=True)] == [
         "e22f74ee5f63e4a2 a7aeaa1318317715",
         "63014ff5ab67e46d 99e5b97d3054bb9b",

@@ -18,7 +18,7 @@ def filled(place: Place) -> Any:
     mine.learned("a-c", relation_id="second")
     mine.claim("a-d")
     other = mine.ledger.relations.target("https://y", "elsewhere", "friends")
-    mine.ledger.write(mine.attempt, other, Notes(learned=[(mine.pairs("a-b").keys[0], "a", "b", None)], results=[]))
+    mine.ledger.write(mine.attempt, other, Notes(learned=[(mine.pairs("a-b").keys[0], ("a", "b"), None)], results=[]))
     return mine.ledger
 
 

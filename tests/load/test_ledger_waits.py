@@ -14,9 +14,10 @@ from simulated_highlevel import FakeClock, SimulatedServer
 from simulated_load import COLUMNS, load_pairs
 
 from airflow_provider_ghl.api.clock import Clock, Stop
+from airflow_provider_ghl.load.columns import Batch
 from airflow_provider_ghl.load.ledger.database import _ADVISORY_LOCK, PATIENCE, Database
 from airflow_provider_ghl.load.results.outcomes import End
-from airflow_provider_ghl.load.source.rows import Batch, from_data
+from airflow_provider_ghl.load.source.rows import from_data
 
 only = pytest.mark.parametrize
 

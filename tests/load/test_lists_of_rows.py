@@ -8,7 +8,8 @@ from typing import Any
 import pandas
 import pytest
 
-from airflow_provider_ghl.load.source.rows import Batch, Columns, count_of, from_data
+from airflow_provider_ghl.load.columns import Batch, Columns
+from airflow_provider_ghl.load.source.rows import count_of, from_data
 
 COLUMNS = Columns("student_id", "teacher_id")
 AV = {"student_id": "a", "teacher_id": "v"}
@@ -30,7 +31,7 @@ class LazySequence(Sequence[Any]):
 
 
 def cells(batches: list[Batch]) -> list[tuple[Any, ...]]:
-    return [tuple(row) for batch in batches for row in batch.frame.itertuples(index=False, name=None)]
+    return [tuple(row) for batch in batches for row in zip(*batch.cells, strict=True)]
 
 
 def unreadable(batches: list[Batch]) -> dict[int, str]:

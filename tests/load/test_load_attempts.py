@@ -193,11 +193,11 @@ class TestTwoAtOnce:
 
     def claim(self, ledger: Ledger, attempt: Any, target_id: int, pairs: list[Pair]) -> None:
         first, second = (np.array(side, dtype=object) for side in zip(*pairs, strict=True))
-        high, low = ledger.identity(first, second)
+        high, low = ledger.identity((first, second))
         freshness = Freshness(1_800_000_000.0, 1_800_000_000.0, None)
         ledger.relations.claim(attempt, target_id, high, low, first.tolist(), second.tolist(), freshness)
 
     def confirm(self, ledger: Ledger, attempt: Any, target_id: int, pairs: list[Pair]) -> None:
         first, second = (np.array(side, dtype=object) for side in zip(*pairs, strict=True))
-        keys = keys_of(*ledger.identity(first, second))
+        keys = keys_of(*ledger.identity((first, second)))
         ledger.write(attempt, target_id, Notes(there=[(key, None, True) for key in keys]))

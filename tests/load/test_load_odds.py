@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from relation_specs import relation_spec
 from simulated_highlevel import FakeClock, SimulatedServer
 from simulated_load import COLUMNS, SimulatedWorkers, load_pairs
 
 from airflow_provider_ghl.api.auth import BearerToken
 from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.load.loader import run
+from airflow_provider_ghl.load.ports import Ports
 from airflow_provider_ghl.load.results.outcomes import End
 from airflow_provider_ghl.load.source.rows import from_data
-from airflow_provider_ghl.load.spec import LoadSpec, Ports
 from airflow_provider_ghl.sandbox import Sandbox
 
 
@@ -55,7 +56,7 @@ def test_a_hub_that_is_full_is_not_read_again_for_every_row() -> None:
 
 def load_over_http(sandbox: Sandbox, pairs: list[tuple[str, str]]) -> dict[str, Any]:
     client = Client(BearerToken(sandbox.token), location_id=sandbox.location_id, host=sandbox.url)
-    spec = LoadSpec(load_id="load", location_id=sandbox.location_id, columns=COLUMNS, association_key="full")
+    spec = relation_spec(load_id="load", location_id=sandbox.location_id, columns=COLUMNS, association_key="full")
     verdict = run(spec, Ports(batches=from_data(pairs, COLUMNS, 100), client=client))
     client.close()
     return verdict.summary

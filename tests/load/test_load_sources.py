@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from relation_specs import relation_spec
 from simulated_highlevel import KEY, LOCATION, FakeClock, SimulatedServer
 from simulated_load import COLUMNS, load_pairs
 
 from airflow_provider_ghl.exceptions import ConfigurationError, Unauthorized
+from airflow_provider_ghl.load.columns import Batch
 from airflow_provider_ghl.load.results.outcomes import End
-from airflow_provider_ghl.load.source.rows import Batch, from_data
-from airflow_provider_ghl.load.spec import LoadSpec
+from airflow_provider_ghl.load.source.rows import from_data
 
 PAIRS = [(f"student{n:04d}", f"teacher{n:04d}") for n in range(100)]
 
@@ -104,9 +105,9 @@ def test_a_refused_token_is_not_worth_a_retry_though_the_source_broke_too() -> N
 )
 def test_a_spec_that_cannot_be_meant_is_refused(wrong: dict[str, Any]) -> None:
     right: dict[str, Any] = {"load_id": "x", "location_id": LOCATION, "columns": COLUMNS, "association_key": KEY}
-    LoadSpec(**right)
+    relation_spec(**right)
     with pytest.raises(ConfigurationError):
-        LoadSpec(**right | wrong)
+        relation_spec(**right | wrong)
 
 
 def test_rows_behind_an_unreachable_association_are_accounted_for() -> None:

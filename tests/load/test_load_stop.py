@@ -11,8 +11,9 @@ from simulated_highlevel import FakeClock, SimulatedServer, spread_around
 from simulated_load import COLUMNS, Load, SimulatedWorkers, load_pairs
 
 from airflow_provider_ghl.api.clock import Stop
+from airflow_provider_ghl.load.columns import Batch
 from airflow_provider_ghl.load.results.outcomes import End
-from airflow_provider_ghl.load.source.rows import Batch, from_data
+from airflow_provider_ghl.load.source.rows import from_data
 
 #: Seconds from the stop to the end of ``run``.
 IN_TIME = 2.5
@@ -34,7 +35,7 @@ class Source:
     def __next__(self) -> Batch:
         self.read_after_stop += self._stop.is_set
         batch = next(self._batches)
-        self.read += len(batch.frame)
+        self.read += len(batch)
         return batch
 
 

@@ -21,13 +21,15 @@ from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.api.limits import Limit
 from airflow_provider_ghl.api.transport import DEFAULT_HOST
 from airflow_provider_ghl.exceptions import ConfigurationError
+from airflow_provider_ghl.load.columns import Batch, Columns
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.notes import Freshness
-from airflow_provider_ghl.load.results.file import RESULT_FIELDS, local_results_file
+from airflow_provider_ghl.load.results.file import local_results_file
 from airflow_provider_ghl.load.results.outcomes import End
-from airflow_provider_ghl.load.source.batches import Batch, batch_of
-from airflow_provider_ghl.load.source.rows import Columns, from_data
+from airflow_provider_ghl.load.source.batches import batch_of
+from airflow_provider_ghl.load.source.rows import from_data
 from airflow_provider_ghl.load.spec import DiffAgainst
+from airflow_provider_ghl.relations.fields import RESULT_FIELDS
 
 ABC = ["a", "b", "c"]
 
@@ -51,7 +53,7 @@ class Other:
         target = self.ledger.relations.target(DEFAULT_HOST, "a", self.agency["a"].association_id)
         first, second = (np.array([one[name] for one in rows], dtype=object) for name in ("first", "second"))
         now = self.ledger.time()
-        words = self.ledger.identity(first, second)
+        words = self.ledger.identity((first, second))
         self.ledger.relations.claim(self.attempt, target, *words, first.tolist(), second.tolist(), Freshness(now, now, None))
 
     def end(self) -> None:
@@ -164,7 +166,7 @@ class TestRows:
         agency["a"].limit = 7
         rows = [*rows_of(["a", "b", "c"], 30), row(None, "s", "t"), row("b", "s", "")]
         path = tmp_path / "results.csv"
-        load = load_rows(rows, agency, results_file=local_results_file(path), at_once=9, rows_ahead=rows_ahead)
+        load = load_rows(rows, agency, results_file=local_results_file(path, RESULT_FIELDS), at_once=9, rows_ahead=rows_ahead)
         with path.open(encoding="utf-8", newline="") as file:
             written = list(csv.DictReader(file))
         assert [(one["row"], one["location_id"] or None) for one in written] == [

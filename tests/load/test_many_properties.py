@@ -33,12 +33,13 @@ from soak import LONGER
 
 from airflow_provider_ghl.api.clock import Stop
 from airflow_provider_ghl.exceptions import ConfigurationError, GHLError, QuotaExhausted, TransportError, Unauthorized
+from airflow_provider_ghl.load.columns import Batch
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.results.file import ResultsFile
 from airflow_provider_ghl.load.results.outcomes import End
-from airflow_provider_ghl.load.source.batches import Batch
 from airflow_provider_ghl.load.source.rows import from_data
 from airflow_provider_ghl.load.spec import DiffAgainst
+from airflow_provider_ghl.relations.fields import RESULT_FIELDS
 
 LOCATIONS = ["Loc1", "loc1", "7", "Loc2"]
 #: Seconds that a load may take from a stop to its end.
@@ -253,7 +254,7 @@ class _Counting(ResultsFile):
     """Counts what has come."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path.name, lambda temporary: None, path.parent)
+        super().__init__(path.name, RESULT_FIELDS, lambda temporary: None, path.parent)
         self.rows = 0
 
     def append(self, frame: Any) -> None:
@@ -291,7 +292,7 @@ class TestMemory:
             for batch in from_data(rows_of(self.NAMES, 200, is_sorted=True), COLUMNS, 200):
                 held = max(held, read - file.rows)
                 yield batch
-                read += len(batch.frame)
+                read += len(batch)
 
         load = load_rows(batches(), SimulatedAgency.of(self.NAMES), rows_ahead=1000, max_requests=3, results_file=file)
         assert load.summary["not_attempted"] >= 12_000 - 3

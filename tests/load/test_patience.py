@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from relation_specs import relation_report
 
 from airflow_provider_ghl.exceptions import QuotaExhausted
 from airflow_provider_ghl.load.patience import Patience
-from airflow_provider_ghl.load.results.ending import Ending
 from airflow_provider_ghl.load.results.outcomes import End, StoppedBy
-from airflow_provider_ghl.load.results.report import Report, RowIdentity
-from airflow_provider_ghl.load.results.verdict import judge
+from airflow_provider_ghl.load.results.stoppage import Stoppage
+from airflow_provider_ghl.load.results.verdict import Ending, judge
 from airflow_provider_ghl.load.tolerance import Tolerance
 
 NOON = datetime(2026, 12, 31, 12, tzinfo=UTC)
@@ -41,9 +41,8 @@ def test_the_wait_that_was_judged_is_the_one_that_is_waited() -> None:
     drawn = iter([0.0, 0.9, 0.9])
     spent = QuotaExhausted("spent")
     spent.resets_in = 3600.0
-    ending = Ending(
-        stopped_by=StoppedBy.QUOTA, why=spent, patience=Patience(timedelta(hours=1)), at=NOON, draw=lambda: next(drawn)
-    )
-    report = Report([RowIdentity("location", "association", 1)], 10)
+    stoppage = Stoppage(StoppedBy.QUOTA, spent)
+    ending = Ending(stoppage=stoppage, patience=Patience(timedelta(hours=1)), at=NOON, draw=lambda: next(drawn))
+    report = relation_report(10)
     verdict = judge(report, ending, {"rows": 0} | report.counts(), Tolerance(0), 0)
     assert (verdict.end, verdict.wait) == (End.DEFERRED, 3600.0)

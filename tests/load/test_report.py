@@ -13,12 +13,13 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from relation_specs import begin_batch, relation_report
 
-from airflow_provider_ghl.load.results.file import RESULT_FIELDS, local_results_file
+from airflow_provider_ghl.load.results.file import local_results_file
 from airflow_provider_ghl.load.results.outcomes import FAILURES, OUTCOMES, Evidence, Outcome, RowResult
-from airflow_provider_ghl.load.results.report import Report, RowIdentity
+from airflow_provider_ghl.load.results.report import Report
+from airflow_provider_ghl.relations.fields import RESULT_FIELDS
 
-IDENTITY = [RowIdentity("location", "association", 2)]
 CREATED = RowResult(Outcome.CREATED, Evidence.ANSWER, "relation", 201, None, "trace", 1)
 
 
@@ -30,7 +31,7 @@ def begin(report: Report, size: int, row_keys: list[Any] | None = None) -> int:
     """A batch of new pairs; the number of its first row."""
     start = report.rows
     names = [str(start + at) for at in range(size)]
-    report.begin(start, ids(*(f"a{name}" for name in names)), ids(*(f"b{name}" for name in names)), row_keys)
+    begin_batch(report, ids(*(f"a{name}" for name in names)), ids(*(f"b{name}" for name in names)), row_keys)
     return start
 
 
@@ -43,7 +44,7 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
 
 
 def test_a_result_holds_all_there_is_to_say() -> None:
-    report = Report(IDENTITY, 10)
+    report = relation_report(10)
     begin(report, 2, ["K-1", 7.5])
     report.decide(0, CREATED)
     report.decide_invalid(0, {1: "column 'a' is empty"})
@@ -89,8 +90,8 @@ def test_a_result_holds_all_there_is_to_say() -> None:
 
 def test_results_can_be_stored_whatever_the_row_keys_are(tmp_path: Path) -> None:
     keys = ["\ud800", "a\x00b", 10**30, 10**5000, float("nan"), pd.NA, np.int64(5), 1.0]
-    file = local_results_file(tmp_path / "results.jsonl")
-    report = Report(IDENTITY, 10, file)
+    file = local_results_file(tmp_path / "results.jsonl", RESULT_FIELDS)
+    report = relation_report(10, file)
     begin(report, len(keys), keys)
     for row in range(len(keys)):
         report.decide(row, RowResult(Outcome.CREATED, Evidence.READ, "relation\ud800\x00"))
@@ -112,8 +113,8 @@ def test_results_can_be_stored_whatever_the_row_keys_are(tmp_path: Path) -> None
 def test_the_file_holds_every_row_in_input_order(tmp_path: Path, ending: str, seed: int) -> None:
     draw = random.Random(seed)
     path = tmp_path / f"results.{ending}"
-    file = local_results_file(path)
-    report = Report(IDENTITY, 1000, file)
+    file = local_results_file(path, RESULT_FIELDS)
+    report = relation_report(1000, file)
     waiting: list[int] = []
     for size in (3, 0, 7, 1, 20):
         start = begin(report, size)
@@ -137,8 +138,8 @@ def test_the_file_holds_every_row_in_input_order(tmp_path: Path, ending: str, se
 
 
 def test_rows_are_written_when_all_before_them_are_known(tmp_path: Path) -> None:
-    file = local_results_file(tmp_path / "results.jsonl")
-    report = Report(IDENTITY, 10, file)
+    file = local_results_file(tmp_path / "results.jsonl", RESULT_FIELDS)
+    report = relation_report(10, file)
     for _ in range(2):
         begin(report, 2)
     for row in (3, 2, 1):
@@ -155,7 +156,7 @@ OUTCOME_LISTS = st.lists(st.sampled_from([*Outcome]), max_size=60)
 @settings(deadline=None)
 @given(outcomes=OUTCOME_LISTS, keep=st.integers(0, 20), size=st.integers(1, 9), draw=st.randoms(use_true_random=False))
 def test_rows_that_need_attention_are_kept_first(outcomes: list[Outcome], keep: int, size: int, draw: Any) -> None:
-    report = Report(IDENTITY, keep)
+    report = relation_report(keep)
     for start in range(0, len(outcomes), size):
         begin(report, min(size, len(outcomes) - start))
     for row in draw.sample(range(len(outcomes)), len(outcomes)):
@@ -171,7 +172,7 @@ def test_rows_that_need_attention_are_kept_first(outcomes: list[Outcome], keep: 
 
 
 def test_a_repeat_counts_as_the_row_that_it_repeats() -> None:
-    report = Report(IDENTITY, 10)
+    report = relation_report(10)
     begin(report, 6)
     report.decide_repeats(0, offsets(3, 4, 5), offsets(0, 1, 2))
     for row, outcome in enumerate((Outcome.REJECTED, Outcome.CREATED, Outcome.NOT_ATTEMPTED)):
@@ -182,7 +183,7 @@ def test_a_repeat_counts_as_the_row_that_it_repeats() -> None:
 
 
 def test_an_outcome_is_given_once() -> None:
-    report = Report(IDENTITY, 10)
+    report = relation_report(10)
     begin(report, 3)
     report.decide(0, CREATED)
     again_and_again: list[Callable[[], object]] = [
@@ -203,14 +204,14 @@ def test_an_outcome_is_given_once() -> None:
 
 @pytest.mark.parametrize("row", [3, 1000, -1])
 def test_a_row_that_was_never_read_has_no_outcome(row: int) -> None:
-    report = Report(IDENTITY, 10)
+    report = relation_report(10)
     begin(report, 3)
     with pytest.raises(RuntimeError, match="never read"):
         report.decide(row, CREATED)
 
 
 def test_a_row_without_an_outcome_shows() -> None:
-    report = Report(IDENTITY, 10)
+    report = relation_report(10)
     begin(report, 2)
     report.decide(1, CREATED)
     with pytest.raises(RuntimeError, match="1 of 2 rows have no outcome"):
@@ -218,14 +219,14 @@ def test_a_row_without_an_outcome_shows() -> None:
 
 
 def test_batches_follow_each_other() -> None:
-    report = Report(IDENTITY, 10)
+    report = relation_report(10)
     begin(report, 2)
     with pytest.raises(RuntimeError, match="begins with row 3, and 2 rows were read"):
-        report.begin(3, ids("a"), ids("b"), None)
+        report.begin(3, (ids("a"), ids("b")), None, offsets(0))
 
 
 def test_reasons_are_counted_without_their_ids() -> None:
-    report = Report(IDENTITY, 0)
+    report = relation_report(0)
     begin(report, 100)
     for row in range(99):
         report.decide(row, RowResult(Outcome.REJECTED, status_code=404, reason=f"record a{row} of b{row} not found"))
@@ -234,7 +235,7 @@ def test_reasons_are_counted_without_their_ids() -> None:
 
 
 def test_our_own_reasons_are_counted_without_lines_and_values() -> None:
-    report = Report(IDENTITY, 0)
+    report = relation_report(0)
     begin(report, 60)
     report.decide_invalid(0, {at: f"line {at + 2} has 4 fields, the header has 3" for at in range(30)})
     report.decide_invalid(0, {at: f"column 'a1': {at}.5 is a float; cast it to text in the query" for at in range(30, 59)})
@@ -246,7 +247,7 @@ def test_our_own_reasons_are_counted_without_lines_and_values() -> None:
 
 
 def test_reasons_of_many_kinds_are_counted_together() -> None:
-    report = Report(IDENTITY, 0)
+    report = relation_report(0)
     begin(report, 80)
     for row in range(80):
         report.decide(row, RowResult(Outcome.REJECTED, reason="word " + "x" * row))
@@ -255,7 +256,7 @@ def test_reasons_of_many_kinds_are_counted_together() -> None:
 
 
 def test_rows_wait_for_the_one_before_them() -> None:
-    report = Report(IDENTITY, 10)
+    report = relation_report(10)
     assert report.waiting == 0
     for _ in range(3):
         begin(report, 2)

@@ -13,9 +13,11 @@ import pytest
 from simulated_highlevel import FakeClock, SimulatedServer
 from simulated_load import COLUMNS, load_pairs
 
+from airflow_provider_ghl.load.columns import Batch, Columns
 from airflow_provider_ghl.load.results.file import ResultsFile, local_results_file
 from airflow_provider_ghl.load.results.outcomes import End
-from airflow_provider_ghl.load.source.rows import Batch, Columns, from_data
+from airflow_provider_ghl.load.source.rows import from_data
+from airflow_provider_ghl.relations.fields import RESULT_FIELDS
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:
@@ -41,7 +43,7 @@ class _NoPublishing(ResultsFile):
 
 @pytest.mark.parametrize("kind", [_FullDisk, _NoPublishing])
 def test_results_that_cannot_be_written_lose_no_verdict(tmp_path: Path, kind: type[ResultsFile]) -> None:
-    file = kind("results.csv", lambda path: None, tmp_path)
+    file = kind("results.csv", RESULT_FIELDS, lambda path: None, tmp_path)
     load = load_pairs([(f"s{n}", f"t{n}") for n in range(100)], SimulatedServer(FakeClock()), results_file=file, batch_size=10)
     assert load.verdict.end is End.RETRYABLE
     assert load.summary["created"] == len(load.verdict.results) == 100
@@ -55,7 +57,9 @@ def test_results_that_cannot_be_written_lose_no_verdict(tmp_path: Path, kind: ty
 def test_the_file_of_a_load_that_ends_red_is_there_too(tmp_path: Path) -> None:
     path = tmp_path / "results.jsonl"
     rows = [("", "x"), ("a", "b"), ("a", "b"), ("c", "d"), ("e", "f")]
-    load = load_pairs(rows, SimulatedServer(FakeClock()), results_file=local_results_file(path), max_requests=2, keep_results=2)
+    load = load_pairs(
+        rows, SimulatedServer(FakeClock()), results_file=local_results_file(path, RESULT_FIELDS), max_requests=2, keep_results=2
+    )
     assert [row["outcome"] for row in rows_of(path)] == ["invalid", "created", "repeated", "not_attempted", "not_attempted"]
     assert {row["association_id"] for row in rows_of(path)} == {"6758b5c1f5e2a1d3c4b5a697"}
     assert [result["row"] for result in load.verdict.results] == [0, 3]
@@ -64,7 +68,7 @@ def test_the_file_of_a_load_that_ends_red_is_there_too(tmp_path: Path) -> None:
 
 
 def test_the_users_own_row_id_is_in_every_result() -> None:
-    columns = Columns("first", "second", "key")
+    columns = Columns("first", "second", row_key="key")
     rows = [{"first": f"s{n}", "second": "t", "key": f"K{n}"} for n in range(3)]
     batches: list[Batch] = list(from_data(rows, columns, 2))
     load = load_pairs(iter(batches), SimulatedServer(FakeClock()), columns=columns)

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from soak import LONGER
 
 from airflow_provider_ghl.exceptions import ConfigurationError
-from airflow_provider_ghl.load.results.file import RESULT_FIELDS, ResultsFile, local_results_file
+from airflow_provider_ghl.load.results.file import ResultsFile, local_results_file
+from airflow_provider_ghl.relations.fields import RESULT_FIELDS
 
 NUMBERS = {"row", "status_code", "requests", "try_number"}
 ENDINGS = [".csv", ".jsonl", ".parquet"]
@@ -49,7 +50,7 @@ def _number(name: str, text: str) -> int | str | None:
 
 
 def written(folder: Path, ending: str, *blocks: pandas.DataFrame) -> list[dict[str, Any]]:
-    with local_results_file(folder / f"out{ending}") as results:
+    with local_results_file(folder / f"out{ending}", RESULT_FIELDS) as results:
         for one in blocks:
             results.append(one)
     return read(folder / f"out{ending}")
@@ -128,7 +129,7 @@ def test_nothing_is_there_before_the_commit_nor_after_an_exception(tmp_path: Pat
     target.write_text("old")
 
     def fail_midway() -> None:
-        with local_results_file(target) as results:
+        with local_results_file(target, RESULT_FIELDS) as results:
             results.append(block(result(0)))
             assert target.read_text() == "old"
             raise KeyboardInterrupt
@@ -140,7 +141,7 @@ def test_nothing_is_there_before_the_commit_nor_after_an_exception(tmp_path: Pat
 
 
 def test_commit_and_discard_may_be_called_again(tmp_path: Path) -> None:
-    results = local_results_file(tmp_path / "out.csv")
+    results = local_results_file(tmp_path / "out.csv", RESULT_FIELDS)
     results.append(block(result(0)))
     results.commit()
     results.commit()
@@ -174,7 +175,7 @@ def test_another_place_is_the_callers_to_fill_and_publishing_can_be_tried_again(
         if len(published) == 1:
             raise ConnectionError("gone")
 
-    results = ResultsFile("s3://bucket/folder/out.csv", publish)
+    results = ResultsFile("s3://bucket/folder/out.csv", RESULT_FIELDS, publish)
     results.append(block(result(0)))
     with pytest.raises(ConnectionError):
         results.commit()
@@ -187,22 +188,22 @@ def test_another_place_is_the_callers_to_fill_and_publishing_can_be_tried_again(
 @pytest.mark.parametrize("name", ["out.txt", "out", "out.csv.gz", "out.xlsx"])
 def test_an_unknown_format_is_refused_with_those_known(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigurationError, match=r"must be named \.csv, \.jsonl, \.parquet"):
-        local_results_file(tmp_path / name)
+        local_results_file(tmp_path / name, RESULT_FIELDS)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_place_that_cannot_be_written_to_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"there is no folder .*missing; make it first"):
-        local_results_file(tmp_path / "missing" / "out.csv")
+        local_results_file(tmp_path / "missing" / "out.csv", RESULT_FIELDS)
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(ConfigurationError, match="it is a folder"):
-        local_results_file(tmp_path / "folder.csv")
+        local_results_file(tmp_path / "folder.csv", RESULT_FIELDS)
     with pytest.raises(ConfigurationError, match=rf"no file can be made in the folder {tmp_path} \(File name too long\)"):
-        local_results_file(tmp_path / ("x" * 250 + ".csv"))
+        local_results_file(tmp_path / ("x" * 250 + ".csv"), RESULT_FIELDS)
 
 
 def test_without_pyarrow_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'airflow-provider-ghl\[parquet\]'"):
-        local_results_file(tmp_path / "out.parquet")
+        local_results_file(tmp_path / "out.parquet", RESULT_FIELDS)
     assert list(tmp_path.iterdir()) == []

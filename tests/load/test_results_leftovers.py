@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_ghl.load.results.file import ResultsFile, local_results_file
+from airflow_provider_ghl.relations.fields import RESULT_FIELDS
 
 STARTS_ONE = """
 import sys
 from airflow_provider_ghl.load.results.file import local_results_file
-results = local_results_file(sys.argv[1])
+from airflow_provider_ghl.relations.fields import RESULT_FIELDS
+results = local_results_file(sys.argv[1], RESULT_FIELDS)
 print("started", flush=True)
 sys.stdin.read()
 """
@@ -49,9 +51,9 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path, other: subprocess
     other.send_signal(signal.SIGKILL)
     other.wait()
     for name in ("other.csv", "out.jsonl", "ut.csv"):
-        local_results_file(tmp_path / name).discard()
+        local_results_file(tmp_path / name, RESULT_FIELDS).discard()
         assert left.exists()
-    with local_results_file(tmp_path / "out.csv"):
+    with local_results_file(tmp_path / "out.csv", RESULT_FIELDS):
         assert not left.exists()
         assert len(parts(tmp_path)) == 1
     assert parts(tmp_path) == []
@@ -62,8 +64,8 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path, other: subprocess
 def test_the_file_of_a_live_process_is_not_touched(tmp_path: Path, other: subprocess.Popen[bytes], hours: int) -> None:
     (live,) = parts(tmp_path)
     make_older(live, hours)
-    mine = local_results_file(tmp_path / "out.csv")
-    with local_results_file(tmp_path / "out.csv"):
+    mine = local_results_file(tmp_path / "out.csv", RESULT_FIELDS)
+    with local_results_file(tmp_path / "out.csv", RESULT_FIELDS):
         assert live in parts(tmp_path)
         assert len(parts(tmp_path)) == 3
     mine.commit()
@@ -76,7 +78,7 @@ def test_a_file_of_another_host_is_left_for_a_day(tmp_path: Path) -> None:
     for path, hours in ((young, 23), (old, 25)):
         path.touch()
         make_older(path, hours)
-    with local_results_file(tmp_path / "out.csv"):
+    with local_results_file(tmp_path / "out.csv", RESULT_FIELDS):
         assert young.exists()
         assert not old.exists()
 
@@ -85,12 +87,12 @@ def test_a_file_of_another_host_is_left_for_a_day(tmp_path: Path) -> None:
 def test_files_that_only_look_alike_are_not_touched(tmp_path: Path, name: str) -> None:
     (tmp_path / name).touch()
     make_older(tmp_path / name, 1000)
-    local_results_file(tmp_path / "out.csv").discard()
+    local_results_file(tmp_path / "out.csv", RESULT_FIELDS).discard()
     assert (tmp_path / name).exists()
 
 
 def test_results_whose_file_was_taken_away_are_not_published_in_silence(tmp_path: Path) -> None:
-    results = local_results_file(tmp_path / "out.csv")
+    results = local_results_file(tmp_path / "out.csv", RESULT_FIELDS)
     parts(tmp_path)[0].unlink()
     with pytest.raises(FileNotFoundError):
         results.commit()
@@ -99,7 +101,7 @@ def test_results_whose_file_was_taken_away_are_not_published_in_silence(tmp_path
 
 def test_what_was_discarded_is_not_published() -> None:
     published: list[Path] = []
-    results = ResultsFile("out.csv", published.append)
+    results = ResultsFile("out.csv", RESULT_FIELDS, published.append)
     results.discard()
     results.commit()
     assert published == []

@@ -16,15 +16,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_ghl.exceptions import ConfigurationError
-from airflow_provider_ghl.load.source.rows import Batch, Columns, from_file
+from airflow_provider_ghl.load.columns import Batch, Columns
+from airflow_provider_ghl.load.source.rows import from_file
 
 COLUMNS = Columns("student_id", "teacher_id")
-KEYED = Columns("student_id", "teacher_id", "n")
+KEYED = Columns("student_id", "teacher_id", row_key="n")
 HEAD = b"student_id,teacher_id,n\n"
 
 
 def cells(batches: Iterator[Batch] | list[Batch]) -> list[tuple[Any, ...]]:
-    return [tuple(row) for batch in batches for row in batch.frame.itertuples(index=False, name=None)]
+    return [tuple(row) for batch in batches for row in zip(*batch.cells, strict=True)]
 
 
 def opened(content: bytes) -> Callable[[], BinaryIO]:
@@ -64,7 +65,7 @@ def test_csv_gives_back_any_text(pairs: list[tuple[str, str]], size: int) -> Non
     pandas.DataFrame(pairs, columns=["student_id", "teacher_id"], dtype=object).to_csv(buffer, index=False, quoting=1)
     batches = read(buffer.getvalue().encode(), size=size)
     assert cells(batches) == pairs
-    assert [len(batch.frame) for batch in batches[:-1]] == [size] * (len(batches) - 1 if batches else 0)
+    assert [len(batch) for batch in batches[:-1]] == [size] * (len(batches) - 1 if batches else 0)
 
 
 def test_byte_order_marks_blank_lines_and_windows_line_ends_are_no_rows() -> None:

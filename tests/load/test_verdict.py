@@ -8,20 +8,29 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from relation_specs import begin_batch, relation_report
 
-from airflow_provider_ghl.exceptions import ConfigurationError, GHLError, QuotaExhausted, Unauthorized
-from airflow_provider_ghl.load.results.ending import Ending
+from airflow_provider_ghl.exceptions import (
+    ConfigurationError,
+    GHLError,
+    LedgerError,
+    QuotaExhausted,
+    ServerError,
+    TransportError,
+    Unauthorized,
+)
+from airflow_provider_ghl.load.results.failure import Failure
 from airflow_provider_ghl.load.results.outcomes import OUTCOMES, End, Outcome, RowResult, StoppedBy
-from airflow_provider_ghl.load.results.report import Report, RowIdentity
-from airflow_provider_ghl.load.results.verdict import Verdict, judge
+from airflow_provider_ghl.load.results.stoppage import Stoppage
+from airflow_provider_ghl.load.results.verdict import Ending, Verdict, judge
 from airflow_provider_ghl.load.tolerance import Tolerance
 
 
 def verdict_of(ending: Ending, *results: RowResult, min_rows: int = 0, tolerance: int = 0) -> Verdict:
     """A load that read a row for each of these results."""
-    report = Report([RowIdentity("location", "association", 1)], 10)
+    report = relation_report(10)
     ids = np.array([f"r{n}" for n in range(len(results))], dtype=object)
-    report.begin(0, ids, ids, None)
+    begin_batch(report, ids, ids)
     for row, result in enumerate(results):
         report.decide(row, result)
     summary: dict[str, Any] = {"rows": report.rows} | report.counts()
@@ -40,11 +49,11 @@ ASKING = RowResult(Outcome.INVALID, reason="is a quote left open?")
 ENDINGS = [
     Ending(),
     Ending(was_told_to_stop=True),
-    Ending(stopped_by=StoppedBy.QUOTA, why=QuotaExhausted("the day's requests are spent")),
-    Ending(stopped_by=StoppedBy.TOKEN, why=Unauthorized("no.")),
-    Ending(stopped_by=StoppedBy.ABORT, why="400: no such record."),
-    Ending(stopped_by=StoppedBy.ABORT, why=ConfigurationError("there is no association.")),
-    Ending(stopped_by=StoppedBy.MAX_REQUESTS),
+    Ending(stoppage=Stoppage(StoppedBy.QUOTA, QuotaExhausted("the day's requests are spent"))),
+    Ending(stoppage=Stoppage(StoppedBy.TOKEN, Unauthorized("no."))),
+    Ending(stoppage=Stoppage(StoppedBy.ABORT, text="400: no such record.")),
+    Ending(stoppage=Stoppage(StoppedBy.ABORT, ConfigurationError("there is no association."))),
+    Ending(stoppage=Stoppage(StoppedBy.MAX_REQUESTS)),
     Ending(broken_by=OSError("a secret")),
     Ending(broken_by=ConfigurationError("cannot read it.")),
     Ending(broken_by=GHLError("the results file could not be written")),
@@ -54,7 +63,7 @@ ENDINGS = [
 
 @pytest.mark.parametrize("min_rows", [0, 9])
 @pytest.mark.parametrize("results", [(), (CREATED,), (REFUSED,), (REFUSED, ASKING, CREATED), (ASKING,)], ids=len)
-@pytest.mark.parametrize("ending", ENDINGS, ids=lambda one: str(one.stopped_by or one.broken_by or one.why))
+@pytest.mark.parametrize("ending", ENDINGS, ids=lambda one: str(one.stopped_by or one.broken_by))
 def test_every_message_ends_with_one_full_stop(ending: Ending, results: tuple[RowResult, ...], min_rows: int) -> None:
     message = verdict_of(ending, *results, min_rows=min_rows).message
     assert message.endswith(".")
@@ -80,3 +89,32 @@ def test_within_the_tolerance_it_is_green_and_above_it_red(outcomes: list[Outcom
     failures = sum(outcomes.count(one) for one in (Outcome.INVALID, Outcome.UNRESOLVED, Outcome.REJECTED, Outcome.FAILED))
     assert verdict.is_green == (failures <= allowed)
     assert verdict.message.endswith(".")
+
+
+FAILED = RowResult(Outcome.FAILED)
+
+
+@pytest.mark.parametrize(
+    ("ending", "results", "failure"),
+    [
+        (Ending(), (REFUSED,), Failure.ROWS_REFUSED),
+        (Ending(stoppage=Stoppage(StoppedBy.ABORT, text="400: no")), (REFUSED,), Failure.ROWS_REFUSED),
+        (Ending(stoppage=Stoppage(StoppedBy.TOKEN)), (), Failure.TOKEN_REFUSED),
+        (Ending(stoppage=Stoppage(StoppedBy.TOKEN, Unauthorized("no"))), (), Failure.TOKEN_REFUSED),
+        (Ending(stoppage=Stoppage(StoppedBy.ABORT, ConfigurationError("x"))), (), Failure.MISCONFIGURED),
+        (Ending(stoppage=Stoppage(StoppedBy.ABORT, ServerError("x"))), (), Failure.FINAL),
+        (Ending(), (FAILED, REFUSED), Failure.ROWS_FAILED),
+        (Ending(stoppage=Stoppage(StoppedBy.ABORT, text="none", is_outage=True)), (FAILED,), Failure.ROWS_FAILED),
+        (Ending(too_few=True), (), Failure.TOO_FEW_ROWS),
+        (Ending(was_told_to_stop=True), (FAILED,), Failure.STOPPED),
+        (Ending(stoppage=Stoppage(StoppedBy.QUOTA, QuotaExhausted("x"))), (), Failure.QUOTA_SPENT),
+        (Ending(broken_by=TransportError("x")), (), Failure.UNAVAILABLE),
+        (Ending(broken_by=LedgerError("x")), (), Failure.LEDGER_FAILED),
+        (Ending(broken_by=ConfigurationError("x")), (), Failure.MISCONFIGURED),
+        (Ending(broken_by=OSError("the disk")), (), Failure.SOURCE_FAILED),
+        (Ending(), (CREATED,), None),
+        (Ending(stoppage=Stoppage(StoppedBy.MAX_REQUESTS)), (CREATED,), None),
+    ],
+)
+def test_a_red_end_says_how_the_task_fails(ending: Ending, results: tuple[RowResult, ...], failure: Failure | None) -> None:
+    assert verdict_of(ending, *results, min_rows=1 if ending.too_few else 0).failure is failure

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 import pytest
+from relation_specs import relation_spec
 from simulated_highlevel import KEY, LOCATION, TOKEN, FakeClock, SimulatedServer
 from simulated_load import COLUMNS
 
@@ -17,10 +18,10 @@ from airflow_provider_ghl.api.calls import Call
 from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.api.transport import RawAnswer
 from airflow_provider_ghl.load.loader import run
+from airflow_provider_ghl.load.ports import Ports
 from airflow_provider_ghl.load.results.outcomes import End
 from airflow_provider_ghl.load.send.workers import ThreadWorkers
 from airflow_provider_ghl.load.source.rows import from_data
-from airflow_provider_ghl.load.spec import LoadSpec, Ports
 
 LONG = 10.0
 
@@ -128,7 +129,7 @@ def test_a_load_over_real_threads(workers: ThreadWorkers) -> None:
     transport = _OneAtATime(server, lambda: None)
     client = Client(BearerToken(TOKEN), location_id=LOCATION, transport=transport)
     pairs = [(f"s{n}", f"t{n}") for n in range(500)]
-    spec = LoadSpec(load_id="load", location_id=LOCATION, columns=COLUMNS, association_key=KEY, keep_results=1000)
+    spec = relation_spec(load_id="load", location_id=LOCATION, columns=COLUMNS, association_key=KEY, keep_results=1000)
     verdict = run(spec, Ports(batches=from_data([*pairs, *pairs], COLUMNS, 100), client=client, workers=workers))
     assert verdict.end is End.GREEN
     assert (verdict.summary["created"], verdict.summary["repeated"]) == (500, 500)
@@ -147,7 +148,7 @@ def test_a_mistake_in_the_program_costs_its_rows_and_no_others(workers: ThreadWo
 
     server = SimulatedServer(FakeClock(), latencies=iter(lambda: 0.0, 1.0))
     client = Client(BearerToken(TOKEN), location_id=LOCATION, transport=_OneAtATime(server, fail_once))
-    spec = LoadSpec(load_id="load", location_id=LOCATION, columns=COLUMNS, association_key=KEY)
+    spec = relation_spec(load_id="load", location_id=LOCATION, columns=COLUMNS, association_key=KEY)
     ports = Ports(batches=from_data([(f"s{n}", "t") for n in range(20)], COLUMNS, 10), client=client, workers=workers)
     verdict = run(spec, ports)
     assert verdict.end is End.RETRYABLE

@@ -18,7 +18,7 @@ from airflow_provider_ghl.load.ledger.upkeep import Chosen, delete, forgets, sta
 from airflow_provider_ghl.load.ledger.writing import Writing
 
 if TYPE_CHECKING:
-    from airflow_provider_ghl.load.plan.duplicates import Identity
+    from airflow_provider_ghl.load.ledger.identity import Identity
 
 __all__ = ["Ledger"]
 
@@ -67,10 +67,9 @@ class Ledger:
 
     @cached_property
     def identity(self) -> Identity:
-        """Hashes pairs with this ledger's keys."""
-        from airflow_provider_ghl.load.plan.duplicates import (
-            keyed_identity,  # needs pandas, which a person's look at a ledger does not
-        )
+        """Hashes rows with this ledger's keys."""
+        # It needs pandas, which a person's look at a ledger does not.
+        from airflow_provider_ghl.load.ledger.identity import keyed_identity
 
         return keyed_identity((self._facts["first_key"], self._facts["second_key"]))
 
@@ -88,7 +87,7 @@ class Ledger:
 
     def write_all(self, attempt: Attempt, notes: Mapping[int | None, Notes]) -> None:
         """The same for several targets at once; the totals are those of the last notes. All or nothing."""
-        if None in notes and notes[None].names_pairs:
+        if None in notes and notes[None].names_rows:
             raise ValueError("notes that name pairs or records need their target")
 
         def work(connection: sa.Connection) -> None:

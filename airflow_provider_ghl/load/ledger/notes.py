@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from airflow_provider_ghl.load.ledger.schema import relations
 
-__all__ = ["Claim", "Freshness", "Knowledge", "Notes"]
+__all__ = ["Claim", "Freshness", "Knowledge", "Learned", "Notes"]
 
 _PHASES = 1 << 16
 #: Part of ``max_age`` within which nothing comes due.
@@ -120,6 +120,10 @@ def _number(value: float) -> sa.ColumnElement[float]:
     return sa.cast(sa.literal(value, sa.Double), sa.Double)
 
 
+#: Key, records, relation id.
+Learned = tuple[bytes, tuple[str, ...], str | None]
+
+
 @dataclass(slots=True)
 class Notes:
     """What is written together. Keys are the 16 bytes of a pair's identity."""
@@ -128,15 +132,14 @@ class Notes:
     there: list[tuple[bytes, str | None, bool]] = field(default_factory=list)
     #: Claims that got a definite no.
     refused: list[bytes] = field(default_factory=list)
-    #: Key, first record, second record, relation id: read from HighLevel.
-    learned: list[tuple[bytes, str, str, str | None]] = field(default_factory=list)
+    #: What was read from HighLevel.
+    learned: list[Learned] = field(default_factory=list)
     #: What :meth:`~airflow_provider_ghl.load.ledger.ledger.Ledger.forgets` said before the reading began. If something was
     #: forgotten meanwhile, what was learned may be what was deleted, and is not written.
     forgets: int | None = None
     #: Records that HighLevel does not have, where they were named first and second. On the other side of this or another
     #: association the same id may name a record of another kind, that is there.
-    missing_first: set[str] = field(default_factory=set)
-    missing_second: set[str] = field(default_factory=set)
+    missing: tuple[set[str], set[str]] = field(default_factory=lambda: (set(), set()))
     #: Rows of ``ghl_load_results``: all columns but ``load``. ``row_key`` as the user has it.
     results: list[dict[str, Any]] = field(default_factory=list)
     #: Totals of the attempt so far.
@@ -147,6 +150,6 @@ class Notes:
     confirmed_at: float | None = None
 
     @property
-    def names_pairs(self) -> bool:
+    def names_rows(self) -> bool:
         """Whether pairs or records stand in them."""
-        return bool(self.there or self.refused or self.learned or self.missing_first or self.missing_second)
+        return bool(self.there or self.refused or self.learned or any(self.missing))

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from airflow_provider_ghl.load.ledger.bulk import Given
 from airflow_provider_ghl.load.ledger.liveness import alive_among
 from airflow_provider_ghl.load.ledger.loads import Attempt, beat, is_last
-from airflow_provider_ghl.load.ledger.notes import Notes
+from airflow_provider_ghl.load.ledger.notes import Learned, Notes
 from airflow_provider_ghl.load.ledger.pairs import chunks, phases_of
 from airflow_provider_ghl.load.ledger.process import Process
 from airflow_provider_ghl.load.ledger.schema import SENT, THERE, loads, relations, results
@@ -37,14 +37,14 @@ class Writing:
 
     def write(self, notes: Mapping[int | None, Notes]) -> None:
         """All of the notes, by the target that their pairs are of; the totals of the last ones, and the heartbeat."""
-        named = {target_id: one for target_id, one in notes.items() if target_id is not None and one.names_pairs}
+        named = {target_id: one for target_id, one in notes.items() if target_id is not None and one.names_rows}
         self._write_there(named)
         for target_id, one in named.items():
             self._write_refused(target_id, sorted(one.refused))
             if one.learned and (one.forgets is None or one.forgets == forgets(self._connection)):
                 self._write_learned(target_id, one.learned, self._confirmed(one))
-            self._write_missing(target_id, relations.c.first_record_id, sorted(one.missing_first))
-            self._write_missing(target_id, relations.c.second_record_id, sorted(one.missing_second))
+            for side, missing in zip((relations.c.first_record_id, relations.c.second_record_id), one.missing, strict=True):
+                self._write_missing(target_id, side, sorted(missing))
         self._write_results([result for one in notes.values() for result in one.results])
         last = list(notes.values())[-1]
         beat(self._connection, self._attempt, self._now, (last.requests, last.retries, last.rate_limited))
@@ -92,16 +92,16 @@ class Writing:
         for some in chunks(refused):
             self._connection.execute(sa.delete(relations).where(is_ours, relations.c.pair.in_(some)))
 
-    def _write_learned(self, target_id: int, learned: Sequence[tuple[bytes, str, str, str | None]], confirmed: float) -> None:
+    def _write_learned(self, target_id: int, learned: Sequence[Learned], confirmed: float) -> None:
         # PostgreSQL takes no row twice in one INSERT, and pages of HighLevel's may overlap.
         rows = sorted({one[0]: one for one in learned}.values(), key=lambda one: one[0])
         keys = [one[0] for one in rows]
         columns: dict[str, Sequence[Any]] = {
             "pair": keys,
             "phase": phases_of(keys),
-            "first_record_id": [one[1] for one in rows],
-            "second_record_id": [one[2] for one in rows],
-            "relation_id": [one[3] for one in rows],
+            "first_record_id": [first for _, (first, _), _ in rows],
+            "second_record_id": [second for _, (_, second), _ in rows],
+            "relation_id": [relation_id for _, _, relation_id in rows],
         }
         given = Given(self._connection, relations, columns)
         insert = given.insert(target_id=target_id, state=THERE, confirmed=confirmed, confirmed_by=self._attempt.load_number)

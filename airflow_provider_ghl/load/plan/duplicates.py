@@ -7,24 +7,18 @@ for most new pairs that they are new, since searching all runs for each would ta
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy
-from pandas.util import hash_array
 
-from airflow_provider_ghl.load.columns import Flags, Numbers, Objects, Words
+from airflow_provider_ghl.load.columns import Flags, Numbers, Words
 
-__all__ = ["Identity", "Seen", "Sight", "keyed_identity"]
-
-Identity = Callable[[Objects, Objects], tuple[Words, Words]]
+__all__ = ["Duplicates", "Sight"]
 
 _MERGED_FREELY = 1 << 16
 _LARGEST_SHARE = 8
-_ODD = numpy.uint64(0x9E3779B97F4A7C15)
 _NEVER = numpy.uint32((1 << 32) - 1)
 _NO_WORDS = numpy.empty(0, dtype=numpy.uint64)
 _NO_ROWS = numpy.empty(0, dtype=numpy.uint32)
@@ -39,7 +33,7 @@ class Sight(NamedTuple):
     expected: Numbers
 
 
-class Seen:
+class Duplicates:
     """Which row first held a pair, and which pairs were expected.
 
     Needs 21 to 22 bytes for each different pair, some 26 at the peak of a merge (measured), and 20 for each expected one. Two
@@ -191,22 +185,6 @@ class _Sieve:
     def _places(self, high: Words) -> tuple[Words, numpy.ndarray[Any, numpy.dtype[numpy.uint8]]]:
         place = high >> self._shift
         return place >> numpy.uint64(3), numpy.uint8(1) << (place & numpy.uint64(7)).astype(numpy.uint8)
-
-
-def keyed_identity(keys: tuple[str, str] | None = None) -> Identity:
-    """128 bits of a pair: two SipHashes of both ids together and the place where the second begins.
-
-    :param keys: of 16 characters each. By default random, so that nobody can prepare rows that collide.
-    """
-    keys = keys or (secrets.token_hex(8), secrets.token_hex(8))
-
-    def identity(first: Objects, second: Objects) -> tuple[Words, Words]:
-        together = first + second
-        border = numpy.fromiter(map(len, first), dtype=numpy.uint64, count=len(first)) * _ODD
-        high, low = (hash_array(together, hash_key=key, categorize=False) + border for key in keys)
-        return high, low
-
-    return identity
 
 
 def _order(high: Words, low: Words) -> Numbers:

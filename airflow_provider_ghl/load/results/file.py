@@ -10,7 +10,7 @@ import platform
 import re
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Literal, Protocol, Self
@@ -19,12 +19,8 @@ import pandas
 
 from airflow_provider_ghl.exceptions import ConfigurationError
 
-__all__ = ["RESULT_FIELDS", "ResultsFile", "local_results_file"]
+__all__ = ["ResultsFile", "local_results_file"]
 
-RESULT_FIELDS = (
-    *("row", "row_key", "location_id", "association_id", "first_record_id", "second_record_id", "outcome", "evidence"),
-    *("relation_id", "status_code", "reason", "requests", "try_number", "trace_id"),
-)
 _INTEGERS = {"row": "int64", "status_code": "int32", "requests": "int32", "try_number": "int32"}
 _ROW_GROUP = 50_000
 _DAY = 24 * 3600.0
@@ -37,26 +33,30 @@ class ResultsFile:
     that killed processes left there are removed: those of this host at once, those of others a day after their last write.
 
     :param name: its ending decides the format: ``.csv``, ``.jsonl`` or ``.parquet``.
+    :param fields: the columns.
     :param publish: puts the finished file in its place; what it leaves is removed.
     :param folder: where the temporary file lies; ``None`` is the system's own.
     :raises ConfigurationError: unknown format, pyarrow is missing, or the folder cannot be written to.
     """
 
-    def __init__(self, name: str, publish: Callable[[Path], None], folder: Path | None = None):
+    def __init__(self, name: str, fields: Sequence[str], publish: Callable[[Path], None], folder: Path | None = None) -> None:
+        self._fields = fields
         self._publish = publish
         start = _writer_for(name)
         folder = folder or Path(tempfile.gettempdir())
         _remove_leftovers(folder, name)
         self._temporary, file = _new_file(folder, name)
         self._is_over = False
+        #: Whether the finished file is in its place.
+        self.is_published = False
         self._file: IO[bytes] | None = file
-        self._writer = start(file)
+        self._writer = start(file, fields)
 
     def append(self, frame: pandas.DataFrame) -> None:
-        """Add a block of results, with the columns ``RESULT_FIELDS``; missing values may be ``None``, ``NaN`` or ``<NA>``."""
+        """Add a block of results, with the columns of its ``fields``; missing values may be ``None``, ``NaN`` or ``<NA>``."""
         if self._file is None:
             raise ValueError("the results file is closed")
-        self._writer.write(_typed(frame))
+        self._writer.write(_typed(frame, self._fields))
 
     def commit(self) -> None:
         """Write all to disk, then publish. When publishing fails it can be tried again."""
@@ -68,6 +68,7 @@ class ResultsFile:
             self._file = None
         if not self._is_over:
             self._publish(self._temporary)
+            self.is_published = True
             self.discard()
 
     def discard(self) -> None:
@@ -92,7 +93,7 @@ class ResultsFile:
             self.discard()
 
 
-def local_results_file(path: str | Path) -> ResultsFile:
+def local_results_file(path: str | Path, fields: Sequence[str]) -> ResultsFile:
     """A results file at a local path: written beside it, then put in its place in one step. Makes no folders.
 
     :raises ConfigurationError: also where the folder is missing or the path is a folder itself.
@@ -109,7 +110,7 @@ def local_results_file(path: str | Path) -> ResultsFile:
         temporary.replace(target)
         _sync_folder(target.parent)
 
-    return ResultsFile(target.name, publish, target.parent)
+    return ResultsFile(target.name, fields, publish, target.parent)
 
 
 class _Writer(Protocol):
@@ -119,9 +120,9 @@ class _Writer(Protocol):
 
 
 class _Csv:
-    def __init__(self, file: IO[bytes]):
+    def __init__(self, file: IO[bytes], fields: Sequence[str]):
         self._file = file
-        self._file.write((",".join(RESULT_FIELDS) + "\n").encode())
+        self._file.write((",".join(fields) + "\n").encode())
 
     def write(self, frame: pandas.DataFrame) -> None:
         text = self._text(frame, csv.QUOTE_MINIMAL)
@@ -136,7 +137,7 @@ class _Csv:
 
 
 class _JsonLines:
-    def __init__(self, file: IO[bytes]):
+    def __init__(self, file: IO[bytes], fields: Sequence[str]):
         self._file = file
 
     def write(self, frame: pandas.DataFrame) -> None:
@@ -148,12 +149,12 @@ class _JsonLines:
 
 
 class _Parquet:
-    def __init__(self, file: IO[bytes]):
+    def __init__(self, file: IO[bytes], fields: Sequence[str]):
         import pyarrow
         from pyarrow import parquet
 
         self._pyarrow = pyarrow
-        types = {name: getattr(pyarrow, _INTEGERS.get(name, "string"))() for name in RESULT_FIELDS}
+        types = {name: getattr(pyarrow, _INTEGERS.get(name, "string"))() for name in fields}
         self._schema = pyarrow.schema(types)
         self._parquet = parquet.ParquetWriter(file, self._schema)
         self._waiting: list[Any] = []
@@ -173,10 +174,10 @@ class _Parquet:
         self._waiting.clear()
 
 
-_WRITERS: dict[str, Callable[[IO[bytes]], _Writer]] = {".csv": _Csv, ".jsonl": _JsonLines, ".parquet": _Parquet}
+_WRITERS: dict[str, Callable[[IO[bytes], Sequence[str]], _Writer]] = {".csv": _Csv, ".jsonl": _JsonLines, ".parquet": _Parquet}
 
 
-def _writer_for(name: str) -> Callable[[IO[bytes]], _Writer]:
+def _writer_for(name: str) -> Callable[[IO[bytes], Sequence[str]], _Writer]:
     ending = Path(name).suffix.lower()
     if ending not in _WRITERS:
         raise ConfigurationError(f"a results file must be named {', '.join(_WRITERS)}; '{ending}' is none of these")
@@ -234,8 +235,8 @@ def _sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def _typed(frame: pandas.DataFrame) -> pandas.DataFrame:
-    return pandas.DataFrame({name: _column(frame[name], name in _INTEGERS) for name in RESULT_FIELDS})
+def _typed(frame: pandas.DataFrame, fields: Sequence[str]) -> pandas.DataFrame:
+    return pandas.DataFrame({name: _column(frame[name], name in _INTEGERS) for name in fields})
 
 
 def _column(values: pandas.Series[Any], integers: bool) -> pandas.Series[Any]:

@@ -74,11 +74,17 @@ FAILURES = frozenset({Outcome.INVALID, Outcome.UNRESOLVED, Outcome.REJECTED, Out
 
 @dataclass(frozen=True, slots=True)
 class RowResult:
-    """What became of one row. ``stops``: it ends the whole load. ``is_missing``: a record that the reason names is none."""
+    """What became of one row.
+
+    :param made_id: HighLevel's id of what the row became.
+    :param requests: how many were sent for it.
+    :param stops: what it ends besides the row: all rows of its location.
+    :param is_missing: HighLevel does not have what the reason names.
+    """
 
     outcome: Outcome
     evidence: Evidence | None = None
-    relation_id: str | None = None
+    made_id: str | None = None
     status_code: int | None = None
     reason: str | None = None
     trace_id: str | None = None

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 from airflow_provider_ghl.api.clock import Clock
 from airflow_provider_ghl.api.limits import Limit
-from airflow_provider_ghl.load.plan.price import Estimate
 
 __all__ = ["Progress"]
 
@@ -40,7 +39,9 @@ class Progress:
     def tick(self, done: int, read: int, requests: int, limits: Sequence[Limit]) -> None:
         """Say where things stand, if it is time to.
 
-        :param done: rows that have their outcome. :param read: rows read so far. :param requests: requests sent so far.
+        :param done: rows that have their outcome.
+        :param read: rows read so far.
+        :param requests: requests sent so far.
         :param limits: of the locations that have rows left.
         """
         now = self._clock.monotonic()
@@ -52,8 +53,12 @@ class Progress:
         self._next = now + (_SOON if self._lines < _EARLY_LINES else _LATER)
         self._write(self._line(now - self._began, done, read, requests, limits, now))
 
-    def announce(self, rows: int, price: Estimate, *, is_exact: bool) -> None:
-        """Say what is ahead. ``is_exact``: all rows were counted, and not just the first ones."""
+    def announce(self, rows: int, price: str, *, is_exact: bool) -> None:
+        """Say what is ahead.
+
+        :param price: what it costs, in words.
+        :param is_exact: all rows were counted, and not just the first ones.
+        """
         self._write(f"{rows:,} rows: {'' if is_exact else 'about '}{price}")
 
     def _line(self, seconds: float, done: int, read: int, requests: int, limits: Sequence[Limit], now: float) -> str:

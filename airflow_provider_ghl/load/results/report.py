@@ -5,18 +5,19 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from airflow_provider_ghl.load.columns import Codes, Numbers, Objects
 from airflow_provider_ghl.load.ledger.notes import Knowledge
+from airflow_provider_ghl.load.results.fields import ResultFields
 from airflow_provider_ghl.load.results.file import ResultsFile
 from airflow_provider_ghl.load.results.outcomes import FAILURES, OUTCOMES, Outcome, RowResult, gist, outline
-from airflow_provider_ghl.load.results.row_results import OpenBatch, RowIdentity
+from airflow_provider_ghl.load.results.row_results import Line, OpenBatch, RowWriter
 
-__all__ = ["Report", "RowIdentity"]
+__all__ = ["Report"]
 
 _PENDING = len(OUTCOMES)
 _CODE = {outcome: code for code, outcome in enumerate(OUTCOMES)}
@@ -31,13 +32,18 @@ _MOST_REASONS = 50
 class Report:
     """Takes each row's outcome once, in any order.
 
-    :param identities: what rows have in common, by location. Who adds a location here may name it for rows that begin later.
+    :param fields: how results are told.
     :param keep: rows that :meth:`kept` returns at most; those that need attention come before the others.
     :param results_file: takes every row, in input order; ``None`` for none.
     """
 
-    def __init__(self, identities: list[RowIdentity], keep: int, results_file: ResultsFile | None = None) -> None:
-        self.identities = identities
+    def __init__(
+        self, fields: ResultFields, keep: int, results_file: ResultsFile | None = None, *, try_number: int = 1
+    ) -> None:
+        #: The locations' lines in the account, by their numbers.
+        self.lines: list[Line] = []
+        self._noun = fields.noun
+        self._writer = RowWriter(fields, try_number, self.lines)
         self._keep = keep
         self._file = results_file
         self._codes = bytearray()
@@ -45,10 +51,19 @@ class Report:
         self._open: deque[OpenBatch] = deque()
         self._kept: dict[int, list[dict[str, Any]]] = {rank: [] for rank in _RANKS}
         self._reasons: Counter[tuple[Outcome, str]] = Counter()
-        self._by_place: dict[int, Numbers] = {}
+        #: Rows that have their outcome.
         self.done = 0
         #: What kept results from being written, if anything did.
         self.file_error: Exception | None = None
+
+    def open_line(self, location_id: str | None, target_id: str | None) -> Line:
+        """A line for a location. Rows that begin later may be of it.
+
+        :param location_id: ``None``: for rows of no location.
+        """
+        line = Line(len(self.lines), location_id, target_id)
+        self.lines.append(line)
+        return line
 
     @property
     def rows(self) -> int:
@@ -60,19 +75,17 @@ class Report:
         """Rows that are held, because they or a row before them have no outcome yet."""
         return self.rows - self._open[0].start if self._open else 0
 
-    def begin(
-        self, start: int, first: Objects, second: Objects, row_keys: list[Any] | None, places: Numbers | None = None
-    ) -> None:
+    def begin(self, start: int, values: Sequence[Objects], row_keys: Sequence[Any] | None, lines: Numbers) -> None:
         """Take in the next batch; none of its rows has an outcome yet.
 
-        :param places: by row, the position of its location in ``identities``; ``None``: the first for all.
+        :param values: what each row is, column by column.
+        :param lines: by row, the number of its location's line.
         :raises RuntimeError: it does not begin where the last one ended, which is a mistake in the program.
         """
         if start != self.rows:
             raise RuntimeError(f"a batch begins with row {start}, and {self.rows} rows were read before it")
-        self._codes.extend(bytes([_PENDING]) * len(first))
-        places = np.zeros(len(first), dtype=np.int64) if places is None else places
-        self._open.append(OpenBatch(start, first, second, row_keys, len(first), places))
+        self._codes.extend(bytes([_PENDING]) * len(lines))
+        self._open.append(OpenBatch(start, self._noun, values, row_keys, len(lines), lines))
         self._flush()
 
     def decide(self, row: int, result: RowResult) -> dict[str, Any]:
@@ -80,16 +93,16 @@ class Report:
 
         :raises RuntimeError: it has one already, which is a mistake in the program.
         """
-        batch = self._batch_of(row)
+        batch = self._batch_with(row)
         if self._codes[row] != _PENDING:
             raise RuntimeError(f"row {row} has an outcome already")
         self._codes[row] = _CODE[result.outcome]
         batch.details[row - batch.start] = result
         if result.outcome in FAILURES:
             self._count_reason(batch, row, result)
-        told = batch.as_dict(row - batch.start, result.outcome, self.identities)
+        words = self._writer.as_dict(batch, row - batch.start, result.outcome)
         self._count_done(batch, 1)
-        return told
+        return words
 
     def decide_invalid(self, start: int, problems: Mapping[int, str]) -> list[dict[str, Any]]:
         """Refused rows of the batch that begins with row ``start``: their reasons by offset. Returns and errors as in
@@ -100,30 +113,29 @@ class Report:
             result = RowResult(Outcome.INVALID, reason=reason)
             batch.details[offset] = result
             self._count_reason(batch, start + offset, result)
-        told = [batch.as_dict(offset, Outcome.INVALID, self.identities) for offset in problems]
+        results = [self._writer.as_dict(batch, offset, Outcome.INVALID) for offset in problems]
         self._count_done(batch, len(problems))
-        return told
+        return results
 
-    def decide_known(
-        self, start: int, offsets: Numbers, knowledge: Codes, relation_ids: Mapping[int, str]
-    ) -> list[dict[str, Any]]:
+    def decide_known(self, start: int, offsets: Numbers, knowledge: Codes, made_ids: Mapping[int, str]) -> list[dict[str, Any]]:
         """Rows that are there by the ledger: made by this load in an earlier attempt (``OURS``), or not. Returns the results of
         the first kind. Errors as in :meth:`decide`.
 
-        :param knowledge: for each of the offsets. :param relation_ids: by offset, as far as they are known.
+        :param knowledge: for each of the offsets.
+        :param made_ids: HighLevel's ids, by offset, as far as they are known.
         """
         if not len(offsets):
             return []
-        batch, is_ours = self._batch_of(start), knowledge == Knowledge.OURS
+        batch, is_ours = self._batch_with(start), knowledge == Knowledge.OURS
         self._settle(start, offsets[is_ours], Outcome.CREATED)
         self._settle(start, offsets[~is_ours], Outcome.ALREADY_EXISTS)
         if batch.by_ledger is None:
             batch.by_ledger = np.zeros(batch.size, dtype=np.bool_)
         batch.by_ledger[offsets] = True
-        batch.relation_ids.update(relation_ids)
-        told = [batch.as_dict(offset, Outcome.CREATED, self.identities) for offset in offsets[is_ours].tolist()]
+        batch.made_ids.update(made_ids)
+        results = [self._writer.as_dict(batch, offset, Outcome.CREATED) for offset in offsets[is_ours].tolist()]
         self._count_done(batch, len(offsets))
-        return told
+        return results
 
     def decide_repeats(self, start: int, offsets: Numbers, earlier: Numbers) -> None:
         """Rows with the pair of an earlier row, and the number of that one for each. Errors as in :meth:`decide`."""
@@ -137,7 +149,7 @@ class Report:
         if not len(offsets):
             return
         batch = self._settle(start, offsets, Outcome.NOT_ATTEMPTED)
-        batch.others[int(batch.places[offsets[0]])] = RowResult(Outcome.NOT_ATTEMPTED, reason=reason)
+        batch.others[int(batch.lines[offsets[0]])] = RowResult(Outcome.NOT_ATTEMPTED, reason=reason)
         self._count_done(batch, len(offsets))
 
     def counts(self) -> dict[str, int]:
@@ -150,11 +162,6 @@ class Report:
         if int(numbers[_PENDING]) or sum(counts.values()) != self.rows:
             raise RuntimeError(f"{int(numbers[_PENDING])} of {self.rows} rows have no outcome")
         return counts
-
-    def counts_of(self, place: int) -> dict[str, int]:
-        """Rows of one location by outcome, without zeros, as far as all rows before them have one."""
-        numbers = self._by_place.get(place, _NO_COUNTS)
-        return {str(outcome): int(numbers[code]) for outcome, code in _CODE.items() if numbers[code]}
 
     def failures(self) -> int:
         """Rows that failed, and repeats of such rows."""
@@ -171,7 +178,7 @@ class Report:
         chosen = [result for rank in _RANKS for result in self._kept[rank]][: self._keep]
         return sorted(chosen, key=lambda result: int(result["row"])), len(chosen) < self.rows
 
-    def _batch_of(self, row: int) -> OpenBatch:
+    def _batch_with(self, row: int) -> OpenBatch:
         at = bisect_right(self._open, row, key=lambda batch: batch.start) - 1
         if at < 0:
             raise RuntimeError(f"row {row} has an outcome already" if 0 <= row < self.rows else f"row {row} was never read")
@@ -182,8 +189,8 @@ class Report:
 
     def _settle(self, start: int, offsets: Numbers, outcome: Outcome) -> OpenBatch:
         if not len(offsets):
-            return OpenBatch(start, _NO_IDS, _NO_IDS, None, 0, _NO_ROWS)
-        batch = self._batch_of(start)
+            return OpenBatch(start, self._noun, (), None, 0, _NO_ROWS)
+        batch = self._batch_with(start)
         codes = np.frombuffer(self._codes, dtype=np.uint8)[batch.start : batch.start + batch.size]
         if start != batch.start or (codes[offsets] != _PENDING).any():
             raise RuntimeError(f"a row of the batch at {start} has an outcome already")
@@ -199,7 +206,7 @@ class Report:
     def _count_reason(self, batch: OpenBatch, row: int, result: RowResult) -> None:
         offset, said = row - batch.start, result.reason or ""
         is_ours = result.outcome is Outcome.INVALID
-        reason = outline(said) if is_ours else gist(said, batch.first[offset] or "", batch.second[offset] or "")
+        reason = outline(said) if is_ours else gist(said, *batch.row(offset))
         key = (result.outcome, f"{result.status_code}: {reason}" if result.status_code else reason)
         if key not in self._reasons and len(self._reasons) >= _MOST_REASONS:
             key = (result.outcome, "other reasons")
@@ -210,24 +217,25 @@ class Report:
             batch = self._open.popleft()
             codes = np.frombuffer(self._codes[batch.start : batch.start + batch.size], dtype=np.uint8)
             self._keep_some(batch, codes)
-            self._count_by_place(batch, codes)
+            self._count_by_line(batch, codes)
             if self._file is not None and self.file_error is None and batch.size:
                 self._write(self._file, batch, codes)
 
     def _write(self, file: ResultsFile, batch: OpenBatch, codes: Codes) -> None:
         # A full disk must not take the verdicts of the rows in flight with it: the load goes on, and is red at its end.
         try:
-            file.append(batch.as_frame(codes, self.identities))
+            file.append(self._writer.as_frame(batch, codes))
         except Exception as error:  # noqa: BLE001 - whatever a file's format or its disk may raise
             self.file_error = error
 
-    def _count_by_place(self, batch: OpenBatch, codes: Codes) -> None:
-        if len(self.identities) < 2:
-            return
-        together = np.bincount(batch.places * _PENDING + codes, minlength=len(self.identities) * _PENDING)
+    def _count_by_line(self, batch: OpenBatch, codes: Codes) -> None:
+        together = np.bincount(batch.lines * _PENDING + codes, minlength=len(self.lines) * _PENDING)
         numbers = together.reshape(-1, _PENDING)
-        for place in np.flatnonzero(numbers.any(axis=1)).tolist():
-            self._by_place[place] = self._by_place.get(place, _NO_COUNTS) + numbers[place]
+        for number in np.flatnonzero(numbers.any(axis=1)).tolist():
+            counts = self.lines[number].counts
+            for code in np.flatnonzero(numbers[number]).tolist():
+                outcome = str(OUTCOMES[code])
+                counts[outcome] = counts.get(outcome, 0) + int(numbers[number][code])
 
     def _keep_some(self, batch: OpenBatch, codes: Codes) -> None:
         room = self._keep
@@ -236,10 +244,8 @@ class Report:
             if room <= 0:
                 return
             offsets = np.flatnonzero(_RANK[codes] == rank)[:room].tolist()
-            self._kept[rank].extend(batch.as_dict(at, OUTCOMES[codes[at]], self.identities) for at in offsets)
+            self._kept[rank].extend(self._writer.as_dict(batch, at, OUTCOMES[codes[at]]) for at in offsets)
             room -= len(offsets)
 
 
-_NO_IDS: Objects = np.empty(0, dtype=object)
 _NO_ROWS: Numbers = np.empty(0, dtype=np.int64)
-_NO_COUNTS: Numbers = np.zeros(_PENDING, dtype=np.int64)

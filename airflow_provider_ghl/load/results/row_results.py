@@ -1,4 +1,4 @@
-"""A batch of rows whose results are not written yet, and how a row's result is told."""
+"""A batch of rows whose results are not written yet, and a row's result in words."""
 
 from __future__ import annotations
 
@@ -10,27 +10,32 @@ import numpy as np
 import pandas as pd
 
 from airflow_provider_ghl.load.columns import Codes, Flags, Numbers, Objects
-from airflow_provider_ghl.load.results.file import RESULT_FIELDS
+from airflow_provider_ghl.load.results.fields import ResultFields
 from airflow_provider_ghl.load.results.outcomes import OUTCOMES, Evidence, Outcome, RowResult, storable
 
-__all__ = ["OpenBatch", "RowIdentity"]
+__all__ = ["Line", "OpenBatch", "RowWriter"]
 
 
 _NAMES = np.array([str(outcome) for outcome in OUTCOMES], dtype=object)
 _NOTHING = RowResult(Outcome.NOT_ATTEMPTED)
-#: What a result takes from its location.
-_OF_IDENTITY = ("location_id", "association_id", "try_number")
-#: What a result takes from a row's verdict, besides its outcome.
-_OF_VERDICT = ("evidence", "relation_id", "status_code", "reason", "requests", "trace_id")
+#: What a result takes from a row's verdict besides its outcome, HighLevel's id aside.
+_OF_VERDICT = ("evidence", "status_code", "reason", "requests", "trace_id")
 
 
-@dataclass(frozen=True, slots=True)
-class RowIdentity:
-    """What all rows of a load that are of one location have in common."""
+@dataclass(slots=True)
+class Line:
+    """A location's line in the account of a load: what its rows have in common, and how they ended.
 
+    :param number: stands for the location in columns of row results.
+    :param location_id: ``None`` for rows of no location.
+    :param target_id: what its rows are about, once that is known.
+    """
+
+    number: int
     location_id: str | None
-    association_id: str | None
-    try_number: int
+    target_id: str | None
+    #: Rows by outcome, without zeros, as far as all rows before them have one.
+    counts: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -38,93 +43,121 @@ class OpenBatch:
     """Some of its rows have no outcome yet, or its turn has not come."""
 
     start: int
-    first: Objects
-    second: Objects
-    row_keys: list[Any] | None
+    #: What a row is, in a word.
+    noun: str
+    values: Sequence[Objects]
+    row_keys: Sequence[Any] | None
     pending: int
-    #: By row, which location it is of: a position among the report's identities.
-    places: Numbers
-    #: Verdicts of single rows by offset, earlier rows by the offsets of their repeats, and the verdict of a location's others.
+    #: By row, the number of its location's line.
+    lines: Numbers
+    #: Verdicts of single rows by offset, earlier rows by the offsets of their repeats, and by line the verdict of all others.
     details: dict[int, RowResult] = field(default_factory=dict)
     repeats: dict[int, int] = field(default_factory=dict)
     others: dict[int, RowResult] = field(default_factory=dict)
-    #: Rows of which the ledger said that they are there, and such ids of their relations as are asked for.
+    #: Rows of which the ledger said that they are there, and HighLevel's ids of those that this load made.
     by_ledger: Flags | None = None
-    relation_ids: dict[int, str] = field(default_factory=dict)
+    made_ids: dict[int, str] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
-        return len(self.first)
+        return len(self.lines)
+
+    def row(self, offset: int) -> tuple[str, ...]:
+        """A row's values."""
+        return tuple(column[offset] or "" for column in self.values)
 
     def verdict(self, offset: int, outcome: Outcome) -> RowResult:
         """What became of a row, the outcome of which is known."""
         if offset in self.details:
             return self.details[offset]
         if offset in self.repeats:
-            return RowResult(Outcome.REPEATED, reason=f"the same pair as row {self.repeats[offset]}")
+            return RowResult(Outcome.REPEATED, reason=f"the same {self.noun} as row {self.repeats[offset]}")
         if self.by_ledger is not None and self.by_ledger[offset]:
-            return RowResult(outcome, Evidence.LEDGER, self.relation_ids.get(offset))
-        return self.others.get(int(self.places[offset]), _NOTHING)
+            return RowResult(outcome, Evidence.LEDGER, self.made_ids.get(offset))
+        return self.others.get(int(self.lines[offset]), _NOTHING)
 
-    def as_dict(self, offset: int, outcome: Outcome, identities: Sequence[RowIdentity]) -> dict[str, Any]:
+    def row_key(self, offset: int) -> str | int | None:
+        """What the source calls a row."""
+        return storable(self.row_keys[offset]) if self.row_keys is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class RowWriter:
+    """Puts rows' results into words.
+
+    :param lines: of the load's locations, by their numbers.
+    """
+
+    fields: ResultFields
+    try_number: int
+    lines: Sequence[Line]
+
+    def as_dict(self, batch: OpenBatch, offset: int, outcome: Outcome) -> dict[str, Any]:
         """A row's result, as the XCom has it."""
-        result, identity = self.verdict(offset, outcome), identities[self.places[offset]]
+        result, line = batch.verdict(offset, outcome), self.lines[batch.lines[offset]]
         return {
-            "row": self.start + offset,
-            "row_key": self._key(offset),
-            "location_id": identity.location_id,
-            "association_id": identity.association_id,
-            "first_record_id": self.first[offset] or None,
-            "second_record_id": self.second[offset] or None,
+            "row": batch.start + offset,
+            "row_key": batch.row_key(offset),
+            "location_id": line.location_id,
+            self.fields.target: line.target_id,
+            **dict(zip(self.fields.values, [value or None for value in batch.row(offset)], strict=True)),
             "outcome": str(outcome),
             "evidence": str(result.evidence) if result.evidence else None,
-            "relation_id": storable(result.relation_id),
+            self.fields.made: storable(result.made_id),
             "status_code": result.status_code,
             "reason": result.reason,
             "requests": result.requests,
-            "try_number": identity.try_number,
+            "try_number": self.try_number,
             "trace_id": result.trace_id,
         }
 
-    def as_frame(self, codes: Codes, identities: Sequence[RowIdentity]) -> pd.DataFrame:
-        """All rows' results, as the file has them. ``codes``: their outcomes by number."""
+    def as_frame(self, batch: OpenBatch, codes: Codes) -> pd.DataFrame:
+        """All rows' results, as the file has them.
+
+        :param codes: their outcomes by number.
+        """
         columns: dict[str, Any] = {
-            "row": np.arange(self.start, self.start + self.size),
-            "row_key": [self._key(offset) for offset in range(self.size)] if self.row_keys else None,
-            "first_record_id": _missing_where_blank(self.first),
-            "second_record_id": _missing_where_blank(self.second),
+            "row": np.arange(batch.start, batch.start + batch.size),
+            "row_key": None if batch.row_keys is None else [batch.row_key(offset) for offset in range(batch.size)],
+            "location_id": _by_line(batch, [line.location_id for line in self.lines]),
+            self.fields.target: _by_line(batch, [line.target_id for line in self.lines]),
+            **dict(zip(self.fields.values, map(_missing_where_blank, batch.values), strict=True)),
             "outcome": _NAMES[codes],
+            "try_number": self.try_number,
         }
-        columns |= {name: self._by_place([getattr(identity, name) for identity in identities]) for name in _OF_IDENTITY}
-        others = [self.others.get(place, _NOTHING) for place in range(len(identities))]
-        columns |= {name: self._by_place([getattr(one, name) for one in others]) for name in _OF_VERDICT}
-        if self.by_ledger is not None:
-            columns["evidence"][self.by_ledger] = Evidence.LEDGER
-            columns["reason"][self.by_ledger] = None
-            for offset, relation_id in self.relation_ids.items():
-                columns["relation_id"][offset] = relation_id
-        for offset, result in self._single_verdicts(codes):
-            for name in _OF_VERDICT:
-                columns[name][offset] = storable(getattr(result, name))
-        columns["evidence"] = [value and str(value) for value in columns["evidence"]]
-        return pd.DataFrame(columns, columns=list(RESULT_FIELDS), index=range(self.size), dtype=object)
+        columns |= self._verdicts(batch, codes)
+        return pd.DataFrame(columns, columns=list(self.fields.all), index=range(batch.size), dtype=object)
 
-    def _by_place(self, values: list[Any]) -> Objects:
-        of_places = np.empty(len(values), dtype=object)
-        of_places[:] = values
-        of_rows: Objects = of_places[self.places]
-        return of_rows
-
-    def _key(self, offset: int) -> str | int | None:
-        return storable(self.row_keys[offset]) if self.row_keys else None
-
-    def _single_verdicts(self, codes: Codes) -> Iterator[tuple[int, RowResult]]:
-        yield from self.details.items()
-        for offset in self.repeats:
-            yield offset, self.verdict(offset, OUTCOMES[codes[offset]])
+    def _verdicts(self, batch: OpenBatch, codes: Codes) -> dict[str, Any]:
+        others = [batch.others.get(line.number, _NOTHING) for line in self.lines]
+        columns = {name: _by_line(batch, [getattr(one, name) for one in others]) for name in (*_OF_VERDICT, "made_id")}
+        if batch.by_ledger is not None:
+            columns["evidence"][batch.by_ledger] = Evidence.LEDGER
+            columns["reason"][batch.by_ledger] = None
+            for offset, made_id in batch.made_ids.items():
+                columns["made_id"][offset] = made_id
+        for offset, result in _single_verdicts(batch, codes):
+            for name, column in columns.items():
+                column[offset] = storable(getattr(result, name))
+        columns["evidence"][:] = [value and str(value) for value in columns["evidence"]]
+        columns[self.fields.made] = columns.pop("made_id")
+        return columns
 
 
-def _missing_where_blank(ids: Objects) -> Objects:
-    ids = ids.copy()
-    ids[ids == ""] = None
-    return ids
+def _by_line(batch: OpenBatch, values: list[Any]) -> Objects:
+    of_lines = np.empty(len(values), dtype=object)
+    of_lines[:] = values
+    of_rows: Objects = of_lines[batch.lines]
+    return of_rows
+
+
+def _single_verdicts(batch: OpenBatch, codes: Codes) -> Iterator[tuple[int, RowResult]]:
+    yield from batch.details.items()
+    for offset in batch.repeats:
+        yield offset, batch.verdict(offset, OUTCOMES[codes[offset]])
+
+
+def _missing_where_blank(values: Objects) -> Objects:
+    values = values.copy()
+    values[values == ""] = None
+    return values

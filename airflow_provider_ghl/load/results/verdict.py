@@ -1,33 +1,124 @@
-"""What a load came to, and what that means for the task: the README's table of ends."""
+"""What a load came to, and what that means for the task: the manual's table of ends."""
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_ghl.exceptions import ConfigurationError, GHLError, QuotaExhausted, Unauthorized
-from airflow_provider_ghl.load.results.ending import Ending, Why
+from airflow_provider_ghl.load.patience import Patience
+from airflow_provider_ghl.load.results.failure import Failure
 from airflow_provider_ghl.load.results.outcomes import FAILURES, End, Outcome, StoppedBy
 from airflow_provider_ghl.load.results.report import Report
+from airflow_provider_ghl.load.results.stoppage import Stoppage
 from airflow_provider_ghl.load.tolerance import Tolerance
 
-__all__ = ["Verdict", "judge"]
+__all__ = ["Ending", "StoppedLocation", "Verdict", "judge"]
 
-#: Kinds of reason that a message names.
-_MOST_REASONS = 5
+#: Kinds of reason, and stopped locations, that a message names.
+_MOST_NAMED = 5
+#: What says most of a load of which several locations were stopped, first.
+_GRAVEST = (StoppedBy.TOKEN, StoppedBy.ABORT, StoppedBy.QUOTA)
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedLocation:
+    """How one of several locations was stopped, while the load went on with the others.
+
+    :param resets_in: seconds until its day ends, where that is why and HighLevel said it.
+    """
+
+    location_id: str
+    stoppage: Stoppage
+    resets_in: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a load ended, besides what became of its rows."""
+
+    too_few: bool = False
+    was_told_to_stop: bool = False
+    #: What stopped all of it.
+    stoppage: Stoppage | None = None
+    #: What broke the source, the ledger or the results file, or kept the target from being read.
+    broken_by: Exception | None = None
+    #: The locations that were stopped, where the load is about several and went on with the others.
+    locations: Sequence[StoppedLocation] = ()
+    #: How long it may wait for quota; ``None``: not at all.
+    patience: Patience | None = None
+    #: What it would cost, where nothing was to be sent.
+    plan: str | None = None
+    warnings: Sequence[str] = ()
+    #: The wall clock at the end, and what spreads tasks that wait for the same moment.
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    draw: Callable[[], float] = random.random
+
+    @property
+    def is_final(self) -> bool:
+        """Whether what stopped it would stop another try."""
+        return self.stoppage is not None and self.stoppage.is_final
+
+    @property
+    def is_all_final(self) -> bool:
+        """Whether no location that was stopped would fare better in another try."""
+        return all(location.stoppage.is_final for location in self.locations)
+
+    @property
+    def stopped_by(self) -> StoppedBy | None:
+        """What the summary names."""
+        if self.stoppage is not None and self.stoppage.by is not None:
+            return self.stoppage.by
+        by = {location.stoppage.by for location in self.locations}
+        return next((one for one in _GRAVEST if one in by), None)
+
+    @property
+    def cause(self) -> Exception | None:
+        """What to raise from."""
+        error = self.stoppage.error if self.stoppage is not None else None
+        if self.is_final:
+            return error
+        of_locations = [
+            one.stoppage.error
+            for one in self.locations
+            if one.stoppage.error is not None and one.stoppage.is_final is self.is_all_final
+        ]
+        return self.broken_by or error or next(iter(of_locations), None)
+
+    def wait(self) -> float | None:
+        """Seconds to wait for quota; ``None`` where it is not to wait. Drawn anew each time."""
+        if self.patience is None:
+            return None
+        if self.stoppage is not None:
+            error = self.stoppage.error
+            if self.stoppage.by is not StoppedBy.QUOTA or not isinstance(error, QuotaExhausted):
+                return None
+            return self.patience.wait(error.resets_in, self.at, self.draw)
+        asleep = [location.resets_in for location in self.locations if location.stoppage.by is StoppedBy.QUOTA]
+        if not asleep:
+            return None
+        return self.patience.wait(min((one for one in asleep if one is not None), default=None), self.at, self.draw)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A load's end. ``summary`` and ``results`` are JSON; ``cause`` is what to raise from; ``wait`` is the seconds to wait for
-    quota.
+    """A load's end.
+
+    :param failure: what the operator raises; ``None`` where it raises nothing.
+    :param summary: JSON.
+    :param results: JSON.
+    :param cause: what to raise from.
+    :param wait: seconds to wait for quota.
     """
 
     end: End
     message: str
     summary: dict[str, Any]
     results: list[dict[str, Any]]
+    failure: Failure | None = None
     warnings: list[str] = field(default_factory=list)
     cause: Exception | None = None
     wait: float | None = None
@@ -39,95 +130,147 @@ class Verdict:
 
 
 def judge(report: Report, ending: Ending, summary: dict[str, Any], tolerance: Tolerance, min_rows: int) -> Verdict:
-    """Turn counts into an end."""
-    results, cut = report.kept()
-    summary["results_cut"] = cut
-    wait = ending.wait()
-    end, message = _end(report, ending, summary, tolerance, min_rows, may_wait=wait is not None)
-    warnings = list(ending.warnings)
-    if end is End.GREEN and ending.stopped_by is StoppedBy.MAX_REQUESTS:
-        warnings.append(f"max_requests is spent: {summary[Outcome.NOT_ATTEMPTED]:,} rows were not attempted")
-    if end is End.GREEN and ending.lanes:
-        warnings.append(f"Without a plan: {_stopped_lanes(ending, summary)}.")
-    if end is End.GREEN and not report.rows:
-        warnings.append("the source has no rows: nothing was sent")
-    return Verdict(end, message, summary, results, warnings, ending.cause, wait if end is End.DEFERRED else None)
+    """Turn counts into an end.
+
+    :param summary: all but what is judged here.
+    """
+    return _Judgement(report, ending, summary, tolerance, min_rows).verdict()
 
 
-def _end(
-    report: Report, ending: Ending, summary: dict[str, Any], tolerance: Tolerance, min_rows: int, *, may_wait: bool
-) -> tuple[End, str]:
-    account = _account(report, summary)
-    if ending.is_final:
-        return End.FINAL, f"{_why_stopped(ending)} {account}"
-    if ending.broken_by is not None:
-        end = End.FINAL if isinstance(ending.broken_by, ConfigurationError) else End.RETRYABLE
-        return end, f"{_sentence(f'The load could not go on: {_told(ending.broken_by)}')} {account}"
-    if ending.was_told_to_stop:
-        return End.RETRYABLE, f"The load was told to stop. {account}"
-    if ending.too_few and min_rows:
-        return End.RETRYABLE, f"The source has {report.rows:,} rows, fewer than min_rows={min_rows:,}: nothing was sent."
-    if ending.stopped_by is not None and ending.stopped_by is not StoppedBy.MAX_REQUESTS:
-        return _end_of_stopped(ending, account, may_wait=may_wait)
-    if ending.lanes and ending.plan is None:
-        return _end_of_lanes(report, ending, summary, tolerance, account, may_wait=may_wait)
-    if ending.plan is not None:
-        return End.GREEN, f"A plan, nothing was sent: {ending.plan}. {account}"
-    failures = report.failures()
-    if tolerance.allows(failures, report.rows):
-        return End.GREEN, account
-    end = End.RETRYABLE if summary[Outcome.FAILED] else End.FINAL
-    return end, f"{failures:,} of {report.rows:,} rows failed; failure_tolerance={tolerance} allows fewer. {account}"
+class _Judgement:
+    """What :func:`judge` weighs."""
+
+    def __init__(self, report: Report, ending: Ending, summary: dict[str, Any], tolerance: Tolerance, min_rows: int) -> None:
+        self._report = report
+        self._ending = ending
+        self._summary = summary
+        self._tolerance = tolerance
+        self._min_rows = min_rows
+        self._account = _account(report, summary)
+        self._wait = ending.wait()
+
+    def verdict(self) -> Verdict:
+        """See :func:`judge`."""
+        results, self._summary["results_cut"] = self._report.kept()
+        end, message = self._end()
+        return Verdict(
+            end,
+            message,
+            self._summary,
+            results,
+            self._failure(end),
+            list(self._warnings(end)),
+            self._ending.cause,
+            self._wait if end is End.DEFERRED else None,
+        )
+
+    def _end(self) -> tuple[End, str]:
+        """The first that holds says how the load ended."""
+        ending, account = self._ending, self._account
+        if ending.is_final:
+            return End.FINAL, f"{self._why_stopped()} {account}"
+        if ending.broken_by is not None:
+            end = End.FINAL if isinstance(ending.broken_by, ConfigurationError) else End.RETRYABLE
+            return end, f"{_sentence(f'The load could not go on: {_explained(ending.broken_by)}')} {account}"
+        if ending.was_told_to_stop:
+            return End.RETRYABLE, f"The load was told to stop. {account}"
+        if ending.too_few and self._min_rows:
+            has = f"The source has {self._report.rows:,} rows, fewer than min_rows={self._min_rows:,}"
+            return End.RETRYABLE, f"{has}: nothing was sent."
+        if ending.stoppage is not None and ending.stoppage.by is not StoppedBy.MAX_REQUESTS:
+            return self._end_of_stopped(ending.stoppage)
+        if ending.plan is not None:
+            return End.GREEN, f"A plan, nothing was sent: {ending.plan}. {account}"
+        if ending.locations:
+            return self._end_of_some_stopped()
+        return self._end_by_rows()
+
+    def _end_of_stopped(self, stoppage: Stoppage) -> tuple[End, str]:
+        if self._wait is not None:
+            return End.DEFERRED, f"{self._why_stopped()} {self._account}"
+        too_long = ""
+        if stoppage.by is StoppedBy.QUOTA and self._ending.patience is not None:
+            too_long = f"To wait for them would take longer than defer_timeout={self._ending.patience.timeout} allows. "
+        return End.RETRYABLE, f"{self._why_stopped()} {too_long}{self._account}"
+
+    def _end_of_some_stopped(self) -> tuple[End, str]:
+        """Some locations were stopped; the others are done."""
+        spent = "max_requests is spent. " if self._ending.stoppage is not None else ""
+        message = f"{self._stopped_locations()}. {spent}{self._account}"
+        if self._wait is not None:
+            return End.DEFERRED, message
+        has_failed = bool(self._summary[Outcome.FAILED]) and not self._is_tolerable()
+        return End.FINAL if self._ending.is_all_final and not has_failed else End.RETRYABLE, message
+
+    def _end_by_rows(self) -> tuple[End, str]:
+        if self._is_tolerable():
+            return End.GREEN, self._account
+        end = End.RETRYABLE if self._summary[Outcome.FAILED] else End.FINAL
+        of_rows = f"{self._report.failures():,} of {self._report.rows:,} rows failed"
+        return end, f"{of_rows}; failure_tolerance={self._tolerance} allows fewer. {self._account}"
+
+    def _is_tolerable(self) -> bool:
+        return self._tolerance.allows(self._report.failures(), self._report.rows)
+
+    def _failure(self, end: End) -> Failure | None:
+        if end in (End.GREEN, End.DEFERRED):
+            return None
+        failure, is_final = self._likely_failure(end), end is End.FINAL
+        if failure.is_final is is_final:
+            return failure
+        return Failure.FINAL if is_final else Failure.RETRYABLE
+
+    def _likely_failure(self, end: End) -> Failure:
+        if (cause := self._ending.cause) is not None:
+            return Failure.by(cause)
+        if end is End.FINAL:
+            return Failure.TOKEN_REFUSED if self._ending.stopped_by is StoppedBy.TOKEN else Failure.ROWS_REFUSED
+        if self._ending.was_told_to_stop:
+            return Failure.STOPPED
+        return Failure.ROWS_FAILED if self._summary[Outcome.FAILED] else Failure.TOO_FEW_ROWS
+
+    def _warnings(self, end: End) -> list[str]:
+        ending, warnings = self._ending, list(self._ending.warnings)
+        if end is not End.GREEN:
+            return warnings
+        if ending.stoppage is not None and ending.stoppage.by is StoppedBy.MAX_REQUESTS:
+            warnings.append(f"max_requests is spent: {self._summary[Outcome.NOT_ATTEMPTED]:,} rows were not attempted")
+        if ending.locations:
+            warnings.append(f"Without a plan: {self._stopped_locations()}.")
+        if not self._report.rows:
+            warnings.append("the source has no rows: nothing was sent")
+        return warnings
+
+    def _stopped_locations(self) -> str:
+        ending = self._ending
+        shown = "; ".join(f"{one.location_id}: {self._why(one)}" for one in ending.locations[:_MOST_NAMED])
+        more = len(ending.locations) - _MOST_NAMED
+        were = "was" if len(ending.locations) == 1 else "were"
+        of_all = f"{len(ending.locations)} of {len(self._summary['locations'])} locations {were} stopped"
+        return f"{of_all}: {shown}{f'; and {more} more' if more > 0 else ''}"
+
+    def _why(self, location: StoppedLocation) -> str:
+        error = location.stoppage.error
+        if isinstance(error, QuotaExhausted):
+            return f"{_spent(error)} are spent, they are back {_when(self._ending.at, location.resets_in)}"
+        if error is not None:
+            return _explained(error).rstrip(".")
+        return f"the same answer again and again with no success between: {location.stoppage.text}"
+
+    def _why_stopped(self) -> str:
+        stoppage = self._ending.stoppage or Stoppage(None)
+        error = stoppage.error
+        if isinstance(error, QuotaExhausted):
+            when = _when(self._ending.at, error.resets_in)
+            return _sentence(f"{_spent(error).capitalize()} are spent; they are back {when}")
+        if error is not None:
+            return _sentence(_explained(error))
+        again = "The same answer again and again with no success between, so that the load was stopped"
+        return _sentence(f"{again}: {stoppage.text}")
 
 
-def _end_of_stopped(ending: Ending, account: str, *, may_wait: bool) -> tuple[End, str]:
-    if may_wait:
-        return End.DEFERRED, f"{_why_stopped(ending)} {account}"
-    too_long = ""
-    if ending.stopped_by is StoppedBy.QUOTA and ending.patience is not None:
-        too_long = f"To wait for them would take longer than defer_timeout={ending.patience.timeout} allows. "
-    return End.RETRYABLE, f"{_why_stopped(ending)} {too_long}{account}"
-
-
-def _end_of_lanes(
-    report: Report, ending: Ending, summary: dict[str, Any], tolerance: Tolerance, account: str, *, may_wait: bool
-) -> tuple[End, str]:
-    """Some locations were stopped; the others are done."""
-    spent = "max_requests is spent. " if ending.stopped_by is StoppedBy.MAX_REQUESTS else ""
-    message = f"{_stopped_lanes(ending, summary)}. {spent}{account}"
-    if may_wait:
-        return End.DEFERRED, message
-    has_failed = bool(summary[Outcome.FAILED]) and not tolerance.allows(report.failures(), report.rows)
-    return End.FINAL if ending.is_all_final and not has_failed else End.RETRYABLE, message
-
-
-def _stopped_lanes(ending: Ending, summary: dict[str, Any]) -> str:
-    shown = "; ".join(f"{lane.location_id}: {_why(lane.why, lane.resets_in, ending)}" for lane in ending.lanes[:_MOST_REASONS])
-    more = len(ending.lanes) - _MOST_REASONS
-    were = "was" if len(ending.lanes) == 1 else "were"
-    of_all = f"{len(ending.lanes)} of {len(summary['locations'])} locations {were} stopped"
-    return f"{of_all}: {shown}{f'; and {more} more' if more > 0 else ''}"
-
-
-def _why(why: Why, resets_in: float | None, ending: Ending) -> str:
-    if isinstance(why, QuotaExhausted):
-        return f"{_whose(why)} are spent, they are back {_when(ending.at, resets_in)}"
-    if isinstance(why, GHLError):
-        return _told(why).rstrip(".")
-    return f"the same answer again and again with no success between: {why}"
-
-
-def _whose(spent: QuotaExhausted) -> str:
-    return f"{spent.whose} requests of the day" if spent.whose else "the day's requests"
-
-
-def _why_stopped(ending: Ending) -> str:
-    why = ending.why
-    if isinstance(why, QuotaExhausted):
-        return _sentence(f"{_whose(why).capitalize()} are spent; they are back {_when(ending.at, why.resets_in)}")
-    if isinstance(why, GHLError):
-        return _sentence(_told(why))
-    return _sentence(f"The same answer again and again with no success between, so that the load was stopped: {why}")
+def _spent(error: QuotaExhausted) -> str:
+    return f"{error.whose} requests of the day" if error.whose else "the day's requests"
 
 
 def _sentence(text: str) -> str:
@@ -135,7 +278,7 @@ def _sentence(text: str) -> str:
     return f"{text.rstrip('.')}."
 
 
-def _told(error: Exception) -> str:
+def _explained(error: Exception) -> str:
     # The text of an exception that is not ours may hold parameters, and with them people's data.
     if isinstance(error, Unauthorized):
         return error.explain()
@@ -149,12 +292,12 @@ def _when(now: datetime, seconds: float | None) -> str:
     return f"in {timedelta(seconds=round(seconds))} (at {at:%Y-%m-%d %H:%M} UTC)"
 
 
-def _account(report: Report, summary: dict[str, Any]) -> str:
+def _account(report: Report, summary: Mapping[str, Any]) -> str:
     parts = [f"{summary[outcome]:,} {outcome}" for outcome in Outcome if summary[outcome]]
     text = f"{report.rows:,} rows: {', '.join(parts) or 'none'}."
     reasons = [reason for reason in report.reasons() if reason[0] in FAILURES]
     if not reasons:
         return text
-    shown = "; ".join(f"{rows:,} × {outcome}: {reason.rstrip('.')}" for outcome, reason, rows in reasons[:_MOST_REASONS])
-    rest = len(reasons) - _MOST_REASONS
+    shown = "; ".join(f"{rows:,} × {outcome}: {reason.rstrip('.')}" for outcome, reason, rows in reasons[:_MOST_NAMED])
+    rest = len(reasons) - _MOST_NAMED
     return f"{text} Why: {shown}{f'; and {rest} more kinds' if rest > 0 else ''}."

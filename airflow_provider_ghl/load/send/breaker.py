@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from airflow_provider_ghl.load.results.outcomes import SUCCESSES, Outcome, RowResult, gist, names
+from airflow_provider_ghl.load.results.outcomes import SUCCESSES, Outcome, RowResult, StoppedBy, gist, names
+from airflow_provider_ghl.load.results.stoppage import Stoppage
 
-__all__ = ["NO_ANSWER", "Refusals"]
+__all__ = ["Breaker"]
 
-#: The kind of all rows that got no definite answer, whatever befell them.
-NO_ANSWER = "no definite answer"
+_NO_ANSWER = "no definite answer"
 
 
-class Refusals:
+class Breaker:
     """Counts what speaks against going on, for one location.
 
     A refusal that names one of its records counts once per record: a hub that is missing fails all its rows, and says nothing
@@ -23,25 +23,26 @@ class Refusals:
         self._abort_after = abort_after
         self._seen: dict[str, set[object]] = {}
         self._count = 0
-        self.reason: str | None = None
 
-    def note(self, result: RowResult, first: str, second: str) -> bool:
-        """Take in a row's end; whether it is time to stop."""
+    def note(self, result: RowResult, values: tuple[str, ...]) -> Stoppage | None:
+        """Take in a row's end; why to stop, if it is time to.
+
+        :param values: of the row: ids that a refusal may name.
+        """
         if result.outcome in SUCCESSES:
             self._seen.clear()
-            return False
+            return None
         if result.outcome is Outcome.REJECTED:
             text = result.reason or ""
-            kind = f"{result.status_code}: {gist(text, first, second)}"
-            named = tuple(value for value in (first, second) if names(text, value))
+            kind = f"{result.status_code}: {gist(text, *values)}"
+            named = tuple(value for value in values if names(text, value))
         elif result.outcome is Outcome.FAILED:
-            kind, named = NO_ANSWER, ()
+            kind, named = _NO_ANSWER, ()
         else:
-            return False
+            return None
         self._count += 1
         seen = self._seen.setdefault(kind, set())
         seen.add(named or self._count)
         if len(seen) < self._abort_after:
-            return False
-        self.reason = kind
-        return True
+            return None
+        return Stoppage(StoppedBy.ABORT, text=kind, is_outage=result.outcome is Outcome.FAILED)

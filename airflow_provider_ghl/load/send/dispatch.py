@@ -1,10 +1,12 @@
-"""What to send -> requests in flight -> verdicts as they come. With ``client.request`` the only code that waits."""
+"""What to send -> requests in flight -> results as they come. With ``client.request`` the only code that waits."""
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from airflow_provider_ghl.api.budget import Budget
 from airflow_provider_ghl.api.calls import Answer
@@ -12,11 +14,14 @@ from airflow_provider_ghl.api.client import LONGEST_ANSWER, Attempt, Client
 from airflow_provider_ghl.api.clock import LONGEST_WAIT
 from airflow_provider_ghl.api.retry import Tries
 from airflow_provider_ghl.exceptions import BudgetSpent, GHLError, QuotaExhausted, RateLimited, Unauthorized
+from airflow_provider_ghl.load.kind import Found, Result
 from airflow_provider_ghl.load.results.outcomes import RowResult, StoppedBy
-from airflow_provider_ghl.load.send.in_flight import Item, Result, ToSend
-from airflow_provider_ghl.load.send.location import Lane, Supply, Turns, told
+from airflow_provider_ghl.load.results.stoppage import Stoppage
+from airflow_provider_ghl.load.send.in_flight import InFlight, NeedRows, Send, WaitUntil
+from airflow_provider_ghl.load.send.location import Location
+from airflow_provider_ghl.load.send.queue import Turns
+from airflow_provider_ghl.load.send.supply import Supply
 from airflow_provider_ghl.load.send.workers import Workers, most_in_flight
-from airflow_provider_ghl.relations.association import Resolution
 
 __all__ = ["Dispatch", "Settled"]
 
@@ -25,15 +30,44 @@ _GRACE = 1.9
 #: Until one location is known to be one: requests in flight, and locations refused, after which their column is a wrong one.
 _UNTIL_ANSWERED, _MOST_REFUSED = 20, 60
 
-Settled = tuple[Lane, ToSend, Result]
+
+class Settled(NamedTuple):
+    """What something that was sent came to."""
+
+    location: Location
+    send: Send
+    result: Result
+
+
+class _Turn(NamedTuple):
+    """When a location's next turn is (clock seconds), and whether answers are to be looked at before anybody's."""
+
+    when: float
+    is_after_answers: bool = False
+
+
+_UNTIL_SOMETHING_HAPPENS = _Turn(math.inf)
 
 
 class Dispatch:
-    """Sends what its lanes have, at their limits' pace, and gives back what became of it.
+    """Sends what its locations have, at their limits' pace, and gives back what became of it.
+
+    Each round of the loop does this, in this order:
+
+    1. Where there is room, read on in the source, so that a location that has nothing left gets rows.
+    2. Give locations their turns, the one that is due first, first. In its turn a location sends one request: one that waits
+       for another try before a new one. It goes on until nobody is due, or as much is in flight as may be.
+    3. Wait for answers, but no longer than until the next turn, and never longer than half a second: a stop must be heard.
+    4. Take the answers in: go on with their conversations, queue what has to be tried again, stop locations.
+    5. Hand out what is settled. The caller notes it before the loop goes on, so nothing is settled and unnoted for longer
+       than a round.
+
+    The order matters: reading comes before sending, since an idle slot is lost for good; answers come after sending, since
+    they may take a while, and slots do not wait.
 
     Until a first location is known to be one, few requests are in flight. Rows that wait for another try hold new ones of their
-    lane back once there are as many as a window has slots, so that an outage does not eat up the input. A lane whose day is
-    spent sleeps; when all that is left sleeps, it is stopped.
+    location back once there are as many as a window has slots, so that an outage does not eat up the input. A location whose
+    day is spent sleeps; when all that is left sleeps, it is stopped.
     """
 
     def __init__(self, client: Client, workers: Workers, budget: Budget, abort_after: int, supply: Supply) -> None:
@@ -46,53 +80,52 @@ class Dispatch:
         #: Whether any location has turned out to be one.
         self._has_target = False
         self._turns = Turns()
-        self._in_flight: dict[int, tuple[Lane, Item]] = {}
+        self._in_flight: dict[int, tuple[Location, InFlight]] = {}
         self._sends, self._is_halted = 0, False
         self._stopped_at: float | None = None
-        self._stopped: list[Lane] = []  # whose rows do not know yet
+        self._to_leave: list[Location] = []  # stopped, and their rows do not know yet
         self._refused = 0
         #: What ended all of it before the last row.
-        self.stopped_by: StoppedBy | None = None
-        self.why: GHLError | str | None = None
+        self.stoppage: Stoppage | None = None
 
     @property
     def is_over(self) -> bool:
         """Whether nothing more is to be sent."""
-        return self.stopped_by is not None or self._is_halted or self._client.stop.is_set
+        return self.stoppage is not None or self._is_halted or self._client.stop.is_set
 
     def halt(self) -> None:
         """Send nothing more; what is in flight is waited for."""
         self._is_halted = True
 
     def run(self) -> Iterator[list[Settled]]:
-        """What became of everything that was sent, at least twice a second, be it nothing. When it is over, what the lanes have
-        left is left untaken.
+        """What became of everything that was sent, at least twice a second, be it nothing. When it is over, what the locations
+        have left is left untaken.
         """
         while True:
             wait = 0.0
             if not self.is_over:
                 wait = self._take_turns()
             if self.is_over:
-                yield from self._tell([settled for lane in self._supply.lanes for settled in self._give_up(lane)])
+                yield from self._hand_out([one for location in self._supply.locations for one in self._give_up(location)])
                 wait = self._grace()
             elif not self._in_flight and self._is_stuck():
-                if all(lane.is_done for lane in self._supply.lanes):
+                if all(location.is_over for location in self._supply.locations):
                     return
-                yield from self._tell(self._move_on())
+                yield from self._hand_out(self._move_on())
                 continue
             if not self._in_flight and self.is_over:
                 return
-            yield from self._tell(self._take_in(min(wait, LONGEST_WAIT)))
+            yield from self._hand_out(self._take_in(min(wait, LONGEST_WAIT)))
             if self._grace() <= 0.0:
-                yield from self._tell(self._abandon())
+                yield from self._hand_out(self._abandon())
                 return
 
-    def _tell(self, settled: list[Settled]) -> Iterator[list[Settled]]:
-        """Once all that was sent of a lane that is stopped is taken in, its other rows are accounted for."""
+    def _hand_out(self, settled: list[Settled]) -> Iterator[list[Settled]]:
+        """Once all that was sent of a stopped location is taken in, its other rows are accounted for."""
         yield settled
-        for lane in [lane for lane in self._stopped if not lane.in_flight and not lane.waiting]:
-            self._stopped.remove(lane)
-            lane.rows.leave(lane.reason)
+        for location in [one for one in self._to_leave if not one.in_flight and not one.waiting]:
+            self._to_leave.remove(location)
+            location.rows.leave(location.reason)
 
     def _take_turns(self) -> float:
         """Seconds until there is something to do."""
@@ -102,66 +135,67 @@ class Dispatch:
                 self._turns.give(fed, self._clock.monotonic() - (0.0 if self._has_target else self._client.retry.draw()))
         while len(self._in_flight) < self._most_in_flight():
             now = self._clock.monotonic()
-            lane = self._turns.take(now)
-            if lane is None:
+            location = self._turns.take(now)
+            if location is None:
                 break
-            wait = self._take_turn(lane, now)
-            self._turns.give(lane, now + max(wait, 0.0))
-            if wait < 0.0 or self.is_over:
+            turn = self._take_turn(location, now)
+            self._turns.give(location, turn.when)
+            if turn.is_after_answers or self.is_over:
                 return 0.0
         else:
             return LONGEST_WAIT
         return 0.0 if self._supply.wants_more else max(self._turns.until(now), 0.0)
 
-    def _take_turn(self, lane: Lane, now: float) -> float:
-        """Have a lane send one request. Seconds until it is its turn again; below zero: once answers were looked out for."""
-        if lane.is_stopped or not lane.has_room:
-            return float("inf")
-        if lane.is_asleep(now):
-            return lane.asleep_until - now
-        if self._has_its_share(lane):
-            return LONGEST_WAIT
-        if lane.until_due(now) > 0.0:
-            if lane.is_exhausted or self._is_held_back(lane):
-                return lane.until_due(now)
-            new = next(lane.rows, None)
-            if new is None:
-                lane.is_exhausted = True
-                return lane.until_due(now)
-            if isinstance(new, float):
-                return min(new, lane.until_due(now)) or -1.0
+    def _take_turn(self, location: Location, now: float) -> _Turn:
+        """Have a location send one request, if it may."""
+        if location.is_stopped or not location.has_room:
+            return _UNTIL_SOMETHING_HAPPENS
+        if location.is_asleep(now):
+            return _Turn(location.asleep_until)
+        if self._has_its_share(location):
+            return _Turn(now + LONGEST_WAIT)
+        if location.due_at > now:
+            if location.is_exhausted or self._is_held_back(location):
+                return _Turn(location.due_at)
+            step = next(location.rows, None)
+            if step is None:
+                location.is_exhausted = True
+            if step is None or isinstance(step, NeedRows):
+                return _Turn(location.due_at)
+            if isinstance(step, WaitUntil):
+                return _Turn(min(step.moment, location.due_at), is_after_answers=step.moment <= self._clock.monotonic())
             now = self._clock.monotonic()  # to read may have taken a while, and the end may have come meanwhile
-            lane.push(now, Item(new, next(new.conversation), Tries(since=now)))
+            location.push(now, InFlight(step, next(step.conversation), Tries(since=now)))
             if self.is_over:
-                return 0.0
-        return self._send_next(lane, now)
+                return _Turn(now)
+        return self._send_next(location, now)
 
-    def _is_held_back(self, lane: Lane) -> bool:
-        return bool(lane.waiting) and lane.waiting >= self._client.limit(lane.location_id).capacity
+    def _is_held_back(self, location: Location) -> bool:
+        return bool(location.waiting) and location.waiting >= self._client.limit(location.id).capacity
 
-    def _send_next(self, lane: Lane, now: float) -> float:
-        """Send what is due first: 0.0, or seconds until it may be sent."""
-        item = lane.next
+    def _send_next(self, location: Location, now: float) -> _Turn:
+        """Send what is due first, if there is a slot for it."""
+        item = location.next
         try:
             if self._budget.is_spent:
                 self._budget.charge()
             if (wait := self._client.reserve(item.call, now)) > 0.0:
-                return wait
+                return _Turn(now + wait)
             charge = self._budget.charge()
         except QuotaExhausted as error:
-            return lane.sleep(error, now)
+            return _Turn(location.sleep(error, now))
         except BudgetSpent as error:
-            self._stop(StoppedBy.MAX_REQUESTS, error)
-            return 0.0
-        lane.pop()
-        lane.in_flight += 1
-        lane.requests += 1
+            self._stop(Stoppage(StoppedBy.MAX_REQUESTS, error))
+            return _Turn(now)
+        location.pop()
+        location.in_flight += 1
+        location.requests += 1
         item.requests += 1
         item.sent_at = now
         self._sends += 1
-        self._in_flight[self._sends] = lane, item
+        self._in_flight[self._sends] = location, item
         self._workers.submit(self._sends, lambda: self._client.attempt(item.call, charge, now))
-        return 0.0
+        return _Turn(now)
 
     def _take_in(self, wait: float) -> list[Settled]:
         settled: list[Settled] = []
@@ -170,21 +204,21 @@ class Dispatch:
             found = self._in_flight.pop(key, None)
             if found is None:  # it came after all, when it was given up already
                 continue
-            lane, item = found
-            lane.in_flight -= 1
+            location, item = found
+            location.in_flight -= 1
             self._client.learn(attempt)
-            self._refund(lane, item, not attempt.is_sent)
+            self._refund(location, item, not attempt.is_sent)
             # Until one works, who has begun goes first: it is to be known soon whether any does.
-            self._turns.give(lane, self._clock.monotonic() if self._has_target else 0.0)
-            result = self._go_on(lane, item, attempt)
+            self._turns.give(location, self._clock.monotonic() if self._has_target else 0.0)
+            result = self._go_on(location, item, attempt)
             if result is not None:
-                settled.append((lane, item.to_send, self._finish(lane, item, result, attempt)))
-            if lane.is_stopped:
-                settled.extend(self._give_up(lane))
+                settled.append(Settled(location, item.send, self._finish(location, item, result, attempt)))
+            if location.is_stopped:
+                settled.extend(self._give_up(location))
         return settled
 
-    def _refund(self, lane: Lane, item: Item, requests: int) -> None:
-        lane.requests -= requests
+    def _refund(self, location: Location, item: InFlight, requests: int) -> None:
+        location.requests -= requests
         item.requests -= requests
         self._budget.refund(requests)
 
@@ -194,93 +228,95 @@ class Dispatch:
         late = itertools.takewhile(lambda sent: sent[1][1].sent_at <= before, self._in_flight.items())
         return [(key, self._client.overdue(item.call, item.sent_at)) for key, (_, item) in late if key not in done]
 
-    def _go_on(self, lane: Lane, item: Item, attempt: Attempt) -> Result | None:
+    def _go_on(self, location: Location, item: InFlight, attempt: Attempt) -> Result | None:
         """Continue a conversation; its result when that was the end of it."""
         result = attempt.result
         if isinstance(result, Answer):
-            return self._say(lane, item, result)
+            return self._hear(location, item, result)
         result.unanswered_before = item.unanswered
         now = self._clock.monotonic()
         if isinstance(result, QuotaExhausted):
-            lane.sleep(result, now)
-            lane.push(now, item)
+            location.sleep(result, now)
+            location.push(now, item)
             return None
         item.tries.note(result)
         item.unanswered = item.tries.unanswered
         self._budget.rate_limited += isinstance(result, RateLimited)
         wait = self._client.retry.decide(result, item.tries, now, repeat_safe=item.call.repeat_safe)
         if wait is None:
-            return self._say(lane, item, result)
+            return self._hear(location, item, result)
         item.last_error = result
         self._budget.retries += not isinstance(result, RateLimited)
-        lane.push(now + wait, item)
+        location.push(now + wait, item)
         return None
 
-    def _say(self, lane: Lane, item: Item, said: Answer | GHLError) -> Result | None:
+    def _hear(self, location: Location, item: InFlight, answer: Answer | GHLError) -> Result | None:
         now = self._clock.monotonic()
-        result = item.say(said, now)
+        result = item.hear(answer, now)
         if result is None:
-            lane.push(now, item)
+            location.push(now, item)
         return result
 
-    def _finish(self, lane: Lane, item: Item, result: Result, attempt: Attempt) -> Result:
-        if isinstance(result, Resolution) and result.error is not None:
-            self._stop_lane(lane, result.stops, result.error)
-        elif isinstance(result, Resolution):
+    def _finish(self, location: Location, item: InFlight, result: Result, attempt: Attempt) -> Result:
+        if isinstance(result, Found) and result.error is not None:
+            self._stop_location(location, Stoppage(result.stops, result.error))
+        elif isinstance(result, Found):
             self._has_target = True
         elif result.stops is not None:
-            self._stop_lane(lane, result.stops, attempt.result if isinstance(attempt.result, GHLError) else None)
-        if isinstance(result, RowResult) and lane.note(item.to_send, result):
-            self._stop_lane(lane, StoppedBy.ABORT, lane.refusal)
+            error = attempt.result if isinstance(attempt.result, GHLError) else None
+            self._stop_location(location, Stoppage(result.stops, error))
+        if isinstance(result, RowResult) and (stoppage := location.note(item.send, result)):
+            self._stop_location(location, stoppage)
         return dataclasses.replace(result, requests=item.requests)
 
-    def _stop_lane(self, lane: Lane, by: StoppedBy | None, why: GHLError | str | None) -> None:
+    def _stop_location(self, location: Location, stoppage: Stoppage) -> None:
         """It sends nothing more; neither does any other where all have the token that is refused, or no location is one."""
-        if lane.is_stopped:
+        if location.is_stopped:
             return
-        lane.stop(by, why)
-        self._stopped.append(lane)
-        self._refused += by in (StoppedBy.TOKEN, StoppedBy.ABORT)
+        location.stop(stoppage)
+        self._to_leave.append(location)
+        self._refused += stoppage.by in (StoppedBy.TOKEN, StoppedBy.ABORT)
         # A token that was got for this location just now, and is refused even so, says nothing of the others.
-        is_everybodys = isinstance(why, Unauthorized) and why.kind == "token" and not why.is_renewed
-        if by is not None and is_everybodys:
-            self._stop(by, why)
+        error = stoppage.error
+        is_everybodys = isinstance(error, Unauthorized) and error.kind == "token" and not error.is_renewed
+        if stoppage.by is not None and is_everybodys:
+            self._stop(stoppage)
         if self._refused >= _MOST_REFUSED and not self._has_target:
-            self._stop(StoppedBy.ABORT, f"by all {self._refused} locations that were asked, such as: {told(why)}")
+            text = f"by all {self._refused} locations that were asked, such as: {stoppage.explanation}"
+            self._stop(Stoppage(StoppedBy.ABORT, text=text))
 
     def _most_in_flight(self) -> int:
-        return most_in_flight(len(self._supply.lanes)) if self._has_target else min(self._abort_after, _UNTIL_ANSWERED)
+        return most_in_flight(len(self._supply.locations)) if self._has_target else min(self._abort_after, _UNTIL_ANSWERED)
 
-    def _has_its_share(self, lane: Lane) -> bool:
+    def _has_its_share(self, location: Location) -> bool:
         """Half of what may be in flight is for those who have least, so that slow answers to some cost the others nothing."""
         most = self._most_in_flight()
-        return len(self._in_flight) >= most // 2 and lane.in_flight * len(self._supply.lanes) >= most
+        return len(self._in_flight) >= most // 2 and location.in_flight * len(self._supply.locations) >= most
 
-    def _stop(self, by: StoppedBy, why: GHLError | str | None) -> None:
-        if self.stopped_by is None:
-            self.stopped_by, self.why = by, why
+    def _stop(self, stoppage: Stoppage) -> None:
+        self.stoppage = self.stoppage or stoppage
 
     def _is_stuck(self) -> bool:
         """Whether nothing will happen any more by itself, but for days that end."""
         now = self._clock.monotonic()
-        return not self._supply.wants_more and all(lane.is_asleep(now) for lane in self._turns.all())
+        return not self._supply.wants_more and all(location.is_asleep(now) for location in self._turns.all())
 
     def _move_on(self) -> list[Settled]:
-        """Where all that is left sleeps, it is stopped; where nothing sleeps, lanes that were idle look again."""
+        """Where all that is left sleeps, it is stopped; where nothing sleeps, locations that were idle look again."""
         now = self._clock.monotonic()
-        sleepers = [lane for lane in self._supply.lanes if not lane.is_done and lane.is_asleep(now)]
+        sleepers = [one for one in self._supply.locations if not one.is_over and one.is_asleep(now)]
         settled: list[Settled] = []
-        for lane in sleepers:
-            self._stop_lane(lane, StoppedBy.QUOTA, lane.slept_by)
-            settled.extend(self._give_up(lane))
-        for lane in self._supply.lanes:
-            if not sleepers and not lane.is_done:
-                self._turns.give(lane, now)
+        for location in sleepers:
+            self._stop_location(location, Stoppage(StoppedBy.QUOTA, location.slept_by))
+            settled.extend(self._give_up(location))
+        for location in self._supply.locations:
+            if not sleepers and not location.is_over:
+                self._turns.give(location, now)
         return settled
 
-    def _give_up(self, lane: Lane) -> list[Settled]:
+    def _give_up(self, location: Location) -> list[Settled]:
         """What waits for a slot or another try ends here: by its last failure, or as not attempted."""
-        return [(lane, item.to_send, item.end_early(lane.reason)) for item in lane.take_waiting()]
+        return [Settled(location, item.send, item.end_early(location.reason)) for item in location.take_waiting()]
 
     def _grace(self) -> float:
         """Seconds that answers may still take: as many as they want, or what is left since we were told to stop."""
@@ -292,9 +328,9 @@ class Dispatch:
         return max(0.0, self._stopped_at + _GRACE - now)
 
     def _abandon(self) -> list[Settled]:
-        settled = [settled for lane in self._supply.lanes for settled in self._give_up(lane)]
+        settled = [one for location in self._supply.locations for one in self._give_up(location)]
         abandoned, self._in_flight = list(self._in_flight.values()), {}
-        for lane, item in abandoned:
+        for location, item in abandoned:
             item.unanswered, item.last_error = item.unanswered + 1, None
-            settled.append((lane, item.to_send, item.end_early(lane.reason)))
+            settled.append(Settled(location, item.send, item.end_early(location.reason)))
         return settled

@@ -1,55 +1,67 @@
-"""What needs requests, and what is on its way."""
+"""What a location has to send, and what is on its way."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from airflow_provider_ghl.api.calls import Answer, Call
 from airflow_provider_ghl.api.retry import Tries
 from airflow_provider_ghl.exceptions import GHLError, Stopped
+from airflow_provider_ghl.load.kind import Conversation, Result
 from airflow_provider_ghl.load.results.outcomes import Outcome, RowResult
-from airflow_provider_ghl.relations.association import Resolution
-from airflow_provider_ghl.relations.reading import Reading
 
-__all__ = ["Item", "Result", "ToSend"]
-
-#: What a conversation came to: a row's verdict, relations that were read, or the association.
-Result = RowResult | Reading | Resolution
+__all__ = ["InFlight", "NeedRows", "Send", "Step", "WaitUntil"]
 
 
-class ToSend(NamedTuple):
-    """A row, its pair and the conversation that settles it; or the row for which relations or the association are read."""
+class Send(NamedTuple):
+    """Have this conversation. It settles the row, or asks something on behalf of it and others.
+
+    :param key: the row in the ledger.
+    :param is_again: an earlier attempt of this load may have sent the row.
+    """
 
     row: int
-    first: str
-    second: str
-    conversation: Generator[Call, Answer, RowResult] | Generator[Call, Answer, Reading] | Generator[Call, Answer, Resolution]
-    #: The pair in the ledger, and whether an earlier attempt of this load may have sent it.
+    values: tuple[str, ...]
+    conversation: Conversation
     key: bytes = b""
     is_again: bool = False
 
 
-@dataclass(slots=True)
-class Item:
-    """Something on its way."""
+class WaitUntil(NamedTuple):
+    """Nothing to send before this moment (clock seconds). Answers are looked at first, whenever it is."""
 
-    to_send: ToSend
+    moment: float
+
+
+class NeedRows(NamedTuple):
+    """Nothing to send until more of the source is read."""
+
+
+#: What a location does next.
+Step = Send | WaitUntil | NeedRows
+
+
+@dataclass(slots=True)
+class InFlight:
+    """A conversation under way: its current request is on the wire, or waits for a slot or for another try."""
+
+    send: Send
     call: Call
     tries: Tries
     sent_at: float = 0.0
     requests: int = 0
+    #: Tries of the current request that got no clear answer.
     unanswered: int = 0
-    #: How it last failed, should it not be sent again.
+    #: How the current request last failed.
     last_error: GHLError | None = None
 
-    def say(self, said: Answer | GHLError, now: float) -> Result | None:
+    def hear(self, answer: Answer | GHLError, now: float) -> Result | None:
         """Go on with the conversation; its result when that was the end of it."""
-        conversation = self.to_send.conversation
+        conversation = self.send.conversation
         try:
-            self.call = conversation.send(said) if isinstance(said, Answer) else conversation.throw(said)
+            self.call = conversation.send(answer) if isinstance(answer, Answer) else conversation.throw(answer)
         except StopIteration as end:
             result: Result = end.value
             return result
@@ -62,7 +74,7 @@ class Item:
         if self.unanswered and self.last_error is not None:
             error = self.last_error
         error.unanswered_before = self.unanswered
-        result = self.say(error, 0.0)
+        result = self.hear(error, 0.0)
         if result is None:
             result = RowResult(Outcome.FAILED, reason="the load stopped before it was settled")
         return dataclasses.replace(result, requests=self.requests)

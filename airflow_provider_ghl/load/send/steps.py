@@ -1,85 +1,79 @@
-"""One location's rows, chunk by chunk: planned, read where that is cheaper, sent."""
+"""One location's rows, chunk by chunk: planned, read where that is cheaper, claimed, sent."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+
+import numpy as np
 
 from airflow_provider_ghl.api.clock import LONGEST_WAIT, Clock
 from airflow_provider_ghl.exceptions import LedgerError
-from airflow_provider_ghl.load.plan.difference import Chunk, Diff, Memory
-from airflow_provider_ghl.load.plan.known import Known
+from airflow_provider_ghl.load.columns import Chunk, Numbers
+from airflow_provider_ghl.load.kind import Found, Question, Reading, Result, RowHandler, Target
+from airflow_provider_ghl.load.ledger.memory import Memories, Memory
+from airflow_provider_ghl.load.ledger.notes import Knowledge
+from airflow_provider_ghl.load.plan.difference import Difference
+from airflow_provider_ghl.load.plan.partition import Partition
+from airflow_provider_ghl.load.plan.planner import Planner
+from airflow_provider_ghl.load.results.outcomes import Evidence, Outcome, RowResult
 from airflow_provider_ghl.load.results.report import Report
-from airflow_provider_ghl.load.send.claim import Claiming
-from airflow_provider_ghl.load.send.in_flight import Result, ToSend
-from airflow_provider_ghl.load.send.journal import Bookkeeper
-from airflow_provider_ghl.load.send.location import IDLE
-from airflow_provider_ghl.load.send.page import Page
-from airflow_provider_ghl.load.spec import LoadSpec
-from airflow_provider_ghl.relations.association import Resolution, Target, resolve
-from airflow_provider_ghl.relations.cardinality import Cardinality
-from airflow_provider_ghl.relations.read_back import Reader, requests_for
-from airflow_provider_ghl.relations.reading import Reading
+from airflow_provider_ghl.load.results.row_results import Line
+from airflow_provider_ghl.load.send.claim import Claims
+from airflow_provider_ghl.load.send.in_flight import NeedRows, Send, Step, WaitUntil
+from airflow_provider_ghl.load.send.journal import Journal, Page
+from airflow_provider_ghl.load.spec import DiffAgainst, LoadSpec
 
-__all__ = ["Common", "Work"]
+__all__ = ["Steps"]
 
 
-#: Known pairs of one of several locations that are loaded in any case: there may be hundreds of these.
+#: Known rows of one of several locations that are loaded in any case: there may be hundreds of these.
 _FEW_KNOWN = 100_000
 
 
-@dataclass(slots=True, kw_only=True)
-class Common:
-    """What the work of all locations shares.
+@dataclass(frozen=True, slots=True)
+class _AtTarget:
+    """What there is once the target of the rows is known. ``page`` and ``claims``: ``None`` where nothing is to be sent."""
 
-    ``book``: ``None`` where nothing is to be sent. ``recall``: what is believed of the ledger about a target. ``may_read_on``:
-    whether more rows may come soon, ``is_read``: whether none will come any more. ``expected``: about how many rows will come,
-    where that is known. ``announce``: called for each chunk that was planned, before its first request.
+    handler: RowHandler
+    page: Page | None = None
+    claims: Claims | None = None
+
+
+class Steps:
+    """What one location does next; its :class:`~airflow_provider_ghl.load.send.location.Rows`.
+
+    Ends where the ledger fails, and tells the journal.
+
+    :param memories: what is believed of the ledger.
+    :param announce: called for each chunk that was planned, with the requests that it takes at most, before the first of them.
     """
 
-    spec: LoadSpec
-    report: Report
-    clock: Clock
-    book: Bookkeeper | None
-    recall: Callable[[Target], Memory]
-    may_read_on: Callable[[], bool]
-    is_read: Callable[[], bool]
-    expected: Callable[[], int]
-    announce: Callable[[Chunk], None]
-    #: The ledger's failure. From then on nothing is known of any row, and nothing more is sent.
-    failure: LedgerError | None = None
-
-    def tell(self, results: list[dict[str, Any]]) -> None:
-        """Have the ledger keep results of rows that no request was sent for."""
-        if self.book is not None:
-            self.book.tell(results)
-
-    def fail(self, error: LedgerError) -> None:
-        """Take in the ledger's failure."""
-        self.failure = self.failure or error
-
-
-class Work:
-    """The rows of one location; a :class:`~airflow_provider_ghl.load.send.location.Rows`. Ends where the ledger fails.
-
-    :param place: the location's position among the report's identities.
-    """
-
-    def __init__(self, common: Common, location_id: str, place: int) -> None:
-        self._common = common
-        self._location_id = location_id
-        self._place = place
-        self._is_one_of_several = bool(common.spec.columns.location)
-        self._is_resolved = False
-        self._known = self._known_by(Diff(None))
-        self._page: Page | None = None
-        self._reader: Reader | None = None
-        self._claiming: Claiming | None = None
+    def __init__(
+        self,
+        spec: LoadSpec,
+        line: Line,
+        report: Report,
+        journal: Journal,
+        partition: Partition,
+        memories: Memories,
+        clock: Clock,
+        announce: Callable[[Chunk, int], None],
+    ) -> None:
+        self._spec = spec
+        self._line = line
+        self._report = report
+        self._journal = journal
+        self._partition = partition
+        self._memories = memories
+        self._clock = clock
+        self._announce = announce
+        self._at_target: _AtTarget | None = None
+        self._planner = Planner(Difference(None), report, journal.keep)
         self._queue: deque[Chunk] = deque()
         self._chunk: Chunk | None = None
+        self._asked: dict[int, tuple[Chunk, Question]] = {}
         self._left: str | None = None
         self._steps = self._all()
         #: Whether it asked for more of the source.
@@ -88,117 +82,159 @@ class Work:
         self.price = 0
 
     @property
-    def warnings(self) -> list[str]:
-        """What a user should know of it."""
-        return self._reader.warnings if self._reader is not None else []
+    def has_target(self) -> bool:
+        """See :class:`Rows`."""
+        return self._at_target is not None
 
-    def __iter__(self) -> Iterator[ToSend | float]:
+    @property
+    def warnings(self) -> list[str]:
+        """What a user should know of how it went."""
+        return self._at_target.handler.warnings if self._at_target is not None else []
+
+    def __iter__(self) -> Iterator[Step]:
         return self
 
-    def __next__(self) -> ToSend | float:
+    def __next__(self) -> Step:
         try:
             return next(self._steps)
         except LedgerError as error:
-            self._common.fail(error)
+            self._journal.fail(error)
             raise StopIteration from error
 
     def feed(self, chunk: Chunk) -> None:
-        """See :class:`~airflow_provider_ghl.load.send.location.Rows`."""
+        """See :class:`Rows`."""
         self.is_hungry = False
         if self._left is None:
             self._queue.append(chunk)
-        else:
-            self._known.plan(chunk)
-            self._leave_chunk(chunk, self._left)
+            return
+        try:
+            self._planner.plan(chunk)
+        except LedgerError as error:
+            self._journal.fail(error)
+        self._planner.leave(chunk, self._left)
 
-    def take(self, sent: ToSend, result: Result) -> None:
-        """See :class:`~airflow_provider_ghl.load.send.location.Rows`."""
-        if isinstance(result, Resolution):
-            self._begin(result)
+    def take(self, send: Send, result: Result) -> None:
+        """See :class:`Rows`."""
+        if isinstance(result, Found):
+            if result.target is not None:
+                self._begin(result.target)
         elif isinstance(result, Reading):
-            if self._reader is not None:
-                self._reader.take(sent, result)
+            self._take_reading(send, result)
         else:
-            told = self._common.report.decide(sent.row, result)
-            if self._page is not None:
-                self._page.settle(sent, result, told)
+            words = self._report.decide(send.row, result)
+            if self._at_target is not None and self._at_target.page is not None:
+                self._at_target.page.settle(send, result, words)
 
     def leave(self, reason: str) -> None:
-        """See :class:`~airflow_provider_ghl.load.send.location.Rows`."""
+        """See :class:`Rows`."""
         if self._left is not None:
             return
         self._left = reason
-        if self._claiming is not None:
-            self._claiming.leave(reason)
+        if self._at_target is not None and self._at_target.claims is not None:
+            self._at_target.claims.leave(reason)
         if self._chunk is not None:
-            self._leave_chunk(self._chunk, reason)
+            self._planner.leave(self._chunk, reason)
         while self._queue:
             self.feed(self._queue.popleft())
 
-    def _leave_chunk(self, chunk: Chunk, reason: str) -> None:
-        self._common.report.decide_not_attempted(chunk.start, chunk.todo, reason)
-        chunk.todo = chunk.todo[:0]
-
-    def _all(self) -> Iterator[ToSend | float]:
-        spec = self._common.spec
-        asked = resolve(self._location_id, association_id=spec.association_id, association_key=spec.association_key)
-        yield ToSend(-1, "", "", asked)
-        while not self._is_resolved:
-            yield LONGEST_WAIT
+    def _all(self) -> Iterator[Step]:
+        find = self._spec.kind.find_target(self._line.location_id or "")
+        yield Send(-1, (), find)
+        while self._at_target is None:
+            yield self._for_answers()
+        there = self._at_target
         while True:
             if self._queue:
-                yield from self._relate(self._queue.popleft())
+                self._chunk = self._queue.popleft()
+                yield from self._load(self._chunk, there)
                 self._chunk = None  # it holds the texts of all locations' rows that were read with these
-                yield 0.0
-            elif self._claiming is not None and self._claiming.has_held and not self._may_get_more():
-                yield from self._claiming.send_held()
-            elif self._common.is_read():
+                yield WaitUntil(self._clock.monotonic())
+            elif there.claims is not None and there.claims.has_held:
+                yield from there.claims.send_held()
+            elif self._partition.is_read:
                 return
             else:
                 self.is_hungry = True
-                yield IDLE
+                yield NeedRows()
 
-    def _may_get_more(self) -> bool:
-        """Whether it is worth to wait for more of the source: of several locations nobody knows whose rows come next."""
-        return not self._is_one_of_several and self._common.may_read_on()
-
-    def _begin(self, resolution: Resolution) -> None:
-        """The association is known, and with it what was learned of it before."""
-        if (target := resolution.target) is None:
+    def _load(self, chunk: Chunk, there: _AtTarget) -> Iterator[Step]:
+        self._planner.plan(chunk)
+        if there.page is None or there.claims is None:
+            self._planner.refuse(chunk, there.handler.surplus(chunk))
+            self.price += len(chunk.todo) + there.handler.count_questions(chunk, self._readable(chunk))
+            self._planner.leave(chunk, "planned only")
             return
-        common, report = self._common, self._common.report
-        report.identities[self._place] = dataclasses.replace(
-            report.identities[self._place], association_id=target.association_id
-        )
+        questions = there.handler.count_questions(chunk, self._readable(chunk))
+        self._announce(chunk, len(chunk.todo) + questions)
+        if questions:
+            yield from self._read(chunk, there.handler, there.page)
+        self._planner.refuse(chunk, there.handler.surplus(chunk))
+        yield from there.claims.send(chunk)
+
+    def _begin(self, target: Target) -> None:
+        """The target is known, and with it what was learned of it before."""
+        spec, journal = self._spec, self._journal
+        self._line.target_id = target.id
         try:
-            memory = common.recall(target)
+            memory = self._memories.of(target.location_id, target.id)
         except LedgerError as error:
-            common.fail(error)
+            journal.fail(error)
             return
-        diff = Diff(memory, always=_FEW_KNOWN) if self._is_one_of_several else Diff(memory, common.expected())
-        self._known = self._known_by(diff)
-        if common.book is not None:
-            self._page = page = common.book.open(memory)
-            self._reader = Reader(target, page, self._known, report, common.book, common.spec.diff_against)
-            self._claiming = Claiming(target, page, report, common.spec.batch_size, common.clock, common.tell)
-        self._is_resolved = True
-
-    def _known_by(self, diff: Diff) -> Known:
-        common, spec = self._common, self._common.spec
-        cardinality = Cardinality(spec.max_per_first, spec.max_per_second)
-        return Known(diff, cardinality, spec.columns, common.report, common.tell, common.fail)
-
-    def _relate(self, chunk: Chunk) -> Iterator[ToSend | float]:
-        self._chunk = chunk
-        self._known.plan(chunk)
-        self._common.announce(chunk)
-        if self._common.failure is not None:
-            raise self._common.failure
-        if self._reader is None or self._claiming is None:
-            self._known.refuse_surplus(chunk)
-            self.price += requests_for(chunk, self._common.spec.diff_against)
-            self._leave_chunk(chunk, "planned only")
+        self._planner = Planner(self._difference(memory), self._report, journal.keep)
+        handler = spec.kind.handler(target, memory)
+        page = journal.open(memory)
+        if page is None:
+            self._at_target = _AtTarget(handler)
             return
-        yield from self._reader.read(chunk)
-        self._known.refuse_surplus(chunk)
-        yield from self._claiming.send(chunk)
+        claims = Claims(page, self._report, journal, self._clock, spec.batch_size, handler)
+        self._at_target = _AtTarget(handler, page, claims)
+
+    def _difference(self, memory: Memory) -> Difference:
+        if self._spec.is_about_several:
+            return Difference(memory, always=_FEW_KNOWN)
+        return Difference(memory, self._partition.expected_rows())
+
+    def _readable(self, chunk: Chunk) -> Numbers:
+        """Rows that may be looked up by reading."""
+        match self._spec.diff_against:
+            case DiffAgainst.HIGHLEVEL:
+                return chunk.todo
+            case DiffAgainst.LEDGER:
+                is_stale = np.isin(chunk.knowledge[chunk.todo], (Knowledge.STALE, Knowledge.OURS_STALE))
+                return chunk.todo[np.flatnonzero(is_stale)]
+        return chunk.todo[:0]
+
+    def _read(self, chunk: Chunk, handler: RowHandler, page: Page) -> Iterator[Step]:
+        """Read from HighLevel what is cheaper to read than to send, and take what is there off what is to do."""
+        self._journal.commit()  # what was learned before is not to be judged by what is forgotten from here on
+        page.begin_reading()
+        for question in handler.questions(chunk, self._readable(chunk)):
+            row = chunk.start + question.offsets[0]
+            self._asked[row] = chunk, question
+            yield Send(row, (), question.conversation)
+        while self._asked:
+            yield self._for_answers()
+        # Others' records may have been read along with these.
+        self._journal.commit()
+        self._planner.look_again(chunk)
+
+    def _take_reading(self, send: Send, reading: Reading) -> None:
+        if self._at_target is None or self._at_target.page is None:
+            return
+        chunk, question = self._asked.pop(send.row)
+        there = self._at_target.handler.settled(chunk, question, reading)
+        requests = reading.requests
+        for offset, made_id in there.items():
+            self._decide_read(chunk, offset, made_id, requests)
+            requests = 0  # they were sent for the first of the rows
+        self._at_target.page.learn(reading.seen)
+        chunk.todo = np.setdiff1d(chunk.todo, np.array(list(there), dtype=np.int64), assume_unique=True)
+
+    def _decide_read(self, chunk: Chunk, offset: int, made_id: str | None, requests: int) -> None:
+        is_ours = chunk.knowledge[offset] in (Knowledge.AGAIN, Knowledge.OURS_STALE)
+        outcome, evidence = (Outcome.CREATED, Evidence.PRESUMED) if is_ours else (Outcome.ALREADY_EXISTS, Evidence.READ)
+        result = self._report.decide(chunk.start + offset, RowResult(outcome, evidence, made_id, requests=requests))
+        self._journal.keep([result])
+
+    def _for_answers(self) -> WaitUntil:
+        return WaitUntil(self._clock.monotonic() + LONGEST_WAIT)

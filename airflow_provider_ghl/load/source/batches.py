@@ -1,23 +1,20 @@
-"""A batch of rows as columns, and how chunks of rows of any kind become one."""
+"""How rows of any kind become batches of columns."""
 
 from __future__ import annotations
 
 import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain, islice
 from operator import itemgetter
 from typing import Any
 
 import numpy
-import pandas
 
 from airflow_provider_ghl.exceptions import ConfigurationError
+from airflow_provider_ghl.load.columns import Batch, Columns
 
 __all__ = [
-    "Batch",
-    "Columns",
     "batch_of",
     "by_name",
     "by_position",
@@ -31,37 +28,6 @@ _NAMES_SHOWN = 30
 #: A dict may lack a key that others have: of how many rows one must have it, for its column to be there.
 _ROWS_JUDGED = 1000
 _PERSONAL = re.compile(r".*@.*|\+?[\d\s().-]{7,}", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """What the user asked for: the names of the columns in the source."""
-
-    first: str
-    second: str
-    row_key: str | None = None
-    #: The row's location, where a load is about several.
-    location: str | None = None
-
-    @property
-    def needed(self) -> list[str]:
-        """In the order of a batch's columns; one that was not asked for, and has others behind it, is another one's copy."""
-        names = [self.first, self.second, self.row_key or self.location, self.location]
-        return [name for name in names if name is not None]
-
-
-@dataclass(slots=True)
-class Batch:
-    """Rows planned together, as columns of values just as the source gave them.
-
-    ``start`` is the number of the first row in the source, from 0; headers and blank lines are no rows. ``frame`` has the
-    object columns ``first``, ``second`` and, if asked for, ``row_key`` and ``location``. ``unreadable`` says why a row (by its
-    offset in the batch) could not be read; its cells are ``None``.
-    """
-
-    start: int
-    frame: pandas.DataFrame
-    unreadable: dict[int, str]
 
 
 def looks_personal(text: str) -> bool:
@@ -87,9 +53,7 @@ def in_batches(
 
 
 def batch_of(start: int, cells: Iterable[Sequence[Any]], unreadable: dict[int, str]) -> Batch:
-    columns = (numpy.fromiter(values, dtype=object, count=len(values)) for values in cells)
-    named = dict(zip(("first", "second", "row_key", "location"), columns, strict=False))
-    return Batch(start, pandas.DataFrame(named, dtype=object, copy=False), unreadable)
+    return Batch(start, [numpy.fromiter(column, dtype=object, count=len(column)) for column in cells], unreadable)
 
 
 def by_position(positions: list[int], rows: list[Any], start: int, unreadable: dict[int, str] | None = None) -> Batch:

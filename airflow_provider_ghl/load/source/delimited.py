@@ -15,8 +15,9 @@ from typing import Any
 import numpy
 
 from airflow_provider_ghl.exceptions import ConfigurationError
-from airflow_provider_ghl.load.source.batches import Batch, Columns, batch_of, by_position, in_batches, positions_of
-from airflow_provider_ghl.load.source.lines import Lines, Odd, unreadable_of
+from airflow_provider_ghl.load.columns import Batch, Columns
+from airflow_provider_ghl.load.source.batches import batch_of, by_position, in_batches, positions_of
+from airflow_provider_ghl.load.source.lines import BadLine, Lines, unreadable_of
 
 __all__ = ["from_table"]
 
@@ -47,7 +48,7 @@ def from_table(lines: Lines, separator: str, columns: Columns, batch_size: int) 
             batches = _plain_batches([cells[at::width] for at in positions], batch_size, start)
         for batch in batches:
             yield batch
-            start = batch.start + len(batch.frame)
+            start = batch.start + len(batch)
 
 
 def _header(lines: Lines, separator: str) -> list[str]:
@@ -106,7 +107,7 @@ def _csv_rows(lines: Lines, separator: str, width: int, pick: Callable[[list[str
                 if len(row) == width:
                     yield pick(row)
                 elif row:
-                    yield Odd(_ragged(len(row), last, before + reader.line_num, width))
+                    yield BadLine(_ragged(len(row), last, before + reader.line_num, width))
                 last = before + reader.line_num
                 if lines.is_at_a_block:
                     return
@@ -115,7 +116,7 @@ def _csv_rows(lines: Lines, separator: str, width: int, pick: Callable[[list[str
             fault = _csv_fault(error, last + 1, before + reader.line_num)
             if before + reader.line_num > last + 1 or not _is_of_one_line(error, lines.last):
                 raise ConfigurationError(f"cannot read {lines.shown} beyond {fault}") from error
-            yield Odd(fault)
+            yield BadLine(fault)
             last = before + reader.line_num
 
 

@@ -13,9 +13,10 @@ from itertools import chain
 from typing import Any, BinaryIO
 
 from airflow_provider_ghl.exceptions import ConfigurationError
-from airflow_provider_ghl.load.source.batches import Batch, Columns, by_name, by_position, in_batches, positions_of, with_names
+from airflow_provider_ghl.load.columns import Batch, Columns
+from airflow_provider_ghl.load.source.batches import by_name, by_position, in_batches, positions_of, with_names
 from airflow_provider_ghl.load.source.delimited import from_table
-from airflow_provider_ghl.load.source.lines import Lines, Odd, unreadable_of
+from airflow_provider_ghl.load.source.lines import BadLine, Lines, unreadable_of
 
 __all__ = ["from_file"]
 
@@ -93,20 +94,20 @@ class _Reads(io.RawIOBase):
         return len(data)
 
 
-def _json_rows(lines: Lines) -> Iterator[dict[str, Any] | Odd]:
+def _json_rows(lines: Lines) -> Iterator[dict[str, Any] | BadLine]:
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
         except (ValueError, RecursionError):
-            yield Odd(f"line {number} is not JSON")
+            yield BadLine(f"line {number} is not JSON")
             continue
-        yield row if type(row) is dict else Odd(f"line {number} is a JSON {type(row).__name__}, an object is needed")
+        yield row if type(row) is dict else BadLine(f"line {number} is a JSON {type(row).__name__}, an object is needed")
 
 
-def _picked(names: list[str], row: dict[str, Any] | Odd) -> dict[str, Any] | Odd:
-    return row if isinstance(row, Odd) else {name: row.get(name) for name in names}
+def _picked(names: list[str], row: dict[str, Any] | BadLine) -> dict[str, Any] | BadLine:
+    return row if isinstance(row, BadLine) else {name: row.get(name) for name in names}
 
 
 def _json_batch(columns: Columns, rows: list[Any], start: int) -> Batch:

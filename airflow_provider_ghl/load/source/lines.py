@@ -9,20 +9,20 @@ from typing import Any
 
 from airflow_provider_ghl.exceptions import ConfigurationError
 
-__all__ = ["Lines", "Odd", "unreadable_of"]
+__all__ = ["BadLine", "Lines", "unreadable_of"]
 
 _BLOCK = 1 << 19
 
 
-class Odd(str):
+class BadLine(str):
     """Why a line is no row."""
 
 
 def unreadable_of(rows: list[Any]) -> dict[int, str]:
     """By their offsets, the rows of a list that are none, and why."""
-    if Odd not in set(map(type, rows)):
+    if BadLine not in set(map(type, rows)):
         return {}
-    return {at: str(row) for at, row in enumerate(rows) if type(row) is Odd}
+    return {at: str(row) for at, row in enumerate(rows) if type(row) is BadLine}
 
 
 class Lines:

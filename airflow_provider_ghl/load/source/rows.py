@@ -15,21 +15,12 @@ from typing import Any
 import pandas
 
 from airflow_provider_ghl.exceptions import ConfigurationError
-from airflow_provider_ghl.load.source.batches import (
-    Batch,
-    Columns,
-    batch_of,
-    by_name,
-    by_position,
-    in_batches,
-    positions_of,
-    with_names,
-)
+from airflow_provider_ghl.load.columns import Batch, Columns
+from airflow_provider_ghl.load.source.batches import batch_of, by_name, by_position, in_batches, positions_of, with_names
 from airflow_provider_ghl.load.source.files import from_file
 
-__all__ = ["Batch", "Columns", "count_of", "from_data", "from_file", "from_records"]
+__all__ = ["count_of", "from_data", "from_file", "from_records"]
 
-_OF_PAIR = 2
 _ROWS_ARE = "a list of dicts, a list of pairs, a DataFrame or an iterable of these is needed"
 
 
@@ -97,9 +88,10 @@ def _from_elements(elements: Iterator[Any], columns: Columns, batch_size: int) -
     elif isinstance(first, Mapping):
         yield from in_batches(with_names(elements, columns, "the rows"), partial(_mappings, columns), batch_size)
     elif isinstance(first, tuple | list):
-        if len(columns.needed) > _OF_PAIR:
-            raise ConfigurationError(f"pairs have no column '{columns.needed[_OF_PAIR]}': give dicts to have it")
-        yield from in_batches(elements, _pairs, batch_size)
+        width = len(columns.values)
+        if len(columns.needed) > width:
+            raise ConfigurationError(f"pairs have no column '{columns.needed[width]}': give dicts to have it")
+        yield from in_batches(elements, partial(_tuples, width), batch_size)
     else:
         raise ConfigurationError(f"row 0 is a {type(first).__name__}: {_ROWS_ARE}")
 
@@ -133,11 +125,13 @@ def _frame_rows(frame: Any, columns: Columns) -> Iterator[tuple[Any, ...]]:
     return zip(*(frame.iloc[:, at].astype(object) for at in positions), strict=True)
 
 
-def _pairs(chunk: list[Any], start: int) -> Batch:
-    unreadable = {at: _not_a_pair(row) for at, row in enumerate(chunk) if not isinstance(row, tuple | list) or len(row) != 2}
+def _tuples(width: int, chunk: list[Any], start: int) -> Batch:
+    unreadable = {
+        at: _not_a_pair(row) for at, row in enumerate(chunk) if not isinstance(row, tuple | list) or len(row) != width
+    }
     for at in unreadable:
-        chunk[at] = (None, None)
-    return by_position([0, 1], chunk, start, unreadable)
+        chunk[at] = (None,) * width
+    return by_position(list(range(width)), chunk, start, unreadable)
 
 
 def _not_a_pair(row: Any) -> str:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_ghl.load.plan.duplicates import Identity, Seen, keyed_identity
+from airflow_provider_ghl.load.ledger.identity import Identity, keyed_identity
+from airflow_provider_ghl.load.plan.duplicates import Duplicates
 
 Pair = tuple[str, str]
 
@@ -20,14 +21,14 @@ def objects(values: list[str]) -> Any:
 
 
 def told(pairs: list[Pair], cuts: list[int], usable: list[bool], identity: Identity | None = None) -> list[int]:
-    identity, seen = identity or keyed_identity(), Seen()
+    identity, seen = identity or keyed_identity(), Duplicates()
     answers: list[int] = []
     for start, end in zip([0, *cuts], [*cuts, len(pairs)], strict=True):
         part = pairs[start:end]
         first, second = objects([pair[0] for pair in part]), objects([pair[1] for pair in part])
         offsets = numpy.flatnonzero(numpy.array(usable[start:end], dtype=bool))
         found = numpy.full(len(part), -1)
-        found[offsets] = seen.look(*identity(first[offsets], second[offsets]), offsets + start).earlier
+        found[offsets] = seen.look(*identity((first[offsets], second[offsets])), offsets + start).earlier
         answers.extend(found.tolist())
     return answers
 
@@ -56,9 +57,9 @@ def test_any_split_gives_what_a_dict_gives(given_input: tuple[list[Pair], list[i
     assert told(pairs, cuts, usable) == expected(pairs, usable)
 
 
-def weak(first: Any, second: Any) -> tuple[Any, Any]:
+def weak(values: Any) -> tuple[Any, Any]:
     """An identity whose high words collide all the time, and whose low words tell all."""
-    words = [int.from_bytes(f"{a}\1{b}".encode(), "big") for a, b in zip(first, second, strict=True)]
+    words = [int.from_bytes(f"{a}\1{b}".encode(), "big") for a, b in zip(*values, strict=True)]
     low = numpy.array([word % 2**64 for word in words], dtype=numpy.uint64)
     return numpy.array([(word % 3) << 62 for word in words], dtype=numpy.uint64), low
 
@@ -87,7 +88,7 @@ def words(*numbers: int) -> Any:
 
 
 def test_rows_beyond_four_thousand_million_keep_their_numbers() -> None:
-    seen, start = Seen(), 2**32 - 1
+    seen, start = Duplicates(), 2**32 - 1
     for row in (start, start + 1, start + 2):
         assert seen.look(words(7), words(row), numpy.array([row])).earlier.tolist() == [-1]
     for row in (start, start + 1, start + 2):
@@ -101,7 +102,7 @@ def test_what_was_expected_is_found_and_its_repeats_too(data: st.DataObject) -> 
     known = sorted(data.draw(st.sets(pairs)))
     batches = data.draw(st.lists(st.lists(pairs, max_size=8), max_size=6))
     learned_before = data.draw(st.integers(0, 2))  # that many batches
-    seen = Seen()
+    seen = Duplicates()
     firsts: dict[tuple[int, int], int] = {}
     start = 0
     for number, batch in enumerate(batches):
@@ -117,7 +118,7 @@ def test_what_was_expected_is_found_and_its_repeats_too(data: st.DataObject) -> 
 
 
 def test_it_costs_few_bytes_a_row_and_few_runs() -> None:
-    seen, count, size = Seen(), 400_000, 2_000
+    seen, count, size = Duplicates(), 400_000, 2_000
     chance = numpy.random.default_rng(2)
     for start in range(0, count, size):
         high, low = chance.integers(0, 2**64, (2, size), dtype=numpy.uint64)

@@ -22,15 +22,16 @@ from airflow_provider_ghl.exceptions import (
     TransportError,
     Unauthorized,
 )
+from airflow_provider_ghl.load.kind import Conversation
 from airflow_provider_ghl.load.results.outcomes import Evidence, Outcome, RowResult, StoppedBy
-from airflow_provider_ghl.relations.create import Conversation, relate
+from airflow_provider_ghl.relations.create import create
 
 FIRST, SECOND = "6758b5c1f5e2a1d3c4b5a697", "zxVbGp0Qq4nM1c9LrT2w"
 TRACE = "b3a1c5d0-trace"
 
 
 def begin() -> tuple[Conversation, Call]:
-    conversation = relate("location", "association", FIRST, SECOND)
+    conversation = create("location", "association", FIRST, SECOND)
     return conversation, next(conversation)
 
 

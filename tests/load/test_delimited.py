@@ -10,11 +10,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_ghl.exceptions import ConfigurationError
-from airflow_provider_ghl.load.source.batches import Columns
+from airflow_provider_ghl.load.columns import Columns
 from airflow_provider_ghl.load.source.delimited import from_table
 from airflow_provider_ghl.load.source.lines import Lines
 
-COLUMNS = Columns("b", "a", "c")
+COLUMNS = Columns("b", "a", row_key="c")
 HEADER = ["a", "b", "c"]
 CELLS = st.text(st.sampled_from('xyz ü😀\t,"\n\x00\u2028'), max_size=4)
 ROWS = st.lists(st.one_of(st.lists(CELLS, min_size=3, max_size=3), st.lists(CELLS, max_size=5)), max_size=20)
@@ -26,8 +26,8 @@ def read(data: bytes, block: int, batch_size: int, columns: Columns = COLUMNS) -
     try:
         for batch in from_table(Lines(io.BufferedReader(io.BytesIO(data)), "t.csv", block), ",", columns, batch_size):
             assert batch.start == len(rows)
-            assert 0 < len(batch.frame) <= batch_size
-            for at, row in enumerate(batch.frame.itertuples(index=False, name=None)):
+            assert 0 < len(batch) <= batch_size
+            for at, row in enumerate(zip(*batch.cells, strict=True)):
                 rows.append(batch.unreadable.get(at, row))
     except ConfigurationError as error:
         rows.append(str(error))

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_ghl.load.source.rows import Batch, Columns, from_data
-from airflow_provider_ghl.relations.validation import Valid, validate
+from airflow_provider_ghl.load.columns import Batch, Columns, Valid
+from airflow_provider_ghl.load.source.rows import from_data
+from airflow_provider_ghl.relations.validation import validate
 
 COLUMNS = Columns("student_id", "teacher_id")
 
@@ -54,7 +55,7 @@ def checked(*pairs: tuple[Any, Any]) -> Valid:
 def test_what_is_an_id(value: Any, text: str) -> None:
     for pair in ((value, "x"), ("x", value), (value, None)):
         valid = checked(pair, ("y", "y"))
-        assert text in (valid.first[0], valid.second[0])
+        assert text in (valid.values[0][0], valid.values[1][0])
         assert list(valid.problems) == [0] * (None in pair)
 
 
@@ -68,7 +69,7 @@ def test_what_is_an_id(value: Any, text: str) -> None:
 def test_what_is_missing(value: Any) -> None:
     valid = checked((value, "x"), ("y", "y"))
     assert valid.problems == {0: "column 'student_id' is empty"}
-    assert (valid.first[0], valid.second[0]) == ("", "x")
+    assert (valid.values[0][0], valid.values[1][0]) == ("", "x")
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def test_what_must_be_cast(value: Any, said: str) -> None:
     assert valid.problems[0].startswith(f"column 'student_id': {said}")
     assert valid.problems[0].endswith("; cast it to text in the query")
     assert valid.problems[1] == valid.problems[0].replace("student_id", "teacher_id")
-    assert list(valid.first) == ["", "y", "y"]
+    assert list(valid.values[0]) == ["", "y", "y"]
     assert not any(secret in valid.problems[0] for secret in ("Ann", "ann", "491511", "2000", "1111111"))
 
 
@@ -115,14 +116,14 @@ def test_text_with_a_nul_is_refused(value: str, others: tuple[Any, Any]) -> None
     valid = checked((value, "x"), ("y", value), others)
     assert valid.problems[0] == "column 'student_id' holds a NUL character"
     assert valid.problems[1] == "column 'teacher_id' holds a NUL character"
-    assert (list(valid.first), valid.second[1]) == (["", "y", "y"], "")
+    assert (list(valid.values[0]), valid.values[1][1]) == (["", "y", "y"], "")
     assert len(valid.problems) == 2 + (None in others)
 
 
 def test_an_int_too_long_for_text_is_refused_alone() -> None:
     valid = checked((10**5000, 1), (5, 2))
     assert valid.problems == {0: "column 'student_id' holds an int of too many digits"}
-    assert list(valid.first) == ["", "5"]
+    assert list(valid.values[0]) == ["", "5"]
 
 
 def test_all_reasons_of_a_row_are_given() -> None:
@@ -130,8 +131,8 @@ def test_all_reasons_of_a_row_are_given() -> None:
 
 
 def test_an_unreadable_row_has_that_reason_alone_and_is_not_usable() -> None:
-    frame = pandas.DataFrame({"first": ["a", None, "c"], "second": ["a", None, ""]}, dtype=object)
-    valid = validate(Batch(0, frame, {1: "line 3 has 1 field, the header has 2"}), COLUMNS)
+    cells = [numpy.array(column, dtype=object) for column in (["a", None, "c"], ["a", None, ""])]
+    valid = validate(Batch(0, cells, {1: "line 3 has 1 field, the header has 2"}), COLUMNS)
     assert valid.problems == {1: "line 3 has 1 field, the header has 2", 2: "column 'teacher_id' is empty"}
     assert valid.usable.tolist() == [True, False, False]
 
@@ -154,7 +155,7 @@ ANYTHING = st.one_of(
 @given(st.lists(st.tuples(ANYTHING, ANYTHING), min_size=1, max_size=30))
 def test_a_row_has_two_sendable_ids_or_a_reason(pairs: list[tuple[Any, Any]]) -> None:
     valid = checked(*pairs)
-    for at, (first, second) in enumerate(zip(valid.first, valid.second, strict=True)):
+    for at, (first, second) in enumerate(zip(valid.values[0], valid.values[1], strict=True)):
         assert (at in valid.problems) == (first == "" or second == "")
         assert valid.usable[at] == (at not in valid.problems)
         for text in (first, second):
@@ -169,7 +170,7 @@ def test_a_value_is_judged_alone(values: list[Any]) -> None:
     together = checked(*[(value, "x") for value in values])
     for at, value in enumerate(values):
         alone = checked((value, "x"))
-        assert alone.first[0] == together.first[at]
+        assert alone.values[0][0] == together.values[0][at]
         assert alone.problems.get(0) == together.problems.get(at)
 
 

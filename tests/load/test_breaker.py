@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_ghl.load.results.outcomes import Outcome, RowResult, gist, names
-from airflow_provider_ghl.load.send.breaker import NO_ANSWER, Refusals
+from airflow_provider_ghl.load.send.breaker import Breaker
 
 FAILED = RowResult(Outcome.FAILED, reason="the connection broke")
 
@@ -14,64 +14,64 @@ def rejected(reason: str, status: int = 400) -> RowResult:
     return RowResult(Outcome.REJECTED, status_code=status, reason=reason)
 
 
-def notes(refusals: Refusals, *results: tuple[RowResult, str, str]) -> list[bool]:
-    return [refusals.note(*result) for result in results]
+def notes(breaker: Breaker, *results: tuple[RowResult, str, str]) -> list[str | None]:
+    """What it says after each."""
+    stoppages = [breaker.note(result, (first, second)) for result, first, second in results]
+    return [None if stoppage is None else stoppage.text for stoppage in stoppages]
 
 
 def test_the_same_refusal_of_different_rows() -> None:
-    refusals = Refusals(3)
-    assert notes(refusals, *((rejected("wrong side"), f"a{n}", f"b{n}") for n in range(3))) == [False, False, True]
-    assert refusals.reason == "400: wrong side"
+    breaker = Breaker(3)
+    assert notes(breaker, *((rejected("wrong side"), f"a{n}", f"b{n}") for n in range(3))) == [None, None, "400: wrong side"]
 
 
 def test_ids_make_no_difference() -> None:
-    refusals = Refusals(3)
+    breaker = Breaker(3)
     results = [(rejected(f"record a{n} has no side"), f"a{n}", f"b{n}") for n in range(3)]
-    assert notes(refusals, *results) == [False, False, True]
-    assert refusals.reason == "400: record <id> has no side"
+    assert notes(breaker, *results) == [None, None, "400: record <id> has no side"]
 
 
 def test_short_ids_make_no_difference_either() -> None:
-    refusals = Refusals(5)
+    breaker = Breaker(5)
     results = [(rejected("the relation is refused"), first, "r") for first in "thela"]
-    assert notes(refusals, *results) == [False, False, False, False, True]
-    assert refusals.reason == "400: the relation is refused"
+    assert notes(breaker, *results) == [None] * 4 + ["400: the relation is refused"]
 
 
 def test_status_and_message_make_a_kind() -> None:
-    refusals = Refusals(2)
-    assert notes(refusals, (rejected("no"), "a", "b"), (rejected("no", 422), "c", "d"), (rejected("nope"), "e", "f")) == [
-        False,
-        False,
-        False,
-    ]
+    breaker = Breaker(2)
+    assert not any(notes(breaker, (rejected("no"), "a", "b"), (rejected("no", 422), "c", "d"), (rejected("nope"), "e", "f")))
 
 
 def test_a_success_begins_the_count_anew() -> None:
-    refusals = Refusals(2)
+    breaker = Breaker(2)
     for outcome in (Outcome.CREATED, Outcome.ALREADY_EXISTS):
-        assert notes(refusals, (rejected("no"), "a", "b"), (RowResult(outcome), "c", "d")) == [False, False]
-    assert refusals.note(rejected("no"), "e", "f") is False
-    assert refusals.note(rejected("no"), "g", "h") is True
+        assert not any(notes(breaker, (rejected("no"), "a", "b"), (RowResult(outcome), "c", "d")))
+    assert notes(breaker, (rejected("no"), "e", "f"), (rejected("no"), "g", "h")) == [None, "400: no"]
 
 
 def test_a_record_that_is_named_counts_once() -> None:
-    refusals = Refusals(2)
+    breaker = Breaker(2)
     results = [(rejected("record hub not found"), "hub", f"b{n}") for n in range(50)]
-    assert not any(notes(refusals, *results))
-    assert refusals.note(rejected("record hub2 not found"), "hub2", "b") is True
+    assert not any(notes(breaker, *results))
+    assert notes(breaker, (rejected("record hub2 not found"), "hub2", "b")) == ["400: record <id> not found"]
 
 
 def test_rows_without_a_definite_answer_are_one_kind() -> None:
-    refusals = Refusals(3)
+    breaker = Breaker(3)
     results = [FAILED, RowResult(Outcome.FAILED, status_code=503, reason="down"), RowResult(Outcome.FAILED, reason="gone")]
-    assert notes(refusals, *((result, "a", "b") for result in results)) == [False, False, True]
-    assert refusals.reason == NO_ANSWER
+    assert notes(breaker, *((result, "a", "b") for result in results)) == [None, None, "no definite answer"]
+
+
+def test_an_outage_is_worth_another_try() -> None:
+    outage, refusal = Breaker(1).note(FAILED, ("a", "b")), Breaker(1).note(rejected("no"), ("a", "b"))
+    assert outage is not None
+    assert refusal is not None
+    assert (outage.is_final, refusal.is_final) == (False, True)
 
 
 @pytest.mark.parametrize("outcome", [Outcome.INVALID, Outcome.NOT_ATTEMPTED, Outcome.REPEATED])
 def test_other_outcomes_say_nothing(outcome: Outcome) -> None:
-    assert not any(notes(Refusals(1), (RowResult(outcome, reason="no"), "a", "b")))
+    assert not any(notes(Breaker(1), (RowResult(outcome, reason="no"), "a", "b")))
 
 
 @pytest.mark.parametrize(

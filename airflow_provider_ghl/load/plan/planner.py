@@ -1,0 +1,83 @@
+"""What can be said of a location's rows without a request: refused, repeated, known to be there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from airflow_provider_ghl.exceptions import LedgerError
+from airflow_provider_ghl.load.columns import Chunk, Numbers
+from airflow_provider_ghl.load.ledger.notes import Knowledge
+from airflow_provider_ghl.load.plan.difference import Difference
+from airflow_provider_ghl.load.results.report import Report
+
+__all__ = ["Planner"]
+
+T = TypeVar("T")
+
+
+class Planner:
+    """Decides of rows that need no request, and leaves the others in their chunk's ``todo``.
+
+    :param keep: takes the results that the ledger is to keep.
+    """
+
+    def __init__(self, difference: Difference, report: Report, keep: Callable[[list[dict[str, Any]]], None]) -> None:
+        self._difference = difference
+        self._report = report
+        self._keep = keep
+        self._failure: LedgerError | None = None
+
+    def plan(self, chunk: Chunk) -> None:
+        """Decide of a new chunk's rows.
+
+        :raises LedgerError: the ledger cannot be read. The chunk is planned all the same, with nothing known but repeats.
+        """
+        report, start = self._report, chunk.start
+        self._keep(report.decide_invalid(start, chunk.problems))
+        self._or_without_ledger(lambda: self._difference.plan(chunk))
+        report.decide_repeats(start, chunk.repeats, chunk.earlier[chunk.repeats])
+        learned = self._or_without_ledger(lambda: self._difference.look_again(chunk))
+        self._decide(chunk, np.concatenate((chunk.known, learned)))
+        self._tell_failure()
+
+    def look_again(self, chunk: Chunk) -> None:
+        """Others may have learned something of the rows that are still to do, or they were read along with another's.
+
+        :raises LedgerError: the ledger cannot be read.
+        """
+        self._decide(chunk, self._difference.look_again(chunk))
+        self._tell_failure()
+
+    def refuse(self, chunk: Chunk, problems: dict[int, str]) -> None:
+        """Take rows off that cannot be sent, for these reasons (by offset)."""
+        if problems:
+            self._keep(self._report.decide_invalid(chunk.start, problems))
+            chunk.todo = np.setdiff1d(chunk.todo, list(problems), assume_unique=True)
+
+    def leave(self, chunk: Chunk, reason: str) -> None:
+        """Account for what is still to do as not attempted."""
+        self._report.decide_not_attempted(chunk.start, chunk.todo, reason)
+        chunk.todo = chunk.todo[:0]
+
+    def _decide(self, chunk: Chunk, known: Numbers) -> None:
+        knowledge = chunk.knowledge[known]
+        ours = known[knowledge == Knowledge.OURS]
+        ids = self._or_without_ledger(lambda: self._difference.highlevel_ids(chunk, ours))
+        # An attempt accounts for all that its load has made.
+        self._keep(self._report.decide_known(chunk.start, known, knowledge, ids))
+
+    def _or_without_ledger(self, ask: Callable[[], T]) -> T:
+        try:
+            return ask()
+        except LedgerError as error:
+            self._failure = error
+            self._difference.forget()
+            return ask()
+
+    def _tell_failure(self) -> None:
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure

@@ -1,0 +1,35 @@
+"""What a load works with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from airflow_provider_ghl.api.client import Client
+from airflow_provider_ghl.load.columns import Batch
+from airflow_provider_ghl.load.ledger.ledger import Ledger
+from airflow_provider_ghl.load.results.file import ResultsFile
+from airflow_provider_ghl.load.results.progress import Progress
+from airflow_provider_ghl.load.results.verdict import Verdict
+from airflow_provider_ghl.load.send.workers import Workers
+
+__all__ = ["Ports"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Ports:
+    """Its rows, HighLevel, the ledger, and where results go.
+
+    :param ledger: without one, nothing is remembered beyond the load.
+    :param workers: ``None``: threads.
+    :param deliver: called with the verdict before the ledger notes that the load has ended: who is killed while the results
+        are on their way has not ended.
+    """
+
+    batches: Iterator[Batch]
+    client: Client
+    ledger: Ledger | None = None
+    workers: Workers | None = None
+    progress: Progress | None = None
+    results_file: ResultsFile | None = None
+    deliver: Callable[[Verdict], None] | None = None

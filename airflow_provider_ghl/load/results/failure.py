@@ -1,0 +1,71 @@
+"""What a red task is told to be, by what it means for the next try."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from airflow_provider_ghl.exceptions import (
+    ConfigurationError,
+    GHLError,
+    LedgerError,
+    QuotaExhausted,
+    RequestRejected,
+    Stopped,
+    Unauthorized,
+)
+
+__all__ = ["Failure"]
+
+
+class Failure(StrEnum):
+    """Why a task is red. The operators have an exception for each."""
+
+    #: A new try would end the same way.
+    FINAL = "final"
+    #: Connection, argument or association is wrong.
+    MISCONFIGURED = "misconfigured"
+    #: The token is refused.
+    TOKEN_REFUSED = "token refused"
+    #: HighLevel gave a definite no to a single call.
+    REQUEST_REFUSED = "request refused"
+    #: Too many rows ended in a definite no.
+    ROWS_REFUSED = "rows refused"
+    #: A new try may help.
+    RETRYABLE = "retryable"
+    #: HighLevel did not answer, or not clearly.
+    UNAVAILABLE = "unavailable"
+    #: The day's requests are spent.
+    QUOTA_SPENT = "quota spent"
+    #: Too many rows failed, and some of them got no definite answer.
+    ROWS_FAILED = "rows failed"
+    #: The source has fewer rows than ``min_rows``.
+    TOO_FEW_ROWS = "too few rows"
+    #: The database or the file's storage failed.
+    SOURCE_FAILED = "source failed"
+    #: The ledger could not be read or written.
+    LEDGER_FAILED = "ledger failed"
+    #: The task was told to stop.
+    STOPPED = "stopped"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether a new try would end the same way."""
+        return self in _FINAL
+
+    @classmethod
+    def by(cls, error: Exception) -> Failure:
+        """What an error means for the task. One that is not ours is the source's."""
+        return next((failure for kind, failure in _BY_ERROR if isinstance(error, kind)), cls.SOURCE_FAILED)
+
+
+_FINAL = frozenset({Failure.FINAL, Failure.MISCONFIGURED, Failure.TOKEN_REFUSED, Failure.REQUEST_REFUSED, Failure.ROWS_REFUSED})
+#: The first that fits decides.
+_BY_ERROR: tuple[tuple[type[GHLError], Failure], ...] = (
+    (ConfigurationError, Failure.MISCONFIGURED),
+    (Unauthorized, Failure.TOKEN_REFUSED),
+    (RequestRejected, Failure.REQUEST_REFUSED),
+    (QuotaExhausted, Failure.QUOTA_SPENT),
+    (LedgerError, Failure.LEDGER_FAILED),
+    (Stopped, Failure.STOPPED),
+    (GHLError, Failure.UNAVAILABLE),
+)

@@ -1,0 +1,11 @@
+"""How a row that becomes a relation is told in results."""
+
+from __future__ import annotations
+
+from airflow_provider_ghl.load.results.fields import ResultFields
+
+__all__ = ["RELATION_FIELDS", "RESULT_FIELDS"]
+
+RELATION_FIELDS = ResultFields("pair", "association_id", ("first_record_id", "second_record_id"), "relation_id")
+#: The columns of a results file.
+RESULT_FIELDS = RELATION_FIELDS.all

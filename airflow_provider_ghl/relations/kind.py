@@ -1,0 +1,146 @@
+"""Rows that become relations."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from airflow_provider_ghl.api.calls import Answer, Call
+from airflow_provider_ghl.exceptions import ConfigurationError, Unauthorized
+from airflow_provider_ghl.load.columns import Batch, Chunk, Columns, Numbers, Valid
+from airflow_provider_ghl.load.kind import Conversation, Found, Question, Reading, Target
+from airflow_provider_ghl.load.ledger.memory import Memory
+from airflow_provider_ghl.load.ledger.notes import Knowledge
+from airflow_provider_ghl.load.ledger.relations import Side
+from airflow_provider_ghl.load.results.fields import ResultFields
+from airflow_provider_ghl.relations.association import read_association
+from airflow_provider_ghl.relations.cardinality import Cardinality
+from airflow_provider_ghl.relations.create import create
+from airflow_provider_ghl.relations.fields import RELATION_FIELDS
+from airflow_provider_ghl.relations.reading import Worth, count_groups, groups_by_record, read_relations
+from airflow_provider_ghl.relations.validation import validate
+
+__all__ = ["RelationHandler", "RelationRows"]
+
+_WAS_THERE = (Knowledge.STALE, Knowledge.OURS_STALE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelationRows:
+    """Each row is a pair of records: a :class:`~airflow_provider_ghl.load.kind.RowKind`.
+
+    :param columns: those of the first and the second record, as the association has its sides.
+    :param association_id: the association's id; or
+    :param association_key: its key.
+    :param max_per_first: relations that one first record may have; ``None``: HighLevel says when it is full.
+    :param max_per_second: the same for second records.
+    :raises ConfigurationError: neither or both of id and key are given, or a limit is no whole number from 1 on.
+    """
+
+    columns: Columns
+    association_id: str | None = None
+    association_key: str | None = None
+    max_per_first: int | None = None
+    max_per_second: int | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.association_id) == bool(self.association_key):
+            raise ConfigurationError("give exactly one of association_id and association_key")
+        Cardinality(self.max_per_first, self.max_per_second)  # a limit that is none is found before any request
+
+    @property
+    def fields(self) -> ResultFields:
+        """See :class:`~airflow_provider_ghl.load.kind.RowKind`, here and below."""
+        return RELATION_FIELDS
+
+    @property
+    def about(self) -> str:
+        """The association's id or key."""
+        return self.association_id or self.association_key or ""
+
+    @property
+    def target_id(self) -> str | None:
+        """The association's id, where the user gave it."""
+        return self.association_id
+
+    def validate(self, batch: Batch) -> Valid:
+        """Ids as text, or why they are none."""
+        return validate(batch, self.columns)
+
+    def find_target(self, location_id: str) -> Generator[Call, Answer, Found]:
+        """Read the association."""
+        return read_association(location_id, association_id=self.association_id, association_key=self.association_key)
+
+    def handler(self, target: Target, memory: Memory) -> RelationHandler:
+        """The rows of one location."""
+        return RelationHandler(self, target, memory)
+
+
+class RelationHandler:
+    """The pairs of one location: a :class:`~airflow_provider_ghl.load.kind.RowHandler`."""
+
+    def __init__(self, rows: RelationRows, target: Target, memory: Memory) -> None:
+        self._rows = rows
+        self._target = target
+        self._memory = memory
+        self._cardinality = Cardinality(rows.max_per_first, rows.max_per_second)
+        self._worth = Worth()
+        #: How many of a record's relations were read for earlier chunks; ``None``: all, so that what was not seen is not there.
+        self._read_to: dict[str, int | None] = {}
+        #: What a user should know of how it went.
+        self.warnings: list[str] = []
+
+    def conversation(self, values: tuple[str, ...], *, is_again: bool) -> Conversation:
+        """Create the relation of one pair."""
+        first, second = values
+        return create(self._target.location_id, self._target.id, first, second, is_again=is_again)
+
+    def count_questions(self, chunk: Chunk, offsets: Numbers) -> int:
+        """A request for each record of several rows, at most: no group costs more than its rows and one request."""
+        return count_groups(*chunk.rows(offsets)) if offsets.size else 0
+
+    def questions(self, chunk: Chunk, offsets: Numbers) -> Iterator[Question]:
+        """Read the relations of records that several rows name, where that is expected to be cheaper than sending the rows."""
+        for record, positions in groups_by_record(*chunk.rows(offsets)):
+            start = self._read_to.get(record, 0)
+            if not self._worth(len(positions)) or start is None:
+                continue
+            asked = offsets[positions].tolist()
+            wanted = [chunk.row(offset) for offset in asked]
+            yield Question(record, asked, read_relations(self._target.location_id, self._target.id, record, wanted, start))
+
+    def settled(self, chunk: Chunk, question: Question, reading: Reading) -> dict[int, str | None]:
+        """The rows whose relations were seen."""
+        self._read_to[question.subject] = reading.read_to
+        ids = {one.values: one.id for one in reading.seen}
+        there = {offset: ids[chunk.row(offset)] for offset in question.offsets if chunk.row(offset) in ids}
+        if reading.error is None:
+            self._worth.note(len(question.offsets), len(there))
+        elif isinstance(reading.error, Unauthorized) and self._worth.is_allowed:
+            self._worth.is_allowed = False
+            self.warnings.append(f"What is there could not be read, so that all rows are sent: {reading.error.explain()}")
+        self._cardinality.note_there(*chunk.rows(np.array(list(there), dtype=np.int64)))
+        return there
+
+    def surplus(self, chunk: Chunk) -> dict[int, str]:
+        """Rows that are one relation too many for a record."""
+        was_there = np.isin(chunk.knowledge[chunk.todo], _WAS_THERE)
+        # Pairs that were there, and are only to be looked up again, have their room, whatever stands before them.
+        self._refuse(chunk, chunk.todo[np.flatnonzero(was_there)])
+        new = chunk.todo[np.flatnonzero(~was_there)]
+        return {int(new[at]): reason for at, reason in self._refuse(chunk, new).items()}
+
+    def _refuse(self, chunk: Chunk, offsets: Numbers) -> dict[int, str]:
+        first, second = chunk.rows(offsets)
+        name_first, name_second = self._rows.columns.values
+        return self._cardinality.refuse(first, second, self._count_there, (name_first, name_second))
+
+    def _count_there(self, side: Side, records: list[str]) -> Numbers:
+        """For each record, how many relations of it are known to be there.
+
+        :raises LedgerError: the ledger cannot be read.
+        """
+        memory = self._memory
+        return memory.relations.count_of_records(memory.target_id, side, records, memory.freshness)

@@ -1,0 +1,35 @@
+"""Specs and reports of loads whose rows become relations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from airflow_provider_ghl.load.results.file import ResultsFile
+from airflow_provider_ghl.load.results.report import Report
+from airflow_provider_ghl.load.spec import LoadSpec
+from airflow_provider_ghl.relations.fields import RELATION_FIELDS
+from airflow_provider_ghl.relations.kind import RelationRows
+
+__all__ = ["begin_batch", "relation_report", "relation_spec"]
+
+_OF_KIND = ("columns", "association_id", "association_key", "max_per_first", "max_per_second")
+
+
+def relation_spec(**settings: Any) -> LoadSpec:
+    """What to do with rows that become relations."""
+    of_kind = {name: settings.pop(name) for name in _OF_KIND if name in settings}
+    return LoadSpec(kind=RelationRows(**of_kind), **settings)
+
+
+def relation_report(keep: int, file: ResultsFile | None = None) -> Report:
+    """Of one location."""
+    report = Report(RELATION_FIELDS, keep, file, try_number=2)
+    report.open_line("location", "association")
+    return report
+
+
+def begin_batch(report: Report, first: Any, second: Any, row_keys: list[Any] | None = None) -> None:
+    """More rows, all of the first location."""
+    report.begin(report.rows, (first, second), row_keys, np.zeros(len(first), dtype=np.int64))
