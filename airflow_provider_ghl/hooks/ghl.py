@@ -170,7 +170,7 @@ class GHLHook(BaseHook):
 
         :raises ConfigurationError: there is none; the message names the keys there are.
         """
-        from airflow_provider_ghl.relations.association import find_association
+        from airflow_provider_ghl.api.find_association import find_association
 
         return find_association(self._associations, association_id=association_id, association_key=association_key)
 
