@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from airflow_provider_ghl.api.calls import Answer, Call
-from airflow_provider_ghl.api.rates import Rate
+from airflow_provider_ghl.api.rate_headers import RateHeaders
 from airflow_provider_ghl.exceptions import (
     APIError,
     DuplicateAssociation,
@@ -52,7 +52,7 @@ _REJECTED: tuple[tuple[str, type[RequestRejected]], ...] = (
 _ROUTE = ("iam service", "iam configuration", "not yet supported", "version header", "user type mismatch")
 
 
-def read_answer(call: Call, status: int, body: bytes, rate: Rate, secrets: Iterable[str] = ()) -> Answer:
+def read_answer(call: Call, status: int, body: bytes, rate: RateHeaders, secrets: Iterable[str] = ()) -> Answer:
     """Understand one HTTP answer.
 
     :param secrets: what the error's message must not repeat.
@@ -131,7 +131,7 @@ def _error(kind: type[E], call: Call, status: int, data: Any, otherwise: str) ->
     )
 
 
-def _limited(call: Call, status: int, data: Any, rate: Rate) -> APIError:
+def _limited(call: Call, status: int, data: Any, rate: RateHeaders) -> APIError:
     if rate.day_is_spent:
         spent = _error(QuotaExhausted, call, status, data, "the day's requests are spent")
         spent.resets_in = rate.daily_resets_in

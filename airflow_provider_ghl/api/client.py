@@ -10,12 +10,12 @@ from typing import TypeVar
 
 from airflow_provider_ghl import __version__
 from airflow_provider_ghl.api.answers import read_answer
-from airflow_provider_ghl.api.auth import Authorization
+from airflow_provider_ghl.api.authorization import Authorization
 from airflow_provider_ghl.api.budget import Budget, Charge
 from airflow_provider_ghl.api.calls import Answer, Call
 from airflow_provider_ghl.api.clock import LONGEST_WAIT, Clock, Stop
 from airflow_provider_ghl.api.limits import Limit
-from airflow_provider_ghl.api.rates import Rate
+from airflow_provider_ghl.api.rate_headers import RateHeaders
 from airflow_provider_ghl.api.retry import Retry, Tries
 from airflow_provider_ghl.api.transport import RequestsTransport, Transport, safe_host
 from airflow_provider_ghl.exceptions import (
@@ -51,7 +51,7 @@ class Attempt:
     sent_at: float
     answered_at: float
     result: Answer | GHLError
-    rate: Rate | None
+    rate: RateHeaders | None
     #: Seconds of it that a new connection, or a new token, took.
     connecting: float = 0.0
     #: False where there was no token to send it with.
@@ -63,7 +63,7 @@ class _UnderWay:
     """What is known of an attempt before it ends."""
 
     call: Call
-    rate: Rate | None = None
+    rate: RateHeaders | None = None
     connecting: float = 0.0
     is_sent: bool = False
 
@@ -71,7 +71,7 @@ class _UnderWay:
 class Client:
     """Owns the session, the authorisation and the limits of one connection. Any number of threads may use it.
 
-    :param authorization: see ``api.auth``.
+    :param authorization: see ``api.authorization``.
     :param location_id: the sub-account of calls that name none.
     :param host: base URL, see ``api.transport``.
     :param api_version: one of :data:`API_VERSIONS`.
@@ -231,7 +231,7 @@ class Client:
         raw = self._transport.send(call, headers)
         status, answer_headers, body = raw[:3]
         under_way.connecting += raw[3] if len(raw) == 4 else 0.0
-        under_way.rate = Rate.from_headers(answer_headers)
+        under_way.rate = RateHeaders.from_headers(answer_headers)
         token = header.removeprefix("Bearer ")
         return read_answer(call, status, body, under_way.rate, [secret for secret in (token, *call.secrets()) if secret])
 

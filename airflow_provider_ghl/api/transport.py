@@ -26,7 +26,7 @@ from urllib3.exceptions import (
 from urllib3.util import Timeout
 
 from airflow_provider_ghl.api.calls import Call
-from airflow_provider_ghl.api.connections import OneHostAdapter, connecting_seconds, forget_connecting
+from airflow_provider_ghl.api.connection_pool import OneHostAdapter, connecting_seconds, forget_connecting
 from airflow_provider_ghl.exceptions import ConfigurationError, TransportError
 
 __all__ = ["DEFAULT_HOST", "DEFAULT_TIMEOUT", "RawAnswer", "RequestsTransport", "Transport", "is_loopback", "safe_host"]

@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_ghl import exceptions
 from airflow_provider_ghl.api.answers import LONGEST_MESSAGE, mask, read_answer
 from airflow_provider_ghl.api.calls import Answer, Call
-from airflow_provider_ghl.api.rates import Rate
+from airflow_provider_ghl.api.rate_headers import RateHeaders
 from airflow_provider_ghl.exceptions import (
     APIError,
     NotFound,
@@ -31,10 +31,10 @@ def body_of(recorded: Recorded) -> bytes:
     return recorded.body.encode() if isinstance(recorded.body, str) else json.dumps(recorded.body).encode()
 
 
-def error_for(status: int, body: object, rate: Rate | None = None) -> APIError:
+def error_for(status: int, body: object, rate: RateHeaders | None = None) -> APIError:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     with pytest.raises(APIError) as caught:
-        read_answer(CALL, status, raw, rate or Rate())
+        read_answer(CALL, status, raw, rate or RateHeaders())
     return caught.value
 
 
@@ -44,7 +44,7 @@ def message_for(body: object, status: int = 400) -> str:
 
 @pytest.mark.parametrize("recorded", [entry for entry in RECORDED if entry.means], ids=lambda entry: entry.name)
 def test_a_recorded_refusal_becomes_its_error(recorded: Recorded) -> None:
-    rate = Rate.from_headers({"x-ratelimit-daily-remaining": "17", **recorded.headers})
+    rate = RateHeaders.from_headers({"x-ratelimit-daily-remaining": "17", **recorded.headers})
     with pytest.raises(APIError) as caught:
         read_answer(CALL, recorded.status, body_of(recorded), rate)
     error = caught.value
@@ -55,7 +55,7 @@ def test_a_recorded_refusal_becomes_its_error(recorded: Recorded) -> None:
 
 @pytest.mark.parametrize("recorded", [entry for entry in RECORDED if not entry.means], ids=lambda entry: entry.name)
 def test_a_recorded_success_becomes_an_answer(recorded: Recorded) -> None:
-    answer = read_answer(CALL, recorded.status, body_of(recorded), Rate())
+    answer = read_answer(CALL, recorded.status, body_of(recorded), RateHeaders())
     assert isinstance(answer, Answer)
     assert (answer.status, answer.data) == (recorded.status, json.loads(body_of(recorded)))
 
@@ -74,8 +74,8 @@ def test_a_missing_scope_is_named() -> None:
 
 def test_the_two_429_differ_by_what_is_left_of_the_day() -> None:
     body = {"statusCode": 429, "message": "Too Many Requests"}
-    burst = error_for(429, body, Rate(daily_remaining=4, interval=7.0))
-    day = error_for(429, body, Rate(daily_remaining=0, daily_resets_in=3600.0))
+    burst = error_for(429, body, RateHeaders(daily_remaining=4, interval=7.0))
+    day = error_for(429, body, RateHeaders(daily_remaining=0, daily_resets_in=3600.0))
     assert isinstance(burst, RateLimited)
     assert burst.retry_after == 7.0
     assert isinstance(day, QuotaExhausted)
@@ -103,7 +103,7 @@ def test_a_success_that_is_cut_off_is_no_success(body: bytes) -> None:
 
 
 def test_an_empty_success_is_one() -> None:
-    assert read_answer(CALL, 204, b"", Rate()).data is None
+    assert read_answer(CALL, 204, b"", RateHeaders()).data is None
 
 
 def test_an_empty_404_is_not_found() -> None:
@@ -166,7 +166,7 @@ def test_the_trace_id_is_kept() -> None:
     error = error_for(400, {"message": "no", "traceId": "t-1"})
     assert error.trace_id == "t-1"
     assert "t-1" in str(error)
-    assert read_answer(CALL, 200, b'{"traceId": "t-2"}', Rate()).trace_id == "t-2"
+    assert read_answer(CALL, 200, b'{"traceId": "t-2"}', RateHeaders()).trace_id == "t-2"
 
 
 @pytest.mark.parametrize("status", [301, 302, 308, 404])

@@ -8,7 +8,7 @@ import pytest
 from api_fakes import LOCATION, ROOMY, TOKEN, FakeClock, FakeTransport, answer, client_of, lost, refusal, stop_at
 
 from airflow_provider_ghl import __version__
-from airflow_provider_ghl.api.auth import BearerToken
+from airflow_provider_ghl.api.authorization import BearerToken
 from airflow_provider_ghl.api.budget import Budget
 from airflow_provider_ghl.api.calls import Call
 from airflow_provider_ghl.api.client import Client, version_of

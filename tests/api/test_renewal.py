@@ -10,7 +10,7 @@ from api_fakes import FakeClock, FakeTransport, answer, refusal
 from oauth_server import OAuthServer, lost
 from token_fakes import Store, agency, client_with, refreshed
 
-from airflow_provider_ghl.api.auth import BearerToken, NoToken
+from airflow_provider_ghl.api.authorization import BearerToken, NoToken
 from airflow_provider_ghl.api.budget import Budget
 from airflow_provider_ghl.api.calls import Call
 from airflow_provider_ghl.api.client import LONGEST_ANSWER, Attempt

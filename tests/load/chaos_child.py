@@ -18,7 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 from chaos_ports import ChaosFile, ChaosLedger, ChaosTransport, ChaosWorkers, Diary, Fuse
 
-from airflow_provider_ghl.api.auth import BearerToken
+from airflow_provider_ghl.api.authorization import BearerToken
 from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.api.retry import Retry
 from airflow_provider_ghl.load.loader import run

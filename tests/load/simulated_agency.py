@@ -13,7 +13,7 @@ from typing import Any
 from simulated_highlevel import ASSOCIATION, KEY, TOKEN, FakeClock, SimulatedServer, spread_around
 from simulated_load import Load, SimulatedWorkers
 
-from airflow_provider_ghl.api.auth import Authorization, BearerToken
+from airflow_provider_ghl.api.authorization import Authorization, BearerToken
 from airflow_provider_ghl.api.calls import Call
 from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.api.clock import Stop
