@@ -31,8 +31,6 @@ __all__ = ["LONGEST_MESSAGE", "mask", "read_answer"]
 
 #: Characters of HighLevel's message that are kept.
 LONGEST_MESSAGE = 200
-#: Seconds, when a 429 does not say how long its window is (the documented one).
-DEFAULT_INTERVAL = 10.0
 
 _EMAIL = re.compile(r"[^\s@<>\"'\[\]():,;]+@[^\s@<>\"'\[\]():,;]+")
 _PHONE = re.compile(r"(?<![\w-])\+?\(?\d[\d ()./-]{6,}\d(?![\w-])")
@@ -136,9 +134,7 @@ def _limited(call: Call, status: int, data: Any, rate: RateHeaders) -> APIError:
         spent = _error(QuotaExhausted, call, status, data, "the day's requests are spent")
         spent.resets_in = rate.daily_resets_in
         return spent
-    limited = _error(RateLimited, call, status, data, "too many requests")
-    limited.retry_after = rate.interval or DEFAULT_INTERVAL
-    return limited
+    return _error(RateLimited, call, status, data, "too many requests")
 
 
 def _unauthorized(call: Call, data: Any) -> APIError:
