@@ -32,7 +32,13 @@ __all__ = ["LONGEST_MESSAGE", "mask", "read_answer"]
 #: Characters of HighLevel's message that are kept.
 LONGEST_MESSAGE = 200
 
-_EMAIL = re.compile(r"[^\s@<>\"'\[\]():,;]+@[^\s@<>\"'\[\]():,;]+")
+#: Characters of a message that are masked at all, since that takes time; and how long an address or a number may be: a half of
+#: one may be left at the end of them.
+_MOST_MASKED = 2_000
+_LONGEST_SECRET = 320
+
+_ADDRESS_PART = r"[^\s@<>\"'\[\]():,;]"
+_EMAIL = re.compile(rf"(?<!{_ADDRESS_PART}){_ADDRESS_PART}++@{_ADDRESS_PART}++")
 _PHONE = re.compile(r"(?<![\w-])\+?\(?\d[\d ()./-]{6,}\d(?![\w-])")
 #: What neither XCom nor PostgreSQL can hold.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -80,8 +86,10 @@ def read_answer(call: Call, status: int, body: bytes, rate: RateHeaders, secrets
 
 def mask(text: str) -> str:
     """The text without e-mail addresses and phone numbers, on one line, cut to :data:`LONGEST_MESSAGE` characters."""
-    plain = _CONTROL.sub(" ", text).encode(errors="backslashreplace").decode()
-    masked = _PHONE.sub("<phone>", _EMAIL.sub("<e-mail>", " ".join(plain.split())))
+    plain = " ".join(_CONTROL.sub(" ", text).encode(errors="backslashreplace").decode().split())
+    masked = _PHONE.sub("<phone>", _EMAIL.sub("<e-mail>", plain[:_MOST_MASKED]))
+    if len(plain) > _MOST_MASKED:
+        masked = masked[:-_LONGEST_SECRET] + "…"
     return masked if len(masked) <= LONGEST_MESSAGE else masked[: LONGEST_MESSAGE - 1] + "…"
 
 

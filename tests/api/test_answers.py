@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from airflow_provider_ghl import exceptions
 from airflow_provider_ghl.api.answers import LONGEST_MESSAGE, mask, read_answer
@@ -157,6 +160,35 @@ def test_a_long_message_is_cut() -> None:
 
 def test_an_address_at_the_cut_is_masked_first() -> None:
     assert "ada" not in message_for({"message": "y" * 190 + " ada.lovelace@example.com"})
+
+
+LONG = 100_000
+
+
+@pytest.mark.parametrize(
+    "piece", ["a", "1", "1- ", "1(", "a@", "a@b ", "@", ".", " ", "\n", "ü", "x" * 63 + ":", "+1 (555) 010-99 "]
+)
+@pytest.mark.parametrize("end", ["", "@", "x"])
+def test_a_message_of_any_length_is_masked_at_once(piece: str, end: str) -> None:
+    text = (piece * LONG)[:LONG] + end
+    began = time.process_time()
+    mask(text)
+    assert time.process_time() - began < 0.5
+
+
+@given(st.text(max_size=40), st.text(max_size=10))
+def test_anything_at_length_is_masked_at_once(piece: str, end: str) -> None:
+    test_a_message_of_any_length_is_masked_at_once(piece or "-", end)
+
+
+@pytest.mark.parametrize("secret", ["ada.lovelace@example.com", "+1 555 010 010 010"])
+@pytest.mark.parametrize("padding", range(0, 100, 3))
+def test_no_half_of_a_secret_is_left_where_a_long_message_is_cut(secret: str, padding: int) -> None:
+    """What is masked is shorter, so that the cut may come early in what is shown."""
+    masked_before = f"{'x' * 200}@example.com, " * 9
+    shown = mask(f"{masked_before}{',' * padding}{secret}{' and more' * 1_000}")
+    assert "ada" not in shown
+    assert "010" not in shown
 
 
 def test_the_trace_id_is_kept() -> None:
