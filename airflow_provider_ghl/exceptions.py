@@ -153,9 +153,7 @@ class NotFound(RequestRejected):
 
 
 class RateLimited(APIError):
-    """429 of the burst window. ``retry_after`` is in seconds."""
-
-    retry_after: float = 10.0
+    """429 of the burst window."""
 
 
 class QuotaExhausted(APIError):

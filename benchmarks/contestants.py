@@ -67,7 +67,7 @@ def sdk(connection: dict[str, Any], pairs: Pairs, *, gathered: bool) -> Callable
 
 def this_package(connection: dict[str, Any], pairs: Pairs) -> Callable[[], None]:
     """The core of ``BulkCreateRelationsOperator``."""
-    from airflow_provider_ghl.api.auth import BearerToken
+    from airflow_provider_ghl.api.authorization import BearerToken
     from airflow_provider_ghl.api.client import Client
     from airflow_provider_ghl.load.columns import Batch, Columns
     from airflow_provider_ghl.load.loader import run

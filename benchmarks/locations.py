@@ -64,10 +64,11 @@ def work(connection: str, locations: int, pairs: int) -> None:
     """What the task does."""
     import sqlalchemy as sa
 
-    from airflow_provider_ghl.api.auth import AgencyTokens, RefreshedToken
+    from airflow_provider_ghl.api.agency_tokens import AgencyTokens
     from airflow_provider_ghl.api.client import Client
     from airflow_provider_ghl.api.oauth import App, OAuth, token_client
-    from airflow_provider_ghl.api.tokens import MemoryStore
+    from airflow_provider_ghl.api.refreshed_token import RefreshedToken
+    from airflow_provider_ghl.api.token_store import MemoryStore
     from airflow_provider_ghl.load.columns import Columns
     from airflow_provider_ghl.load.ledger.ledger import Ledger
     from airflow_provider_ghl.load.loader import run

@@ -7,7 +7,7 @@ import sys
 from telling import Xcoms, account, demonstrate, say
 
 from airflow_provider_ghl.api.associations import Associations
-from airflow_provider_ghl.api.auth import BearerToken
+from airflow_provider_ghl.api.authorization import BearerToken
 from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.api.relations import Relations
 from airflow_provider_ghl.sandbox import Sandbox

@@ -49,7 +49,6 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "hooks": {
         *("exceptions", "api", "load/columns", "load/ledger", "load/results", "load/source"),
-        "relations",
     },
     "operators": {
         *("exceptions", "hooks", "api", "relations", "load/columns", "load/kind", "load/ledger", "load/loader"),

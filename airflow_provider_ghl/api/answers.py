@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from airflow_provider_ghl.api.calls import Answer, Call
-from airflow_provider_ghl.api.rates import Rate
+from airflow_provider_ghl.api.rate_headers import RateHeaders
 from airflow_provider_ghl.exceptions import (
     APIError,
     DuplicateAssociation,
@@ -31,10 +31,14 @@ __all__ = ["LONGEST_MESSAGE", "mask", "read_answer"]
 
 #: Characters of HighLevel's message that are kept.
 LONGEST_MESSAGE = 200
-#: Seconds, when a 429 does not say how long its window is (the documented one).
-DEFAULT_INTERVAL = 10.0
 
-_EMAIL = re.compile(r"[^\s@<>\"'\[\]():,;]+@[^\s@<>\"'\[\]():,;]+")
+#: Characters of a message that are masked at all, since that takes time; and how long an address or a number may be: a half of
+#: one may be left at the end of them.
+_MOST_MASKED = 2_000
+_LONGEST_SECRET = 320
+
+_ADDRESS_PART = r"[^\s@<>\"'\[\]():,;]"
+_EMAIL = re.compile(rf"(?<!{_ADDRESS_PART}){_ADDRESS_PART}++@{_ADDRESS_PART}++")
 _PHONE = re.compile(r"(?<![\w-])\+?\(?\d[\d ()./-]{6,}\d(?![\w-])")
 #: What neither XCom nor PostgreSQL can hold.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -52,7 +56,7 @@ _REJECTED: tuple[tuple[str, type[RequestRejected]], ...] = (
 _ROUTE = ("iam service", "iam configuration", "not yet supported", "version header", "user type mismatch")
 
 
-def read_answer(call: Call, status: int, body: bytes, rate: Rate, secrets: Iterable[str] = ()) -> Answer:
+def read_answer(call: Call, status: int, body: bytes, rate: RateHeaders, secrets: Iterable[str] = ()) -> Answer:
     """Understand one HTTP answer.
 
     :param secrets: what the error's message must not repeat.
@@ -82,8 +86,10 @@ def read_answer(call: Call, status: int, body: bytes, rate: Rate, secrets: Itera
 
 def mask(text: str) -> str:
     """The text without e-mail addresses and phone numbers, on one line, cut to :data:`LONGEST_MESSAGE` characters."""
-    plain = _CONTROL.sub(" ", text).encode(errors="backslashreplace").decode()
-    masked = _PHONE.sub("<phone>", _EMAIL.sub("<e-mail>", " ".join(plain.split())))
+    plain = " ".join(_CONTROL.sub(" ", text).encode(errors="backslashreplace").decode().split())
+    masked = _PHONE.sub("<phone>", _EMAIL.sub("<e-mail>", plain[:_MOST_MASKED]))
+    if len(plain) > _MOST_MASKED:
+        masked = masked[:-_LONGEST_SECRET] + "…"
     return masked if len(masked) <= LONGEST_MESSAGE else masked[: LONGEST_MESSAGE - 1] + "…"
 
 
@@ -131,14 +137,12 @@ def _error(kind: type[E], call: Call, status: int, data: Any, otherwise: str) ->
     )
 
 
-def _limited(call: Call, status: int, data: Any, rate: Rate) -> APIError:
+def _limited(call: Call, status: int, data: Any, rate: RateHeaders) -> APIError:
     if rate.day_is_spent:
         spent = _error(QuotaExhausted, call, status, data, "the day's requests are spent")
         spent.resets_in = rate.daily_resets_in
         return spent
-    limited = _error(RateLimited, call, status, data, "too many requests")
-    limited.retry_after = rate.interval or DEFAULT_INTERVAL
-    return limited
+    return _error(RateLimited, call, status, data, "too many requests")
 
 
 def _unauthorized(call: Call, data: Any) -> APIError:

@@ -1,4 +1,4 @@
-"""The funnel: every request of this package goes through :meth:`Client.attempt`."""
+"""The funnel: every request of this package goes through :meth:`Client.send_once`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import TypeVar
 
 from airflow_provider_ghl import __version__
 from airflow_provider_ghl.api.answers import read_answer
-from airflow_provider_ghl.api.auth import Authorization
+from airflow_provider_ghl.api.authorization import Authorization
 from airflow_provider_ghl.api.budget import Budget, Charge
 from airflow_provider_ghl.api.calls import Answer, Call
 from airflow_provider_ghl.api.clock import LONGEST_WAIT, Clock, Stop
 from airflow_provider_ghl.api.limits import Limit
-from airflow_provider_ghl.api.rates import Rate
+from airflow_provider_ghl.api.rate_headers import RateHeaders
 from airflow_provider_ghl.api.retry import Retry, Tries
 from airflow_provider_ghl.api.transport import RequestsTransport, Transport, safe_host
 from airflow_provider_ghl.exceptions import (
@@ -29,7 +29,7 @@ from airflow_provider_ghl.exceptions import (
     Unauthorized,
 )
 
-__all__ = ["API_VERSIONS", "LONGEST_ANSWER", "Attempt", "Client", "version_of"]
+__all__ = ["API_VERSIONS", "LONGEST_ANSWER", "Client", "Exchange", "version_of"]
 
 T = TypeVar("T")
 
@@ -44,14 +44,14 @@ _DEFINITE = (ConfigurationError, QuotaExhausted, RequestRejected, Stopped, Unaut
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class Exchange:
     """One request that was sent, and what became of it."""
 
     call: Call
     sent_at: float
     answered_at: float
     result: Answer | GHLError
-    rate: Rate | None
+    rate: RateHeaders | None
     #: Seconds of it that a new connection, or a new token, took.
     connecting: float = 0.0
     #: False where there was no token to send it with.
@@ -60,10 +60,10 @@ class Attempt:
 
 @dataclass(slots=True)
 class _UnderWay:
-    """What is known of an attempt before it ends."""
+    """What is known of an exchange before it ends."""
 
     call: Call
-    rate: Rate | None = None
+    rate: RateHeaders | None = None
     connecting: float = 0.0
     is_sent: bool = False
 
@@ -71,7 +71,7 @@ class _UnderWay:
 class Client:
     """Owns the session, the authorisation and the limits of one connection. Any number of threads may use it.
 
-    :param authorization: see ``api.auth``.
+    :param authorization: see ``api.authorization``.
     :param location_id: the sub-account of calls that name none.
     :param host: base URL, see ``api.transport``.
     :param api_version: one of :data:`API_VERSIONS`.
@@ -127,7 +127,7 @@ class Client:
         with self._lock:
             return self._limit(call.location_id).reserve(now)
 
-    def attempt(self, call: Call, charge: Charge, sent_at: float) -> Attempt:
+    def send_once(self, call: Call, charge: Charge, sent_at: float) -> Exchange:
         """Send once and understand the answer. Never waits for a slot and never raises what HighLevel answers.
 
         A token that must be got first is got here. One that HighLevel refuses is renewed here, where that is possible; the
@@ -144,17 +144,17 @@ class Client:
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this request's and must free its slot
             result = GHLError(f"{call.method} {call.template} ended in an unforeseen {type(error).__name__}")
         now = self.clock.monotonic()
-        return Attempt(call, sent_at, now, result, under_way.rate, under_way.connecting, under_way.is_sent)
+        return Exchange(call, sent_at, now, result, under_way.rate, under_way.connecting, under_way.is_sent)
 
-    def learn(self, attempt: Attempt) -> None:
-        """Take in what an attempt says of the limits. To be called once for each."""
+    def learn(self, exchange: Exchange) -> None:
+        """Take in what an exchange says of the limits. To be called once for each."""
         with self._lock:
-            self._limit(attempt.call.location_id).learn(
-                attempt.sent_at,
-                attempt.answered_at,
-                attempt.rate,
-                limited=isinstance(attempt.result, RateLimited),
-                connecting=attempt.connecting,
+            self._limit(exchange.call.location_id).learn(
+                exchange.sent_at,
+                exchange.answered_at,
+                exchange.rate,
+                limited=isinstance(exchange.result, RateLimited),
+                connecting=exchange.connecting,
             )
 
     def request(self, call: Call, budget: Budget | None = None) -> Answer:
@@ -167,10 +167,10 @@ class Client:
         while True:
             charge = budget.charge()
             sent_at = self._wait_for_slot(call)
-            attempt = self._attempt_until_stopped(call, charge, sent_at)
-            self.learn(attempt)
-            budget.refund(not attempt.is_sent)
-            result = attempt.result
+            exchange = self._send_until_stopped(call, charge, sent_at)
+            self.learn(exchange)
+            budget.refund(not exchange.is_sent)
+            result = exchange.result
             if isinstance(result, Answer):
                 return dataclasses.replace(result, unanswered_before=tries.unanswered)
             result.unanswered_before = tries.unanswered
@@ -210,7 +210,7 @@ class Client:
             header = self._prepare(under_way, lambda: self._authorization.header(call.location_id))
             self._check_delay(call, under_way.connecting)
         try:
-            return self._exchange(under_way, header)
+            return self._send_with(under_way, header)
         except Unauthorized as error:
             if error.kind == "token" and call.authorization is None:
                 renew = self._authorization.renew
@@ -224,14 +224,14 @@ class Client:
         if seconds >= _DELAY and self.stop.is_set:
             raise Stopped("told to stop while a token was got")
 
-    def _exchange(self, under_way: _UnderWay, header: str) -> Answer:
+    def _send_with(self, under_way: _UnderWay, header: str) -> Answer:
         call = under_way.call
         headers = {"Authorization": header, **self._headers} if header else self._headers
         under_way.is_sent = True
         raw = self._transport.send(call, headers)
         status, answer_headers, body = raw[:3]
         under_way.connecting += raw[3] if len(raw) == 4 else 0.0
-        under_way.rate = Rate.from_headers(answer_headers)
+        under_way.rate = RateHeaders.from_headers(answer_headers)
         token = header.removeprefix("Bearer ")
         return read_answer(call, status, body, under_way.rate, [secret for secret in (token, *call.secrets()) if secret])
 
@@ -251,10 +251,12 @@ class Client:
         finally:
             under_way.connecting += self.clock.monotonic() - began
 
-    def _attempt_until_stopped(self, call: Call, charge: Charge, sent_at: float) -> Attempt:
+    def _send_until_stopped(self, call: Call, charge: Charge, sent_at: float) -> Exchange:
         """On a thread of its own: a socket that waits for an answer hears no flag, and one that drips ends never."""
-        done: list[Attempt] = []
-        thread = threading.Thread(target=lambda: done.append(self.attempt(call, charge, sent_at)), name="ghl-call", daemon=True)
+        done: list[Exchange] = []
+        thread = threading.Thread(
+            target=lambda: done.append(self.send_once(call, charge, sent_at)), name="ghl-call", daemon=True
+        )
         thread.start()
         while not done and thread.is_alive():
             thread.join(LONGEST_WAIT)
@@ -266,10 +268,10 @@ class Client:
                 return self.overdue(call, sent_at)
         return done[0]
 
-    def overdue(self, call: Call, sent_at: float) -> Attempt:
+    def overdue(self, call: Call, sent_at: float) -> Exchange:
         """What becomes of a request whose answer is not whole after :data:`LONGEST_ANSWER`."""
         error = TransportError(f"no whole answer within {LONGEST_ANSWER:.0f} s", method=call.method, path=call.template)
-        return Attempt(call, sent_at, self.clock.monotonic(), error, None)
+        return Exchange(call, sent_at, self.clock.monotonic(), error, None)
 
     def _wait_for_slot(self, call: Call) -> float:
         while not self.stop.is_set:

@@ -13,10 +13,10 @@ import random
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable
 
+from airflow_provider_ghl.api.fixed_windows import FixedWindows
 from airflow_provider_ghl.api.latency import Latency
-from airflow_provider_ghl.api.rates import Rate
+from airflow_provider_ghl.api.rate_headers import RateHeaders
 from airflow_provider_ghl.api.sharing import Allotment
-from airflow_provider_ghl.api.windows import FixedWindows
 from airflow_provider_ghl.exceptions import QuotaExhausted
 
 __all__ = ["Limit"]
@@ -126,7 +126,7 @@ class Limit:
         return 0.0
 
     def learn(
-        self, sent_at: float, answered_at: float, rate: Rate | None, *, limited: bool = False, connecting: float = 0.0
+        self, sent_at: float, answered_at: float, rate: RateHeaders | None, *, limited: bool = False, connecting: float = 0.0
     ) -> None:
         """Take in the answer to the request that took its slot at ``sent_at``; ``rate`` is ``None`` where none came.
 
@@ -272,7 +272,7 @@ class Limit:
         oldest = bisect_right(self._answered, (began, float("inf")))
         return used < 1 + sum(sent > began and answered <= sent_at for answered, sent in self._answered[oldest:])
 
-    def _learn_day(self, sent_at: float, answered_at: float, rate: Rate) -> None:
+    def _learn_day(self, sent_at: float, answered_at: float, rate: RateHeaders) -> None:
         left = rate.daily_remaining
         if left is None:
             return

@@ -8,16 +8,16 @@ from itertools import chain
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from airflow_provider_ghl.api.auth import NoToken
+from airflow_provider_ghl.api.authorization import NoToken
 from airflow_provider_ghl.api.calls import Call, Endpoint
 from airflow_provider_ghl.api.client import Client, version_of
 from airflow_provider_ghl.api.clock import Clock, Stop
 from airflow_provider_ghl.api.retry import Retry
-from airflow_provider_ghl.api.tokens import LIFETIME, TokenPair
+from airflow_provider_ghl.api.token_store import LIFETIME, TokenPair
 from airflow_provider_ghl.api.transport import RequestsTransport, Transport, is_loopback, safe_host
 from airflow_provider_ghl.exceptions import APIError, ConfigurationError, RequestRejected, ServerError, Unauthorized
 
-__all__ = ["App", "OAuth", "TokenPair", "authorize_url", "token_client"]
+__all__ = ["App", "OAuth", "authorize_url", "token_client"]
 
 #: Where a person says yes (specified; ``/v2`` since May 2026).
 _MARKETPLACE = "https://marketplace.gohighlevel.com"

@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+from airflow_provider_ghl.api.fixed_windows import FixedWindows
 from airflow_provider_ghl.api.latency import Latency
-from airflow_provider_ghl.api.windows import FixedWindows
 
 __all__ = ["Allotment"]
 

@@ -26,10 +26,25 @@ from urllib3.exceptions import (
 from urllib3.util import Timeout
 
 from airflow_provider_ghl.api.calls import Call
-from airflow_provider_ghl.api.connections import OneHostAdapter, connecting_seconds, forget_connecting
-from airflow_provider_ghl.exceptions import ConfigurationError, TransportError
+from airflow_provider_ghl.api.connection_pool import (
+    LARGEST_ANSWER,
+    AnswerTooLarge,
+    OneHostAdapter,
+    connecting_seconds,
+    forget_connecting,
+)
+from airflow_provider_ghl.exceptions import ConfigurationError, ServerError, TransportError
 
-__all__ = ["DEFAULT_HOST", "DEFAULT_TIMEOUT", "RawAnswer", "RequestsTransport", "Transport", "is_loopback", "safe_host"]
+__all__ = [
+    "DEFAULT_HOST",
+    "DEFAULT_TIMEOUT",
+    "LARGEST_ANSWER",
+    "RawAnswer",
+    "RequestsTransport",
+    "Transport",
+    "is_loopback",
+    "safe_host",
+]
 
 #: The only API host there is (specified in every spec's ``servers``).
 DEFAULT_HOST = "https://services.leadconnectorhq.com"
@@ -49,6 +64,7 @@ class Transport(Protocol):
     def send(self, call: Call, headers: Mapping[str, str]) -> RawAnswer:
         """One request, one answer.
 
+        :raises ServerError: the answer is larger than any that makes sense.
         :raises TransportError: no whole answer came.
         """
 
@@ -81,6 +97,7 @@ class RequestsTransport:
         """See :class:`Transport`. Redirects are not followed: they would carry the token elsewhere.
 
         :raises ConfigurationError: the path or the body cannot be sent as it is.
+        :raises ServerError: the answer is larger than :data:`LARGEST_ANSWER`.
         """
         request = self._prepare(call, headers)
         forget_connecting()
@@ -98,6 +115,9 @@ class RequestsTransport:
             raise ConfigurationError(
                 f"the host or the proxy of the environment cannot be used ({type(error).__name__})"
             ) from None
+        except AnswerTooLarge as error:
+            text = f"the answer is larger than {LARGEST_ANSWER // 2**20} MiB"
+            raise ServerError(text, method=call.method, path=call.template, status=error.status) from None
         except (requests.RequestException, HTTPError, OSError) as error:
             # "from None": the text of these errors holds the whole URL, and with it whatever stands in the parameters.
             raise TransportError(

@@ -12,12 +12,12 @@ from airflow_provider_ghl.api.oauth import authorize_url
 from airflow_provider_ghl.commands.output import Out, facts, iso, moment, shown
 from airflow_provider_ghl.commands.running import WrongUsage
 from airflow_provider_ghl.exceptions import ConfigurationError
-from airflow_provider_ghl.hooks.authorization import Manner, app_of, oauth_of, refreshed_token
+from airflow_provider_ghl.hooks.access import Manner, app_of, oauth_of, refreshed_token
 from airflow_provider_ghl.hooks.settings import Settings, connection_of
-from airflow_provider_ghl.hooks.tokens import AirflowTokens
+from airflow_provider_ghl.hooks.token_variable import AirflowTokens
 
 if TYPE_CHECKING:
-    from airflow_provider_ghl.api.tokens import TokenPair
+    from airflow_provider_ghl.api.token_store import TokenPair
 
 __all__ = ["login"]
 

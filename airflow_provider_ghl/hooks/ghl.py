@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from airflow_provider_ghl.api.associations import Association, Associations
     from airflow_provider_ghl.api.client import Client
     from airflow_provider_ghl.api.relations import Relation, Relations
-    from airflow_provider_ghl.hooks.authorization import Access
+    from airflow_provider_ghl.hooks.access import Access
     from airflow_provider_ghl.load.ledger.ledger import Ledger
 
 __all__ = ["GHLHook"]
@@ -170,7 +170,7 @@ class GHLHook(BaseHook):
 
         :raises ConfigurationError: there is none; the message names the keys there are.
         """
-        from airflow_provider_ghl.relations.association import find_association
+        from airflow_provider_ghl.api.find_association import find_association
 
         return find_association(self._associations, association_id=association_id, association_key=association_key)
 
@@ -264,7 +264,7 @@ class GHLHook(BaseHook):
 
     @cached_property
     def _access(self) -> Access:
-        from airflow_provider_ghl.hooks.authorization import Access, Manner
+        from airflow_provider_ghl.hooks.access import Access, Manner
 
         settings = Settings.of(connection_of(self.ghl_conn_id))
         return Access.by_connection(self.ghl_conn_id, settings, Manner(self._api_version, self.stop))

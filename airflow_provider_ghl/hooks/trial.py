@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_ghl.exceptions import ConfigurationError, GHLError
-from airflow_provider_ghl.hooks.authorization import Access, Manner, app_of, oauth_of, refreshed_token
+from airflow_provider_ghl.hooks.access import Access, Manner, app_of, oauth_of, refreshed_token
 from airflow_provider_ghl.hooks.complaints import complaint
 from airflow_provider_ghl.hooks.settings import Settings, connection_of
 
@@ -39,8 +39,8 @@ def _token(conn_id: str, settings: Settings, manner: Manner) -> str | None:
     """The connection's; of an app's the one that the last task has left, if it is still good, or the pasted one."""
     if app_of(settings) is None:
         return settings.token
-    from airflow_provider_ghl.api.tokens import MemoryStore
-    from airflow_provider_ghl.hooks.tokens import AirflowTokens
+    from airflow_provider_ghl.api.token_store import MemoryStore
+    from airflow_provider_ghl.hooks.token_variable import AirflowTokens
 
     found = MemoryStore()
     refreshed = refreshed_token(settings, oauth_of(settings, manner), found)
@@ -59,7 +59,7 @@ def _token(conn_id: str, settings: Settings, manner: Manner) -> str | None:
 
 
 def _try(settings: Settings, token: str | None, manner: Manner, location_id: str | None) -> str:
-    from airflow_provider_ghl.api.auth import BearerToken
+    from airflow_provider_ghl.api.authorization import BearerToken
 
     own = BearerToken(token)
     if location_id is not None:

@@ -23,7 +23,7 @@ from typing import Any
 from running import TaskInstance
 from sqlalchemy.orm import configure_mappers
 
-from airflow_provider_ghl.hooks.tokens import AirflowTokens
+from airflow_provider_ghl.hooks.token_variable import AirflowTokens
 from airflow_provider_ghl.operators.relations import BulkCreateRelationsOperator
 
 __all__ = ["ASSOCIATION", "pairs_of"]

@@ -20,9 +20,9 @@ from airflow.sdk.execution_time.comms import ErrorResponse, GetVariable, GetVari
 from cryptography.fernet import Fernet
 from dag_runs import dag_of, run_dag
 
-from airflow_provider_ghl.api.tokens import Stored, TokenPair
+from airflow_provider_ghl.api.token_store import Stored, TokenPair
 from airflow_provider_ghl.exceptions import ConfigurationError, GHLError
-from airflow_provider_ghl.hooks.tokens import AirflowTokens, name_of
+from airflow_provider_ghl.hooks.token_variable import AirflowTokens, name_of
 
 PREFIX = "ghl_oauth_token__"
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from airflow_provider_ghl.api.limits import Limit
-from airflow_provider_ghl.api.rates import Rate
+from airflow_provider_ghl.api.rate_headers import RateHeaders
 
 __all__ = ["Account", "Location", "Task", "run", "spread_around"]
 
@@ -43,7 +43,7 @@ class Location:
     _counted: deque[float] = field(default_factory=deque)
     _ends: float = float("-inf")
 
-    def count(self, now: float) -> tuple[bool, Rate | None]:
+    def count(self, now: float) -> tuple[bool, RateHeaders | None]:
         """Whether a request is let through, and what its answer says of the limits."""
         used = self._used(now)
         day_left = self._day_left()
@@ -53,7 +53,7 @@ class Location:
             self.used_of_day += 1
             used += 1
         self.refused += not let_through
-        return let_through, self._rate(now, used) if self.says_limits else Rate()
+        return let_through, self._rate(now, used) if self.says_limits else RateHeaders()
 
     def _used(self, now: float) -> int:
         if self.window == "fixed":
@@ -68,8 +68,8 @@ class Location:
     def _day_left(self) -> int | None:
         return None if self.daily_limit is None else max(0, self.daily_limit - self.used_of_day)
 
-    def _rate(self, now: float, used: int) -> Rate:
-        return Rate(
+    def _rate(self, now: float, used: int) -> RateHeaders:
+        return RateHeaders(
             limit=self.limit,
             remaining=max(0, self.limit - used),
             interval=self.interval,
@@ -156,7 +156,9 @@ class _Simulation:
         let_through, rate = self.location.count(counted)
         self.at(answered, lambda _: self._answer(task, sent, answered, counted, let_through, rate))
 
-    def _answer(self, task: Task, sent: float, answered: float, counted: float, let_through: bool, rate: Rate | None) -> None:
+    def _answer(
+        self, task: Task, sent: float, answered: float, counted: float, let_through: bool, rate: RateHeaders | None
+    ) -> None:
         task.in_flight -= 1
         task.limit.learn(sent, answered, rate, limited=not let_through)
         if let_through:

@@ -10,7 +10,8 @@ from api_fakes import FakeClock, FakeTransport, answer, refusal
 from oauth_server import APP, COMPANY, OAuthServer, lost
 from token_fakes import BusyClock, Store, agency
 
-from airflow_provider_ghl.api.auth import AgencyTokens, BearerToken
+from airflow_provider_ghl.api.agency_tokens import AgencyTokens
+from airflow_provider_ghl.api.authorization import BearerToken
 from airflow_provider_ghl.api.calls import Call
 from airflow_provider_ghl.api.oauth import OAuth, token_client
 from airflow_provider_ghl.exceptions import ConfigurationError, TransportError, Unauthorized

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from airflow_provider_ghl import exceptions
 from airflow_provider_ghl.api.answers import LONGEST_MESSAGE, mask, read_answer
 from airflow_provider_ghl.api.calls import Answer, Call
-from airflow_provider_ghl.api.rates import Rate
+from airflow_provider_ghl.api.rate_headers import RateHeaders
 from airflow_provider_ghl.exceptions import (
     APIError,
     NotFound,
@@ -31,10 +34,10 @@ def body_of(recorded: Recorded) -> bytes:
     return recorded.body.encode() if isinstance(recorded.body, str) else json.dumps(recorded.body).encode()
 
 
-def error_for(status: int, body: object, rate: Rate | None = None) -> APIError:
+def error_for(status: int, body: object, rate: RateHeaders | None = None) -> APIError:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     with pytest.raises(APIError) as caught:
-        read_answer(CALL, status, raw, rate or Rate())
+        read_answer(CALL, status, raw, rate or RateHeaders())
     return caught.value
 
 
@@ -44,7 +47,7 @@ def message_for(body: object, status: int = 400) -> str:
 
 @pytest.mark.parametrize("recorded", [entry for entry in RECORDED if entry.means], ids=lambda entry: entry.name)
 def test_a_recorded_refusal_becomes_its_error(recorded: Recorded) -> None:
-    rate = Rate.from_headers({"x-ratelimit-daily-remaining": "17", **recorded.headers})
+    rate = RateHeaders.from_headers({"x-ratelimit-daily-remaining": "17", **recorded.headers})
     with pytest.raises(APIError) as caught:
         read_answer(CALL, recorded.status, body_of(recorded), rate)
     error = caught.value
@@ -55,7 +58,7 @@ def test_a_recorded_refusal_becomes_its_error(recorded: Recorded) -> None:
 
 @pytest.mark.parametrize("recorded", [entry for entry in RECORDED if not entry.means], ids=lambda entry: entry.name)
 def test_a_recorded_success_becomes_an_answer(recorded: Recorded) -> None:
-    answer = read_answer(CALL, recorded.status, body_of(recorded), Rate())
+    answer = read_answer(CALL, recorded.status, body_of(recorded), RateHeaders())
     assert isinstance(answer, Answer)
     assert (answer.status, answer.data) == (recorded.status, json.loads(body_of(recorded)))
 
@@ -74,18 +77,15 @@ def test_a_missing_scope_is_named() -> None:
 
 def test_the_two_429_differ_by_what_is_left_of_the_day() -> None:
     body = {"statusCode": 429, "message": "Too Many Requests"}
-    burst = error_for(429, body, Rate(daily_remaining=4, interval=7.0))
-    day = error_for(429, body, Rate(daily_remaining=0, daily_resets_in=3600.0))
+    burst = error_for(429, body, RateHeaders(daily_remaining=4, interval=7.0))
+    day = error_for(429, body, RateHeaders(daily_remaining=0, daily_resets_in=3600.0))
     assert isinstance(burst, RateLimited)
-    assert burst.retry_after == 7.0
     assert isinstance(day, QuotaExhausted)
     assert day.resets_in == 3600.0
 
 
-def test_a_429_without_headers_waits_the_documented_window() -> None:
-    error = error_for(429, b"")
-    assert isinstance(error, RateLimited)
-    assert error.retry_after == 10.0
+def test_a_429_without_headers_or_body_is_one_of_the_burst_window() -> None:
+    assert isinstance(error_for(429, b""), RateLimited)
 
 
 @pytest.mark.parametrize("status", [400, 403, 502, 504])
@@ -103,7 +103,7 @@ def test_a_success_that_is_cut_off_is_no_success(body: bytes) -> None:
 
 
 def test_an_empty_success_is_one() -> None:
-    assert read_answer(CALL, 204, b"", Rate()).data is None
+    assert read_answer(CALL, 204, b"", RateHeaders()).data is None
 
 
 def test_an_empty_404_is_not_found() -> None:
@@ -162,11 +162,40 @@ def test_an_address_at_the_cut_is_masked_first() -> None:
     assert "ada" not in message_for({"message": "y" * 190 + " ada.lovelace@example.com"})
 
 
+LONG = 100_000
+
+
+@pytest.mark.parametrize(
+    "piece", ["a", "1", "1- ", "1(", "a@", "a@b ", "@", ".", " ", "\n", "ü", "x" * 63 + ":", "+1 (555) 010-99 "]
+)
+@pytest.mark.parametrize("end", ["", "@", "x"])
+def test_a_message_of_any_length_is_masked_at_once(piece: str, end: str) -> None:
+    text = (piece * LONG)[:LONG] + end
+    began = time.process_time()
+    mask(text)
+    assert time.process_time() - began < 0.5
+
+
+@given(st.text(max_size=40), st.text(max_size=10))
+def test_anything_at_length_is_masked_at_once(piece: str, end: str) -> None:
+    test_a_message_of_any_length_is_masked_at_once(piece or "-", end)
+
+
+@pytest.mark.parametrize("secret", ["ada.lovelace@example.com", "+1 555 010 010 010"])
+@pytest.mark.parametrize("padding", range(0, 100, 3))
+def test_no_half_of_a_secret_is_left_where_a_long_message_is_cut(secret: str, padding: int) -> None:
+    """What is masked is shorter, so that the cut may come early in what is shown."""
+    masked_before = f"{'x' * 200}@example.com, " * 9
+    shown = mask(f"{masked_before}{',' * padding}{secret}{' and more' * 1_000}")
+    assert "ada" not in shown
+    assert "010" not in shown
+
+
 def test_the_trace_id_is_kept() -> None:
     error = error_for(400, {"message": "no", "traceId": "t-1"})
     assert error.trace_id == "t-1"
     assert "t-1" in str(error)
-    assert read_answer(CALL, 200, b'{"traceId": "t-2"}', Rate()).trace_id == "t-2"
+    assert read_answer(CALL, 200, b'{"traceId": "t-2"}', RateHeaders()).trace_id == "t-2"
 
 
 @pytest.mark.parametrize("status", [301, 302, 308, 404])

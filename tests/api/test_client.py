@@ -8,7 +8,7 @@ import pytest
 from api_fakes import LOCATION, ROOMY, TOKEN, FakeClock, FakeTransport, answer, client_of, lost, refusal, stop_at
 
 from airflow_provider_ghl import __version__
-from airflow_provider_ghl.api.auth import BearerToken
+from airflow_provider_ghl.api.authorization import BearerToken
 from airflow_provider_ghl.api.budget import Budget
 from airflow_provider_ghl.api.calls import Call
 from airflow_provider_ghl.api.client import Client, version_of
@@ -143,15 +143,15 @@ def test_a_charge_sends_one_request() -> None:
     transport = FakeTransport(answer({}))
     client = client_of(transport)
     charge = Budget().charge()
-    client.attempt(READ, charge, 0.0)
+    client.send_once(READ, charge, 0.0)
     with pytest.raises(RuntimeError):
-        client.attempt(READ, charge, 0.0)
+        client.send_once(READ, charge, 0.0)
     assert len(transport.calls) == 1
 
 
 def test_the_time_to_connect_is_handed_on() -> None:
     transport = FakeTransport((200, ROOMY, b"{}", 0.2))
-    assert client_of(transport).attempt(READ, Budget().charge(), 0.0).connecting == 0.2
+    assert client_of(transport).send_once(READ, Budget().charge(), 0.0).connecting == 0.2
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import threading
 import pytest
 from api_fakes import LOCATION, TOKEN, FakeClock, FakeTransport, answer, client_of, refusal
 
-from airflow_provider_ghl.api.auth import BearerToken
+from airflow_provider_ghl.api.authorization import BearerToken
 from airflow_provider_ghl.api.calls import Call
 from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.api.clock import Stop

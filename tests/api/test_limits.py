@@ -14,15 +14,15 @@ from simulation import Location, Task, run, spread_around
 from soak import LONGER
 
 from airflow_provider_ghl.api.limits import Limit
-from airflow_provider_ghl.api.rates import Rate
+from airflow_provider_ghl.api.rate_headers import RateHeaders
 from airflow_provider_ghl.exceptions import QuotaExhausted
 
 #: Share of the limit, by latency in seconds (± 30 %).
 TARGETS = {0.3: 0.97, 1.0: 0.94}
-WINDOW = Rate(limit=100, remaining=99, interval=10.0)
+WINDOW = RateHeaders(limit=100, remaining=99, interval=10.0)
 
 
-def opened(limit: Limit, rate: Rate = WINDOW, at: float = 0.0) -> None:
+def opened(limit: Limit, rate: RateHeaders = WINDOW, at: float = 0.0) -> None:
     """The first request and its answer."""
     assert limit.reserve(at) == 0.0
     limit.learn(at, at + 0.1, rate)
@@ -88,11 +88,11 @@ def test_a_sudden_fall_of_the_latency_costs_little() -> None:
 
 def test_the_time_to_connect_is_not_taken_for_latency() -> None:
     limit = Limit()
-    opened(limit, Rate(limit=20, remaining=19, interval=10.0))
+    opened(limit, RateHeaders(limit=20, remaining=19, interval=10.0))
     for _ in range(19):
         assert limit.reserve(0.1) == 0.0
     for _ in range(19):
-        limit.learn(0.1, 0.6, Rate(limit=20, remaining=0, interval=10.0), connecting=0.4)
+        limit.learn(0.1, 0.6, RateHeaders(limit=20, remaining=0, interval=10.0), connecting=0.4)
     # The first slot was answered at 0.1, the others at 0.6; each is free an interval later, less 0.1 s of latency.
     assert taken_at_once(limit, 10.49) == 1
     assert taken_at_once(limit, 10.51) == 19
@@ -143,7 +143,7 @@ def test_a_429_blocks_all_for_one_interval_and_then_one_goes_alone() -> None:
     limit = Limit()
     opened(limit)
     assert limit.reserve(1.0) == 0.0
-    limit.learn(1.0, 1.2, Rate(limit=100, remaining=0, interval=10.0), limited=True)
+    limit.learn(1.0, 1.2, RateHeaders(limit=100, remaining=0, interval=10.0), limited=True)
     assert limit.reserve(1.2) == pytest.approx(10.0)
     assert limit.reserve(11.1) == pytest.approx(0.1)
     assert taken_at_once(limit, 11.2) == 1
@@ -156,7 +156,7 @@ def test_an_answer_from_before_a_429_does_not_lift_the_block() -> None:
     opened(limit)
     for moment in (1.0, 1.1):
         assert limit.reserve(moment) == 0.0
-    limit.learn(1.1, 1.2, Rate(limit=100, remaining=0, interval=10.0), limited=True)
+    limit.learn(1.1, 1.2, RateHeaders(limit=100, remaining=0, interval=10.0), limited=True)
     limit.learn(1.0, 1.3, WINDOW)
     assert limit.reserve(1.3) > 9.0
     assert taken_at_once(limit, 11.2) == 1
@@ -168,7 +168,7 @@ def test_every_429_lengthens_the_block() -> None:
     for moment in (1.0, 1.1):
         limit.reserve(moment)
     for moment in (1.0, 1.1):
-        limit.learn(moment, moment + 1.0, Rate(limit=100, remaining=0, interval=10.0), limited=True)
+        limit.learn(moment, moment + 1.0, RateHeaders(limit=100, remaining=0, interval=10.0), limited=True)
     assert limit.reserve(2.2) == pytest.approx(9.9)
 
 
@@ -195,8 +195,10 @@ def test_a_server_without_a_limit_is_not_held_back() -> None:
     assert task.account.seconds() <= 1.5
 
 
-def day(left: int, resets_in: float | None = 600.0) -> Rate:
-    return Rate(limit=100, remaining=50, interval=10.0, daily_limit=1000, daily_remaining=left, daily_resets_in=resets_in)
+def day(left: int, resets_in: float | None = 600.0) -> RateHeaders:
+    return RateHeaders(
+        limit=100, remaining=50, interval=10.0, daily_limit=1000, daily_remaining=left, daily_resets_in=resets_in
+    )
 
 
 def test_a_spent_day_says_when_it_ends_and_ends_then() -> None:
@@ -239,9 +241,9 @@ def test_the_day_is_used_to_its_last_request() -> None:
 def test_a_limit_that_is_smaller_than_was_taken_for_true() -> None:
     """Several are in flight before the headers say that there is but one slot."""
     limit = Limit()
-    one = Rate(limit=1, remaining=0, interval=10.0)
+    one = RateHeaders(limit=1, remaining=0, interval=10.0)
     assert limit.reserve(0.0) == 0.0
-    limit.learn(0.0, 0.1, Rate(limit=3, remaining=2, interval=10.0))
+    limit.learn(0.0, 0.1, RateHeaders(limit=3, remaining=2, interval=10.0))
     assert [limit.reserve(0.2), limit.reserve(0.2)] == [0.0, 0.0]
     limit.learn(0.2, 0.3, one)
     limit.learn(0.2, 0.3, one)
@@ -251,7 +253,9 @@ def test_a_limit_that_is_smaller_than_was_taken_for_true() -> None:
 @pytest.mark.parametrize("resets_in", [None, 3600.0])
 def test_a_spent_day_says_when_it_resets_if_highlevel_did(resets_in: float | None) -> None:
     limit = Limit()
-    opened(limit, Rate(limit=100, remaining=99, interval=10.0, daily_limit=10, daily_remaining=0, daily_resets_in=resets_in))
+    opened(
+        limit, RateHeaders(limit=100, remaining=99, interval=10.0, daily_limit=10, daily_remaining=0, daily_resets_in=resets_in)
+    )
     with pytest.raises(QuotaExhausted) as raised:
         limit.reserve(2.0)
     assert raised.value.resets_in == (None if resets_in is None else pytest.approx(3600.0, abs=3.0))
@@ -259,7 +263,7 @@ def test_a_spent_day_says_when_it_resets_if_highlevel_did(resets_in: float | Non
 
 def test_after_a_spent_day_one_request_looks_whether_it_is_over() -> None:
     limit = Limit()
-    spent = Rate(limit=100, remaining=99, interval=10.0, daily_limit=200, daily_remaining=0, daily_resets_in=60.0)
+    spent = RateHeaders(limit=100, remaining=99, interval=10.0, daily_limit=200, daily_remaining=0, daily_resets_in=60.0)
     assert limit.reserve(0.0) == 0.0
     limit.learn(0.0, 0.3, spent)
     with pytest.raises(QuotaExhausted):

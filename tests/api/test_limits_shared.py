@@ -8,10 +8,10 @@ from collections.abc import Callable
 import pytest
 from simulation import Location, Task, run, spread_around
 
+from airflow_provider_ghl.api.fixed_windows import FixedWindows
 from airflow_provider_ghl.api.latency import Latency
 from airflow_provider_ghl.api.limits import Limit
 from airflow_provider_ghl.api.sharing import Allotment
-from airflow_provider_ghl.api.windows import FixedWindows
 
 
 def foreign(location: Location, every: float, start: float, end: float) -> list[tuple[float, Callable[[float], None]]]:

@@ -11,11 +11,13 @@ from functools import partial
 import pytest
 from token_fakes import Store
 
+from airflow_provider_ghl.api.agency_tokens import AgencyTokens
 from airflow_provider_ghl.api.associations import Associations
-from airflow_provider_ghl.api.auth import AgencyTokens, Authorization, BearerToken, RefreshedToken
+from airflow_provider_ghl.api.authorization import Authorization, BearerToken
 from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.api.clock import Clock
 from airflow_provider_ghl.api.oauth import App, OAuth, token_client
+from airflow_provider_ghl.api.refreshed_token import RefreshedToken
 from airflow_provider_ghl.api.relations import Relations
 from airflow_provider_ghl.api.retry import Retry
 from airflow_provider_ghl.exceptions import GHLError, Unauthorized

@@ -9,10 +9,10 @@ from api_fakes import FakeClock, FakeTransport, answer
 from oauth_server import APP, OAuthServer, lost
 from token_fakes import Store, oauth_of, refreshed
 
-from airflow_provider_ghl.api.auth import RefreshedToken
 from airflow_provider_ghl.api.calls import Call
 from airflow_provider_ghl.api.oauth import App, OAuth, token_client
-from airflow_provider_ghl.api.tokens import MemoryStore, TokenStore
+from airflow_provider_ghl.api.refreshed_token import RefreshedToken
+from airflow_provider_ghl.api.token_store import MemoryStore, TokenStore
 from airflow_provider_ghl.exceptions import GHLError, TransportError, Unauthorized
 
 DAY = 86_399.0

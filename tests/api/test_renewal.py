@@ -10,10 +10,10 @@ from api_fakes import FakeClock, FakeTransport, answer, refusal
 from oauth_server import OAuthServer, lost
 from token_fakes import Store, agency, client_with, refreshed
 
-from airflow_provider_ghl.api.auth import BearerToken, NoToken
+from airflow_provider_ghl.api.authorization import BearerToken, NoToken
 from airflow_provider_ghl.api.budget import Budget
 from airflow_provider_ghl.api.calls import Call
-from airflow_provider_ghl.api.client import LONGEST_ANSWER, Attempt
+from airflow_provider_ghl.api.client import LONGEST_ANSWER, Exchange
 from airflow_provider_ghl.api.clock import Stop
 from airflow_provider_ghl.api.retry import Retry, Tries
 from airflow_provider_ghl.api.transport import RawAnswer
@@ -54,9 +54,9 @@ class Told:
         return told
 
 
-def attempt_with(authorization: Any, *lines: Any, clock: FakeClock | None = None, **options: Any) -> Attempt:
+def exchange_with(authorization: Any, *lines: Any, clock: FakeClock | None = None, **options: Any) -> Exchange:
     client = client_with(authorization, FakeTransport(*lines), clock or FakeClock(), **options)
-    return client.attempt(WRITE, Budget().charge(), client.clock.monotonic())
+    return client.send_once(WRITE, Budget().charge(), client.clock.monotonic())
 
 
 def test_an_expired_token_is_renewed_and_the_request_sent_once_more() -> None:
@@ -99,10 +99,10 @@ def test_a_token_that_was_good_in_between_may_be_renewed_again() -> None:
 
 
 def test_a_token_that_cannot_be_renewed_is_refused() -> None:
-    attempt = attempt_with(Told(False), refusal(401, EXPIRED))
-    assert isinstance(attempt.result, Unauthorized)
-    assert not attempt.result.is_renewed
-    assert Retry().decide(attempt.result, Tries(0.0), 0.0, repeat_safe=True) is None
+    exchange = exchange_with(Told(False), refusal(401, EXPIRED))
+    assert isinstance(exchange.result, Unauthorized)
+    assert not exchange.result.is_renewed
+    assert Retry().decide(exchange.result, Tries(0.0), 0.0, repeat_safe=True) is None
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_token_that_cannot_be_renewed_is_refused() -> None:
 )
 def test_nothing_else_renews(status: int, message: str) -> None:
     told = Told(True)
-    attempt_with(told, refusal(status, message))
+    exchange_with(told, refusal(status, message))
     assert told.asked == []
 
 
@@ -134,7 +134,7 @@ def test_a_call_with_a_header_of_its_own_renews_nothing() -> None:
 
 def test_why_a_token_was_not_renewed_takes_the_place_of_the_401() -> None:
     refused = Unauthorized("run `airflow ghl login`", status=400)
-    assert attempt_with(Told(refused), refusal(401, EXPIRED)).result is refused
+    assert exchange_with(Told(refused), refusal(401, EXPIRED)).result is refused
 
 
 def failing(error: Exception) -> Callable[[], None]:
@@ -159,8 +159,8 @@ def test_what_may_pass_leaves_no_doubt_about_the_request(error: GHLError, when: 
     told = Told(before=failing(error)) if when == "before" else Told(error)
     clock = FakeClock()
     client = client_with(told, FakeTransport(refusal(401, EXPIRED)), clock)
-    attempt = client.attempt(WRITE, Budget().charge(), clock.now)
-    result = attempt.result
+    exchange = client.send_once(WRITE, Budget().charge(), clock.now)
+    result = exchange.result
     assert isinstance(result, TransportError)
     assert (result.sent, result.method, result.path) == (False, "POST", "/x")
     assert str(error) in str(result)
@@ -178,7 +178,7 @@ def test_what_may_pass_leaves_no_doubt_about_the_request(error: GHLError, when: 
     ids=lambda error: type(error).__name__,
 )
 def test_what_does_not_pass_is_the_requests_end(error: GHLError) -> None:
-    assert attempt_with(Told(before=failing(error)), answer({})).result is error
+    assert exchange_with(Told(before=failing(error)), answer({})).result is error
 
 
 def test_a_429_at_the_token_endpoint_is_not_the_locations() -> None:
@@ -203,8 +203,8 @@ def test_a_429_at_the_token_endpoint_is_not_the_locations() -> None:
 
 def test_the_time_to_get_a_token_is_no_latency() -> None:
     clock = FakeClock()
-    attempt = attempt_with(Told(before=lambda: clock.sleep(3.0)), (200, {}, b"{}", 0.25), clock=clock)
-    assert (attempt.connecting, attempt.answered_at - attempt.sent_at) == (3.25, 3.0)
+    exchange = exchange_with(Told(before=lambda: clock.sleep(3.0)), (200, {}, b"{}", 0.25), clock=clock)
+    assert (exchange.connecting, exchange.answered_at - exchange.sent_at) == (3.25, 3.0)
 
 
 def test_the_time_to_renew_one_is_none_either() -> None:
@@ -217,14 +217,14 @@ def test_the_time_to_renew_one_is_none_either() -> None:
         return plain(location_id, header)
 
     told.renew = renew  # type: ignore[method-assign]  # as long as a refresh takes
-    assert attempt_with(told, refusal(401, EXPIRED), clock=clock).connecting == 2.0
+    assert exchange_with(told, refusal(401, EXPIRED), clock=clock).connecting == 2.0
 
 
 def test_what_was_given_up_meanwhile_is_not_sent() -> None:
     clock = FakeClock()
     transport = FakeTransport(answer({}))
     client = client_with(Told(before=lambda: clock.sleep(LONGEST_ANSWER)), transport, clock)
-    result = client.attempt(WRITE, Budget().charge(), clock.now).result
+    result = client.send_once(WRITE, Budget().charge(), clock.now).result
     assert isinstance(result, TransportError)
     assert (result.sent, transport.calls) == (False, [])
 
@@ -238,7 +238,7 @@ def test_a_stop_while_a_token_is_got_sends_nothing() -> None:
         stop.set()
 
     client = client_with(Told(before=get), transport, clock, stop=stop)
-    assert isinstance(client.attempt(WRITE, Budget().charge(), clock.now).result, Stopped)
+    assert isinstance(client.send_once(WRITE, Budget().charge(), clock.now).result, Stopped)
     assert transport.calls == []
 
 

@@ -9,7 +9,7 @@ import pytest
 from api_fakes import LOCATION, TOKEN
 
 from airflow_provider_ghl.api.associations import Associations
-from airflow_provider_ghl.api.auth import BearerToken
+from airflow_provider_ghl.api.authorization import BearerToken
 from airflow_provider_ghl.api.calls import Answer, Call
 from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.api.relations import Relations

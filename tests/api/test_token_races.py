@@ -11,10 +11,10 @@ from oauth_server import OAuthServer
 from processes import Processes, World
 from token_fakes import Store, refreshed
 
-from airflow_provider_ghl.api.auth import RefreshedToken
 from airflow_provider_ghl.api.calls import Call
 from airflow_provider_ghl.api.client import Client
-from airflow_provider_ghl.api.tokens import Stored
+from airflow_provider_ghl.api.refreshed_token import RefreshedToken
+from airflow_provider_ghl.api.token_store import Stored
 from airflow_provider_ghl.exceptions import GHLError, TransportError, Unauthorized
 
 READ = Call("GET", "/x", "/x", "loc-1", repeat_safe=True)

@@ -10,12 +10,13 @@ from typing import Any
 from api_fakes import FakeClock
 from oauth_server import APP, COMPANY, OAuthServer
 
-from airflow_provider_ghl.api.auth import AgencyTokens, RefreshedToken
+from airflow_provider_ghl.api.agency_tokens import AgencyTokens
 from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.api.clock import Stop
 from airflow_provider_ghl.api.oauth import OAuth, token_client
+from airflow_provider_ghl.api.refreshed_token import RefreshedToken
 from airflow_provider_ghl.api.retry import Retry
-from airflow_provider_ghl.api.tokens import Stored, TokenPair, fingerprint_of
+from airflow_provider_ghl.api.token_store import Stored, TokenPair, fingerprint_of
 from airflow_provider_ghl.exceptions import GHLError
 
 __all__ = ["BusyClock", "Store", "agency", "client_with", "oauth_of", "refreshed", "stored"]

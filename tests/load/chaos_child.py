@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from chaos_ports import ChaosFile, ChaosLedger, ChaosTransport, ChaosWorkers, Diary, Fuse
 from relation_specs import relation_spec
 
-from airflow_provider_ghl.api.auth import BearerToken
+from airflow_provider_ghl.api.authorization import BearerToken
 from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.api.retry import Retry
 from airflow_provider_ghl.load.columns import Columns

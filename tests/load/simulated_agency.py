@@ -14,7 +14,7 @@ from relation_specs import relation_spec
 from simulated_highlevel import ASSOCIATION, KEY, TOKEN, FakeClock, SimulatedServer, spread_around
 from simulated_load import Load, SimulatedWorkers
 
-from airflow_provider_ghl.api.auth import Authorization, BearerToken
+from airflow_provider_ghl.api.authorization import Authorization, BearerToken
 from airflow_provider_ghl.api.calls import Call
 from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.api.clock import Stop

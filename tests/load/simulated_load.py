@@ -12,7 +12,7 @@ from typing import Any
 from relation_specs import relation_spec
 from simulated_highlevel import KEY, LOCATION, TOKEN, SimulatedServer
 
-from airflow_provider_ghl.api.auth import BearerToken
+from airflow_provider_ghl.api.authorization import BearerToken
 from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.api.clock import Stop
 from airflow_provider_ghl.api.retry import Retry

@@ -9,7 +9,7 @@ from relation_specs import relation_spec
 from simulated_highlevel import FakeClock, SimulatedServer
 from simulated_load import COLUMNS, SimulatedWorkers, load_pairs
 
-from airflow_provider_ghl.api.auth import BearerToken
+from airflow_provider_ghl.api.authorization import BearerToken
 from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.load.loader import run
 from airflow_provider_ghl.load.ports import Ports

@@ -13,7 +13,7 @@ from relation_specs import relation_spec
 from simulated_highlevel import KEY, LOCATION, TOKEN, FakeClock, SimulatedServer
 from simulated_load import COLUMNS
 
-from airflow_provider_ghl.api.auth import BearerToken
+from airflow_provider_ghl.api.authorization import BearerToken
 from airflow_provider_ghl.api.calls import Call
 from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.api.transport import RawAnswer

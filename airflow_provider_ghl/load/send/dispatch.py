@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from airflow_provider_ghl.api.budget import Budget
 from airflow_provider_ghl.api.calls import Answer
-from airflow_provider_ghl.api.client import LONGEST_ANSWER, Attempt, Client
+from airflow_provider_ghl.api.client import LONGEST_ANSWER, Client, Exchange
 from airflow_provider_ghl.api.clock import LONGEST_WAIT
 from airflow_provider_ghl.api.retry import Tries
 from airflow_provider_ghl.exceptions import BudgetSpent, GHLError, QuotaExhausted, RateLimited, Unauthorized
@@ -194,25 +194,25 @@ class Dispatch:
         item.sent_at = now
         self._sends += 1
         self._in_flight[self._sends] = location, item
-        self._workers.submit(self._sends, lambda: self._client.attempt(item.call, charge, now))
+        self._workers.submit(self._sends, lambda: self._client.send_once(item.call, charge, now))
         return _Turn(now)
 
     def _take_in(self, wait: float) -> list[Settled]:
         settled: list[Settled] = []
         done = self._workers.wait(wait)
-        for key, attempt in [*done, *self._overdue({key for key, _ in done})]:
+        for key, exchange in [*done, *self._overdue({key for key, _ in done})]:
             found = self._in_flight.pop(key, None)
             if found is None:  # it came after all, when it was given up already
                 continue
             location, item = found
             location.in_flight -= 1
-            self._client.learn(attempt)
-            self._refund(location, item, not attempt.is_sent)
+            self._client.learn(exchange)
+            self._refund(location, item, not exchange.is_sent)
             # Until one works, who has begun goes first: it is to be known soon whether any does.
             self._turns.give(location, self._clock.monotonic() if self._has_target else 0.0)
-            result = self._go_on(location, item, attempt)
+            result = self._go_on(location, item, exchange)
             if result is not None:
-                settled.append(Settled(location, item.send, self._finish(location, item, result, attempt)))
+                settled.append(Settled(location, item.send, self._finish(location, item, result, exchange)))
             if location.is_stopped:
                 settled.extend(self._give_up(location))
         return settled
@@ -222,15 +222,15 @@ class Dispatch:
         item.requests -= requests
         self._budget.refund(requests)
 
-    def _overdue(self, done: set[int]) -> list[tuple[int, Attempt]]:
+    def _overdue(self, done: set[int]) -> list[tuple[int, Exchange]]:
         """Requests that were sent too long ago; the oldest come first."""
         before = self._clock.monotonic() - LONGEST_ANSWER
         late = itertools.takewhile(lambda sent: sent[1][1].sent_at <= before, self._in_flight.items())
         return [(key, self._client.overdue(item.call, item.sent_at)) for key, (_, item) in late if key not in done]
 
-    def _go_on(self, location: Location, item: InFlight, attempt: Attempt) -> Result | None:
+    def _go_on(self, location: Location, item: InFlight, exchange: Exchange) -> Result | None:
         """Continue a conversation; its result when that was the end of it."""
-        result = attempt.result
+        result = exchange.result
         if isinstance(result, Answer):
             return self._hear(location, item, result)
         result.unanswered_before = item.unanswered
@@ -257,13 +257,13 @@ class Dispatch:
             location.push(now, item)
         return result
 
-    def _finish(self, location: Location, item: InFlight, result: Result, attempt: Attempt) -> Result:
+    def _finish(self, location: Location, item: InFlight, result: Result, exchange: Exchange) -> Result:
         if isinstance(result, Found) and result.error is not None:
             self._stop_location(location, Stoppage(result.stops, result.error))
         elif isinstance(result, Found):
             self._has_target = True
         elif result.stops is not None:
-            error = attempt.result if isinstance(attempt.result, GHLError) else None
+            error = exchange.result if isinstance(exchange.result, GHLError) else None
             self._stop_location(location, Stoppage(result.stops, error))
         if isinstance(result, RowResult) and (stoppage := location.note(item.send, result)):
             self._stop_location(location, stoppage)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from airflow_provider_ghl.api.rates import Rate
+from airflow_provider_ghl.api.rate_headers import RateHeaders
 
 SEEN = {
     "X-RateLimit-Max": "25",
@@ -21,11 +21,11 @@ NAMES = [name.lower() for name in SEEN]
 
 
 def test_all_headers_are_read_and_milliseconds_become_seconds() -> None:
-    assert Rate.from_headers(CaseInsensitiveDict(SEEN)) == Rate(25, 24, 10.0, 10_000, 9_998, 86_343.0)
+    assert RateHeaders.from_headers(CaseInsensitiveDict(SEEN)) == RateHeaders(25, 24, 10.0, 10_000, 9_998, 86_343.0)
 
 
 def test_no_headers_say_nothing() -> None:
-    assert Rate.from_headers({}) == Rate()
+    assert RateHeaders.from_headers({}) == RateHeaders()
 
 
 @pytest.mark.parametrize(
@@ -43,17 +43,17 @@ def test_no_headers_say_nothing() -> None:
     ],
 )
 def test_nonsense_is_ignored(name: str, value: str) -> None:
-    assert Rate.from_headers({name: value}) == Rate()
+    assert RateHeaders.from_headers({name: value}) == RateHeaders()
 
 
 def test_only_zero_is_a_spent_day() -> None:
-    assert Rate(daily_remaining=0).day_is_spent
-    assert not Rate(daily_remaining=1).day_is_spent
-    assert not Rate().day_is_spent
+    assert RateHeaders(daily_remaining=0).day_is_spent
+    assert not RateHeaders(daily_remaining=1).day_is_spent
+    assert not RateHeaders().day_is_spent
 
 
 @given(st.dictionaries(st.sampled_from(NAMES), st.text(max_size=12)))
 def test_no_header_breaks_it(headers: dict[str, str]) -> None:
-    rate = Rate.from_headers(headers)
+    rate = RateHeaders.from_headers(headers)
     assert rate.limit is None or rate.limit >= 1
     assert rate.interval is None or rate.interval > 0.0

@@ -12,15 +12,28 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-__all__ = ["OneHostAdapter", "connecting_seconds", "forget_connecting"]
+__all__ = ["LARGEST_ANSWER", "AnswerTooLarge", "OneHostAdapter", "connecting_seconds", "forget_connecting"]
 
+#: Bytes of an answer's body, unpacked. A page of 500 records is a few of them at most.
+LARGEST_ANSWER = 8 * 2**20
 #: Connections that are kept; a first burst opens as many as the window allows.
 _KEPT = 1024
 
 _thread = threading.local()
+
+
+class AnswerTooLarge(Exception):
+    """A body is larger than :data:`LARGEST_ANSWER`.
+
+    :param status: HTTP status of the answer.
+    """
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
 
 
 def forget_connecting() -> None:
@@ -89,7 +102,11 @@ class OneHostAdapter(HTTPAdapter):
         cert: Any = None,
         proxies: Any = None,
     ) -> requests.Response:
-        """One request; the whole answer is read. Raises what ``urllib3`` raises."""
+        """One request; the whole answer is read.
+
+        :raises AnswerTooLarge: it is not read to its end, and its connection is closed.
+        :raises urllib3.exceptions.HTTPError: no whole answer came.
+        """
         url = request.url or ""
         pool = self._pool or self._find_pool(request, url, verify, proxies)
         answer = pool.urlopen(
@@ -101,12 +118,13 @@ class OneHostAdapter(HTTPAdapter):
             redirect=False,
             assert_same_host=False,
             timeout=timeout,
+            preload_content=False,
         )
         response = _Response()
         response.status_code = answer.status
         response.headers = answer.headers  # type: ignore[assignment]  # does not mind the case either
         response.raw = answer
-        response._content = answer.data
+        response._content = _read(answer)
         return response
 
     def _find_pool(self, request: requests.PreparedRequest, url: str, verify: Any, proxies: Any) -> HTTPConnectionPool:
@@ -114,3 +132,13 @@ class OneHostAdapter(HTTPAdapter):
         self.cert_verify(pool, url, verify, None)  # type: ignore[no-untyped-call]  # so in the stubs
         self._pool = pool
         return self._pool
+
+
+def _read(answer: BaseHTTPResponse) -> bytes:
+    """The body, unpacked, which ``urllib3`` does no further than it is asked to."""
+    body = answer.read(LARGEST_ANSWER + 1)
+    if len(body) > LARGEST_ANSWER:
+        answer.close()
+        answer.release_conn()
+        raise AnswerTooLarge(answer.status)
+    return body

@@ -13,7 +13,7 @@ from airflow.sdk import Variable
 from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.sdk.log import mask_secret
 
-from airflow_provider_ghl.api.tokens import Stored, TokenPair
+from airflow_provider_ghl.api.token_store import Stored, TokenPair
 from airflow_provider_ghl.exceptions import ConfigurationError, GHLError
 from airflow_provider_ghl.hooks.settings import has_database
 
@@ -44,7 +44,7 @@ class Place(Protocol):
 
 
 class AirflowTokens:
-    """The :class:`~airflow_provider_ghl.api.tokens.TokenStore` of a connection. Any thread may use it.
+    """The :class:`~airflow_provider_ghl.api.token_store.TokenStore` of a connection. Any thread may use it.
 
     :param conn_id: the connection's id.
     :param place: what keeps Variables; by default what this process has, which is looked up on this thread.

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["Rate"]
+__all__ = ["RateHeaders"]
 
 #: Seconds. A longer or negative "resets in" is nonsense and is ignored.
 _LONGEST_DAY = 25 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
+class RateHeaders:
     """The ``X-RateLimit-*`` headers of one answer (names: observed, Authorization.md and live trial tokens)."""
 
     #: Requests that a window allows, and that are left in it.
@@ -26,7 +26,7 @@ class Rate:
     daily_resets_in: float | None = None
 
     @classmethod
-    def from_headers(cls, headers: Mapping[str, str]) -> Rate:
+    def from_headers(cls, headers: Mapping[str, str]) -> RateHeaders:
         """Read them; what is absent or no number is ``None``. ``headers`` must not mind the case of names."""
         interval = _number(headers.get("x-ratelimit-interval-milliseconds"), least=1)
         reset = _number(headers.get("x-ratelimit-daily-reset"), least=0)

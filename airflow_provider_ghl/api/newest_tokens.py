@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from airflow_provider_ghl.api.tokens import Stored, TokenPair, TokenStore
+from airflow_provider_ghl.api.token_store import Stored, TokenPair, TokenStore
 
-__all__ = ["Keeping"]
+__all__ = ["NewestTokens"]
 
 
-class Keeping:
+class NewestTokens:
     """The newest pair, mine or another process's; a new one is in the store before it is the newest here.
 
     A pair of other tokens than the connection's is not believed. One that was there at the first look may be written over: the

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_ghl.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from airflow_provider_ghl.api.auth import AgencyTokens, Authorization, RefreshedToken
+    from airflow_provider_ghl.api.agency_tokens import AgencyTokens
+    from airflow_provider_ghl.api.authorization import Authorization
     from airflow_provider_ghl.api.client import Client
     from airflow_provider_ghl.api.clock import Stop
     from airflow_provider_ghl.api.oauth import App, OAuth
+    from airflow_provider_ghl.api.refreshed_token import RefreshedToken
     from airflow_provider_ghl.api.retry import Retry
-    from airflow_provider_ghl.api.tokens import TokenStore
+    from airflow_provider_ghl.api.token_store import TokenStore
     from airflow_provider_ghl.hooks.settings import Settings
 
 __all__ = ["Access", "Manner", "app_of", "oauth_of", "refreshed_token"]
@@ -43,7 +45,7 @@ class Access:
         """By the connection's own token, which with a ``company_id`` is the agency's."""
         if settings.company_id is None:
             return cls(settings, manner, own)
-        from airflow_provider_ghl.api.auth import AgencyTokens
+        from airflow_provider_ghl.api.agency_tokens import AgencyTokens
 
         tokens = AgencyTokens(own, oauth or oauth_of(settings, manner), settings.company_id)
         return cls(settings, manner, tokens, tokens)
@@ -54,11 +56,11 @@ class Access:
 
         :raises ConfigurationError: it cannot be right; the message says what would be.
         """
-        from airflow_provider_ghl.api.auth import BearerToken
+        from airflow_provider_ghl.api.authorization import BearerToken
 
         if app_of(settings) is None:
             return cls.by_token(settings, manner, BearerToken(settings.token))
-        from airflow_provider_ghl.hooks.tokens import AirflowTokens
+        from airflow_provider_ghl.hooks.token_variable import AirflowTokens
 
         oauth = oauth_of(settings, manner)
         return cls.by_token(settings, manner, refreshed_token(settings, oauth, AirflowTokens(conn_id)), oauth)
@@ -125,7 +127,7 @@ def oauth_of(settings: Settings, manner: Manner) -> OAuth:
 
 def refreshed_token(settings: Settings, oauth: OAuth, tokens: TokenStore) -> RefreshedToken:
     """The connection's own token, refreshed when it is time."""
-    from airflow_provider_ghl.api.auth import RefreshedToken
+    from airflow_provider_ghl.api.refreshed_token import RefreshedToken
 
     return RefreshedToken(
         oauth,

@@ -7,10 +7,10 @@ import threading
 from collections.abc import Callable
 
 from airflow_provider_ghl.api.clock import LONGEST_WAIT, Clock, Stop
-from airflow_provider_ghl.api.tokens import TokenPair
+from airflow_provider_ghl.api.token_store import TokenPair
 from airflow_provider_ghl.exceptions import GHLError, Stopped, Unauthorized
 
-__all__ = ["Renewing"]
+__all__ = ["CurrentToken"]
 
 #: Seconds for which a definite no is believed: who comes meanwhile hears it too, at no request.
 _REFUSED_FOR = 60.0
@@ -18,7 +18,7 @@ _REFUSED_FOR = 60.0
 _PUT_OFF = 30.0
 
 
-class Renewing:
+class CurrentToken:
     """The present pair. Who finds that it must be renewed does so; others wait, and share what comes of it.
 
     :param make: gives a pair in place of the present one, or the reason why there is none.
