@@ -1,0 +1,91 @@
+"""Requests that are well formed and odd: each gets HighLevel's answer, and the connection lives on."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+from collections.abc import Iterator
+
+import pytest
+from sandbox_client import Talker, add_attends
+
+from airflow_provider_ghl.sandbox import Sandbox
+
+pytest_plugins = ["airflow_provider_ghl.sandbox.fixture"]
+
+MANY_DIGITS = "1" * 5000
+
+
+@pytest.fixture
+def talker(ghl_sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> Iterator[Talker]:
+    with Talker(ghl_sandbox) as made:
+        yield made
+    # asyncio logs the traceback of what a connection raised.
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+def send_raw(sandbox: Sandbox, request: bytes, piece: int = 1 << 16) -> bytes:
+    """The whole of what comes back; the request must end the connection."""
+    with socket.create_connection(("127.0.0.1", int(sandbox.url.rpartition(":")[2])), timeout=10) as line:
+        for start in range(0, len(request), piece):
+            line.sendall(request[start : start + piece])
+        received = b""
+        while chunk := line.recv(65536):
+            received += chunk
+    return received
+
+
+class TestChunkedBodies:
+    def relate(self, talker: Talker, chunks: list[bytes]) -> tuple[int, object]:
+        """``requests`` sends what an iterator yields in chunks, without a length."""
+        answer = talker.send("POST", "/associations/relations", data=iter(chunks))
+        assert answer.request.headers["Transfer-Encoding"] == "chunked"
+        return answer.status_code, answer.json()
+
+    def body(self, talker: Talker, first: str = "ann") -> bytes:
+        fields = {"locationId": talker.sandbox.location_id, "firstRecordId": first, "secondRecordId": "party"}
+        return json.dumps(fields | {"associationId": add_attends(talker.sandbox)}).encode()
+
+    def test_are_read(self, talker: Talker) -> None:
+        body = self.body(talker)
+        status, _ = self.relate(talker, [body[:1], body[1:40], body[40:]])
+        assert status == 201
+        assert talker.get("/associations/").status_code == 200
+
+    def test_are_refused_for_what_is_in_them(self, talker: Talker) -> None:
+        status, body = self.relate(talker, [b'{"locationId": ', json.dumps(talker.sandbox.location_id).encode(), b"}"])
+        assert status == 422
+        assert isinstance(body, dict)
+        assert "associationId should not be empty" in body["message"]
+
+    @pytest.mark.parametrize("piece", [1, 7, 1000])
+    def test_with_extensions_and_trailers_and_in_pieces(self, talker: Talker, piece: int) -> None:
+        body = self.body(talker)
+        head = f"POST /associations/relations HTTP/1.1\r\nversion: v3\r\nauthorization: Bearer {talker.sandbox.token}\r\n"
+        chunked = b"%X;name=value\r\n%s\r\n%x\r\n%s\r\n" % (20, body[:20], len(body) - 20, body[20:])
+        ended = chunked + b"0\r\nx-trailer: 1\r\n\r\n"
+        next_one = b"GET /nowhere HTTP/1.1\r\nconnection: close\r\n\r\n"
+        received = send_raw(talker.sandbox, head.encode() + b"Transfer-Encoding: Chunked\r\n\r\n" + ended + next_one, piece)
+        assert [part[:3] for part in received.split(b"HTTP/1.1 ")[1:]] == [b"201", b"401"]
+
+    @pytest.mark.parametrize(
+        "chunked",
+        [b"x\r\n", b"-1\r\n", b"+1\r\na\r\n", b"\r\n", b"1\r\nab\r\n0\r\n\r\n", b"fffffff\r\n", b"f" * 5000, b"0" * 300],
+    )
+    def test_that_are_no_chunks_end_the_connection(self, talker: Talker, chunked: bytes) -> None:
+        head = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
+        assert send_raw(talker.sandbox, head + chunked).startswith(b"HTTP/1.1 400 ")
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            b"transfer-encoding: gzip, chunked\r\n",
+            b"transfer-encoding: chunked\r\ncontent-length: 5\r\n",
+            b"content-length: %s\r\n" % MANY_DIGITS.encode(),
+            b"content-length: -1\r\n",
+        ],
+    )
+    def test_lengths_that_say_nothing_end_the_connection(self, talker: Talker, headers: bytes) -> None:
+        request = b"POST / HTTP/1.1\r\n" + headers + b"\r\n0\r\n\r\n"
+        assert send_raw(talker.sandbox, request).startswith(b"HTTP/1.1 400 ")
