@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import socket
@@ -14,6 +15,7 @@ from airflow_provider_ghl.sandbox import Sandbox
 
 pytest_plugins = ["airflow_provider_ghl.sandbox.fixture"]
 
+DEEP = 100_000
 MANY_DIGITS = "1" * 5000
 
 
@@ -89,3 +91,70 @@ class TestChunkedBodies:
     def test_lengths_that_say_nothing_end_the_connection(self, talker: Talker, headers: bytes) -> None:
         request = b"POST / HTTP/1.1\r\n" + headers + b"\r\n0\r\n\r\n"
         assert send_raw(talker.sandbox, request).startswith(b"HTTP/1.1 400 ")
+
+
+class TestDeepJson:
+    @pytest.mark.parametrize("text", ["[" * DEEP, "[" * DEEP + "]" * DEEP, '{"a":' * DEEP, MANY_DIGITS])
+    def test_in_a_body_is_refused(self, talker: Talker, text: str) -> None:
+        answer = talker.send("POST", "/associations/relations", data=text)
+        assert (answer.status_code, answer.json()["error"]) == (400, "Bad Request")
+
+    def test_in_a_token_request_is_refused(self, talker: Talker) -> None:
+        answer = talker.send("POST", "/oauth/token", data="[" * DEEP, headers={"Version": "v3"})
+        assert answer.status_code == 400
+
+    def test_in_a_page_token_is_refused(self, agency_talker: Talker) -> None:
+        token = base64.urlsafe_b64encode(b"[" * 30_000).decode()
+        assert list_v3(agency_talker, pageToken=token) == (400, "pageToken")
+
+
+class TestNumbersInQueries:
+    @pytest.mark.parametrize("number", [MANY_DIGITS, "٣", "3٣", "²", "1e3", "1.0", "-1", "+1", " 1", "1_0", "0x1", ""])
+    def test_that_are_no_number_are_refused(self, talker: Talker, number: str) -> None:
+        for path in ("/associations/", "/associations/relations/ann"):
+            for name in ("skip", "limit"):
+                answer = talker.get(path, **{name: number})
+                assert (answer.status_code, answer.json()["message"]) == (422, [f"{name} must be a number string"])
+
+    def test_large_ones_are_numbers(self, talker: Talker) -> None:
+        add_attends(talker.sandbox)
+        listed = talker.get("/associations/", skip="0", limit="9" * 15).json()
+        assert len(listed["associations"]) == 3
+        assert talker.get("/associations/", skip="9" * 15, limit="007").json()["associations"] == []
+
+    @pytest.mark.parametrize("number", [MANY_DIGITS, "٣", "0", "101", ""])
+    def test_of_an_agency_s_pages(self, agency_talker: Talker, number: str) -> None:
+        assert list_v3(agency_talker, pageSize=number) == (400, "pageSize")
+
+    @pytest.mark.parametrize("number", [MANY_DIGITS, "٣"])
+    def test_of_an_agency_s_list(self, agency_talker: Talker, number: str) -> None:
+        app = next(iter(agency_talker.sandbox.state.agencies.companies()))
+        params = {"companyId": app, "appId": "app", "limit": number}
+        answer = agency_talker.send("GET", "/oauth/installedLocations", params=params)
+        assert (answer.status_code, answer.json()["message"]) == (422, ["limit must be a number string"])
+
+    @pytest.mark.parametrize("number", [MANY_DIGITS, "٣"])
+    def test_of_a_refresh_token(self, talker: Talker, number: str) -> None:
+        app = talker.sandbox.add_app()
+        talker.sandbox.keep_refresh_token(app, talker.sandbox.add_company(), "chain")
+        assert talker.refresh(app, f"chain-{number}").status_code == 400
+        assert talker.refresh(app, "chain-7").status_code == 200
+
+
+@pytest.fixture
+def agency_talker(talker: Talker) -> Iterator[Talker]:
+    """With the token of an agency whose app is ``app``."""
+    sandbox = talker.sandbox
+    (company_id,) = sandbox.state.agencies.companies()
+    tokens = sandbox.issue(sandbox.add_app("app-client"), company_id=company_id)
+    with Talker(sandbox, token=tokens["access_token"]) as made:
+        yield made
+
+
+def list_v3(talker: Talker, **params: str) -> tuple[int, str]:
+    """The status, and which parameter was wrong."""
+    (company_id,) = talker.sandbox.state.agencies.companies()
+    asked = {"companyId": company_id, "appId": "app", **params}
+    answer = talker.send("GET", "/oauth/installed-locations", params=asked, headers={"Version": "v3"})
+    message = answer.json()["error"]["message"]
+    return answer.status_code, next(name for name in ("pageSize", "pageToken") if name in message)
