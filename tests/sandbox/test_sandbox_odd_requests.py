@@ -158,3 +158,19 @@ def list_v3(talker: Talker, **params: str) -> tuple[int, str]:
     answer = talker.send("GET", "/oauth/installed-locations", params=asked, headers={"Version": "v3"})
     message = answer.json()["error"]["message"]
     return answer.status_code, next(name for name in ("pageSize", "pageToken") if name in message)
+
+
+class TestDeletingRelations:
+    @pytest.mark.parametrize("path", ["/associations/relations", "/associations/relations/"])
+    def test_needs_an_id_in_the_path(self, talker: Talker, path: str) -> None:
+        """The vendor documents no other way: what stands in the body is not looked at, and nothing is deleted."""
+        attends = add_attends(talker.sandbox)
+        relation = talker.relate(attends, "ann", "party").json()["id"]
+        body = {"locationId": talker.sandbox.location_id, "associationId": attends, "id": relation}
+        answer = talker.send("DELETE", path, json=body)
+        assert (answer.status_code, "IAM Service" in answer.text) == ((401, True) if path.endswith("s") else (404, False))
+        assert talker.sandbox.state.count_relations(attends) == 1
+
+    def test_an_association_s_id_still_is_one(self, talker: Talker) -> None:
+        """Observed of GET: 'relations' is taken for an id."""
+        assert talker.send("GET", "/associations/relations").status_code == 400
