@@ -9,7 +9,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from sandbox_client import Talker, add_attends
+from sandbox_client import CONTACT, EVENT, Talker, add_attends
 
 from airflow_provider_ghl.sandbox import Sandbox
 
@@ -174,3 +174,20 @@ class TestDeletingRelations:
     def test_an_association_s_id_still_is_one(self, talker: Talker) -> None:
         """Observed of GET: 'relations' is taken for an id."""
         assert talker.send("GET", "/associations/relations").status_code == 400
+
+
+class TestKeysInsteadOfIds:
+    @pytest.mark.parametrize("key", ["ann@example.com", "+4915112345678", "+1 (555) 123-4567"])
+    def test_name_no_record(self, talker: Talker, key: str) -> None:
+        attends = add_attends(talker.sandbox)
+        first = talker.relate(attends, key, "party")
+        assert (first.status_code, first.json()) == (400, {"error": f"Contact with id {key} not found", "status": 400})
+        second = talker.relate(attends, "ann", key)
+        assert (second.status_code, second.json()) == (400, {"error": f"Record with id {key} not found", "status": 400})
+        assert talker.sandbox.state.count_relations(attends) == 0
+
+    def test_a_record_that_a_test_has_added_is_there(self, talker: Talker) -> None:
+        attends = add_attends(talker.sandbox)
+        talker.sandbox.state.add_record(CONTACT, "ann@example.com")
+        talker.sandbox.state.add_record(EVENT, "party+1")
+        assert talker.relate(attends, "ann@example.com", "party+1").status_code == 201
