@@ -7,11 +7,11 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any, TypeVar
 
-__all__ = ["Argument", "Command", "argument", "count", "duration", "load_function", "number"]
+__all__ = ["Argument", "Command", "argument", "count", "duration", "load_function", "number", "time"]
 
 N = TypeVar("N", int, float)
 _DURATION = re.compile(r"([0-9]{1,5})([dh])")
@@ -57,6 +57,16 @@ def duration(text: str) -> timedelta:
         number = int(found[1])
         return timedelta(days=number) if found[2] == "d" else timedelta(hours=number)
     raise argparse.ArgumentTypeError(f"must be days or hours, such as 30d or 12h, not {text!r}")
+
+
+def time(text: str) -> datetime | timedelta:
+    """A date or a time in ISO format, in UTC unless it says otherwise; or an age, as :func:`duration` reads it."""
+    with suppress(argparse.ArgumentTypeError):
+        return duration(text)
+    with suppress(ValueError):
+        found = datetime.fromisoformat(text)
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+    raise argparse.ArgumentTypeError(f"must be such as 2026-11-30, 2026-11-30T18:00 or 7d, not {text!r}")
 
 
 def number(kind: Callable[[str], N], what: str, accepts: Callable[[N], bool]) -> Callable[[str], N]:

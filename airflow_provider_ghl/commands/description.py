@@ -5,12 +5,13 @@ Airflow imports this module at every command, so it imports next to nothing.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
-from airflow_provider_ghl.commands.arguments import Command, argument, count, duration
+from airflow_provider_ghl.commands.arguments import Command, argument, count, duration, time
 from airflow_provider_ghl.commands.sandbox_arguments import SANDBOX
 
-__all__ = ["COMMANDS"]
+__all__ = ["COMMANDS", "STATES"]
 
 _JSON = argument("--json", action="store_true", help="one JSON document on stdout, and nothing else there")
 _LEDGER = argument("--ledger-conn-id", metavar="ID", help="the ledger's own connection")
@@ -20,13 +21,29 @@ _COMMON = (
     _JSON,
 )
 _ID = argument("load", metavar="ID", help="the load's number, or its whole id")
+_TIME_HELP = "2026-11-30 or 2026-11-30T18:00 (UTC), or an age, such as 7d or 12h"
+#: States of loads as people know them, and what they are in JSON.
+STATES: Mapping[str, tuple[str, ...]] = {
+    "success": ("green",),
+    "failed": ("final", "retryable"),
+    "deferred": ("deferred",),
+    "running": ("running",),
+    "lost": ("lost",),
+}
 _OLDER_THAN_HELP = "days or hours, such as 30d or 12h"
 
 _LOADS = Command(
     "loads",
     "List the latest loads; show or export what became of one",
     run="commands.loads:latest",
-    arguments=(argument("--limit", type=count, default=20, metavar="N", help="so many (default: %(default)s)"), *_COMMON),
+    arguments=(
+        argument("--limit", type=count, default=20, metavar="N", help="at most so many (default: %(default)s)"),
+        argument("--dag", metavar="ID", help="of this DAG: those whose id begins with ID/"),
+        argument("--state", choices=tuple(STATES), metavar="STATE", help=f"in this state: {', '.join(STATES)}"),
+        argument("--since", type=time, metavar="TIME", help=f"that began then or later: {_TIME_HELP}"),
+        argument("--before", type=time, metavar="TIME", help="that began earlier than that"),
+        *_COMMON,
+    ),
     commands=(
         Command(
             "show",

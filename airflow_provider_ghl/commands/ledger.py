@@ -22,12 +22,12 @@ def show(arguments: argparse.Namespace, out: Out) -> None:
     """Where the ledger is, how big, how old, and what is in it."""
     with opened(arguments) as (where, ledger):
         if ledger is None:
-            out.tell({"where": where, "exists": False}, [f"There is no ledger at {where} yet: the first load makes it."])
+            out.write({"where": where, "exists": False}, [f"There is no ledger at {where} yet: the first load makes it."])
             return
         found = ledger.statistics()
     targets = [{**target, **{name: iso(target[name]) for name in _MOMENTS}} for target in found["targets"]]
     document = {"exists": True, **found, **{name: iso(found[name]) for name in _MOMENTS}, "targets": targets}
-    out.tell(document, [*facts(_facts_of(found)), "", *_table_of(found["targets"])])
+    out.write(document, [*facts(_facts_of(found)), "", *_table_of(found["targets"])])
 
 
 def forget(arguments: argparse.Namespace, out: Out) -> None:
@@ -37,7 +37,7 @@ def forget(arguments: argparse.Namespace, out: Out) -> None:
     named = _chosen(arguments)
     with opened(arguments) as (where, ledger):
         if ledger is None:
-            out.tell({"where": where, "matched": 0, "forgotten": 0}, [f"There is no ledger at {where}: nothing to forget."])
+            out.write({"where": where, "matched": 0, "forgotten": 0}, [f"There is no ledger at {where}: nothing to forget."])
             return
         if arguments.older_than is not None:
             named["confirmed_before"] = ledger.time() - arguments.older_than.total_seconds()
@@ -46,7 +46,7 @@ def forget(arguments: argparse.Namespace, out: Out) -> None:
         forgotten = ledger.forget(chosen) if matched and _is_meant(matched, where, arguments, out) else 0
     said = f"Forgot {counted(forgotten, 'relation')} in {where}." if forgotten else f"Forgot nothing in {where}."
     none = "" if matched else "No relation matches. "
-    out.tell({"where": where, "matched": matched, "forgotten": forgotten}, [f"{none}{said}"])
+    out.write({"where": where, "matched": matched, "forgotten": forgotten}, [f"{none}{said}"])
 
 
 def prune(arguments: argparse.Namespace, out: Out) -> None:
@@ -58,7 +58,7 @@ def prune(arguments: argparse.Namespace, out: Out) -> None:
             results, loads = ledger.loads.prune(ledger.time() - arguments.older_than.total_seconds())
     said = f"Deleted {counted(results, 'result')} of {counted(loads, 'load')} in {where}."
     missing = f"There is no ledger at {where}: nothing to delete."
-    out.tell({"where": where, "results": results, "loads": loads}, [missing if ledger is None else said])
+    out.write({"where": where, "results": results, "loads": loads}, [missing if ledger is None else said])
 
 
 def _chosen(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def plan(arguments: argparse.Namespace, out: Out) -> None:
     # A file without rows is not priced.
     price = verdict.summary.get("plan") or Estimate(0, 0.0, None, None, None).as_dict()
     document = {"rows": verdict.summary["rows"], "counts": counts, **price, "failures": failures}
-    out.tell(document, _lines(document))
+    out.write(document, _lines(document))
 
 
 def _verdict(arguments: argparse.Namespace) -> Verdict:
