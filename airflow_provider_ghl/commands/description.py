@@ -77,7 +77,7 @@ _LEDGERS = Command(
             "Forget relations that match all that is given: the next load asks HighLevel for them",
             run="commands.ledger:forget",
             arguments=(
-                argument("--association", metavar="ID", help="of this association"),
+                argument("--association", metavar="KEY", help="of this association, by its key or its id"),
                 argument("--record", metavar="ID", help="with this record on either side"),
                 argument("--location", metavar="ID", help="of this sub-account"),
                 argument("--relation", metavar="ID", help="with this id"),

@@ -162,8 +162,9 @@ def test_ids_of_associations_are_known_by_the_keys_that_were_asked_for(place: Pl
     worker.note(results=[result(0, **where), result(1, **where), result(2, "invalid")])
     place.worker("two", association="friends").note(results=[result(0, location_id="there", association_id="id-2")])
     place.worker("three", association="foes").note(results=[result(0, location_id="here", association_id="id-3")])
+    place.worker("four", association="friends", location_id="elsewhere").note(results=[result(0, "invalid")])
     ledger = place.ledger()
-    assert ledger.loads.associations_by_key("friends") == {("here", "id-1"), ("there", "id-2")}
+    assert ledger.loads.associations_by_key("friends") == {("here", "id-1"), ("there", "id-2"), ("elsewhere", None)}
     assert ledger.loads.associations_by_key("nobody") == set()
 
 

@@ -118,16 +118,18 @@ class LedgerLoads:
 
         return self._database.read(look)
 
-    def associations_by_key(self, key: str) -> set[tuple[str, str]]:
-        """Location and association id of each kept result of loads that were asked for an association by this key.
+    def associations_by_key(self, key: str) -> set[tuple[str, str | None]]:
+        """Location and association id, as the kept results have them, of loads that were asked for an association by this key.
 
-        The key is compared without regard to case.
+        A load without such results gives its own location and ``None``. The key is compared without regard to case.
         """
-        is_asked = sa.func.lower(loads.c.association) == key.lower()
         is_known = sa.and_(results.c.location_id.is_not(None), results.c.association_id.is_not(None))
-        of_results = sa.select(results.c.location_id, results.c.association_id).join(loads, loads.c.number == results.c.load)
-        rows = self._database.read(partial(_all, of_results.where(is_asked, is_known).distinct()))
-        return {(row["location_id"], row["association_id"]) for row in rows}
+        location_id = sa.func.coalesce(results.c.location_id, loads.c.location_id).label("location_id")
+        of_loads = sa.select(location_id, results.c.association_id).select_from(
+            sa.outerjoin(loads, results, sa.and_(results.c.load == loads.c.number, is_known))
+        )
+        asked = of_loads.where(sa.func.lower(loads.c.association) == key.lower()).distinct()
+        return {(row["location_id"], row["association_id"]) for row in self._database.read(partial(_all, asked))}
 
     def find(self, id_or_number: str) -> dict[str, Any] | None:
         """One load as in :meth:`list`, with its ``message``: by its id, or by its number as text."""
