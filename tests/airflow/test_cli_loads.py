@@ -83,6 +83,8 @@ class TestList:
         assert "  so far 1,200 created, 3 rejected  " in lines(say(capsys, "loads"))[1]
         assert "rows               so far 1,200 created, 3 rejected\n" in say(capsys, "loads", "show", "2").text
         assert say(capsys, "loads", "--json").json[0]["counts_so_far"] == {"created": 1200, "rejected": 3}
+        ledger.loads.end(attempt, end="retryable", message="broken off", counts={}, is_well=False)
+        assert "  so far 1,200 created, 3 rejected  " in lines(say(capsys, "loads"))[1]
         ledger.close()
 
 

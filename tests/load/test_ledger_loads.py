@@ -110,12 +110,14 @@ def test_the_list_says_how_loads_are(place: Place) -> None:
 
 
 def test_a_load_without_an_end_is_counted_by_its_results(place: Place) -> None:
-    running, ended = place.worker("running"), place.worker("ended")
+    running, ended, broken = place.worker("running"), place.worker("ended"), place.worker("broken off")
+    broken.note(results=[result(0)])
+    broken.end(end="retryable", counts={})
     running.note(results=[result(0), result(1), result(2, "rejected")])
     ended.note(results=[result(0)])
     ended.end(counts={"created": 1})
     found = {load["load_id"]: load["counts_so_far"] for load in place.ledger().loads.list()}
-    assert found == {"running": {"created": 2, "rejected": 1}, "ended": None}
+    assert found == {"running": {"created": 2, "rejected": 1}, "ended": None, "broken off": {"created": 1}}
     load = place.ledger().loads.find("running")
     assert load is not None
     assert load["counts_so_far"] == {"created": 2, "rejected": 1}

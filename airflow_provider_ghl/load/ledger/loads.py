@@ -100,7 +100,7 @@ class LedgerLoads:
         """The latest loads first: number, load_id, location_id, association, began, updated, state, tries, requests, counts.
 
         ``state`` is ``running``, ``lost`` (it has not ended, and is not alive), or how it ended. ``counts_so_far`` are the kept
-        results by outcome of a load that has no ``counts`` yet, else ``None``.
+        results by outcome of a load that has no ``counts``, since it has not ended or was broken off; else ``None``.
         """
         size = limit if wanted.states is None else _PAGE
 
@@ -231,7 +231,7 @@ class LedgerLoads:
         asked = sa.select(attempts).where(attempts.c.load.in_(numbers)).order_by(attempts.c.number)
         tried = connection.execute(asked).all()
         running = self._running(connection, numbers)
-        so_far = self._counts_so_far(connection, [load.number for load in found if load.counts is None])
+        so_far = self._counts_so_far(connection, [load.number for load in found if not _has_counts(load)])
         return [
             {
                 **_described(load, [one for one in tried if one.load == load.number], is_running=load.number in running),
@@ -269,6 +269,11 @@ def is_last(attempt: Attempt) -> sa.ColumnElement[bool]:
     """A condition on ``ghl_loads``: the attempt's load, as long as no other attempt has followed."""
     later = sa.exists().where(attempts.c.load == attempt.load_number, attempts.c.number > attempt.number)
     return sa.and_(loads.c.number == attempt.load_number, ~later)
+
+
+def _has_counts(load: sa.Row[Any]) -> bool:
+    """A load that an exception broke off has noted its end, but no counts."""
+    return load.counts not in (None, "{}")
 
 
 def _described(load: sa.Row[Any], of_load: list[sa.Row[Any]], *, is_running: bool) -> dict[str, Any]:
