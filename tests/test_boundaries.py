@@ -58,7 +58,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("exceptions", "hooks", "api", "relations", "load/columns", "load/ledger", "load/loader"),
         *("load/plan", "load/ports", "load/results", "load/spec"),
     },
-    "cli": {"version", "commands", "sandbox"},
+    "cli": {"version", "commands"},
     "get_provider_info": set(),
     "sandbox": set(),
     "__main__": {"cli"},

@@ -1,4 +1,4 @@
-"""``ledger``: what is remembered, and how to make it forgotten."""
+"""``ledger``: what is remembered, and how to have it forgotten."""
 
 from __future__ import annotations
 
@@ -6,89 +6,120 @@ import argparse
 import sys
 from typing import Any
 
-from airflow_provider_ghl.commands.ledger_option import opened
+from airflow_provider_ghl.commands.ledger_option import DEFAULT_CONNECTION, opened
 from airflow_provider_ghl.commands.output import Out, counted, facts, iso, moment, table
 from airflow_provider_ghl.commands.running import WrongUsage
+from airflow_provider_ghl.load.ledger.ledger import Ledger
+from airflow_provider_ghl.load.ledger.upkeep import Chosen
 
 __all__ = ["forget", "prune", "show"]
 
 _MOMENTS = ("oldest_confirmed", "newest_confirmed")
-#: Options of ``forget``, and what :meth:`airflow_provider_ghl.load.ledger.ledger.Ledger.forget` calls them.
-_CHOSEN_BY = {"association": "association_id", "record": "record_id", "location": "location_id", "relation": "relation_id"}
+#: Options of ``forget`` that take an id.
+_OPTIONS = ("association", "record", "location", "relation")
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
 def show(arguments: argparse.Namespace, out: Out) -> None:
-    """Where the ledger is, how big, how old, and what is in it."""
+    """Where the ledger is, how large and how old it is, and what it knows."""
     with opened(arguments) as (where, ledger):
         if ledger is None:
-            out.tell({"where": where, "exists": False}, [f"There is no ledger at {where} yet: the first load makes it."])
+            out.write({"where": where, "exists": False}, [f"There is no ledger at {where} yet: the first load makes it."])
             return
         found = ledger.statistics()
     targets = [{**target, **{name: iso(target[name]) for name in _MOMENTS}} for target in found["targets"]]
     document = {"exists": True, **found, **{name: iso(found[name]) for name in _MOMENTS}, "targets": targets}
-    out.tell(document, [*facts(_facts_of(found)), "", *_table_of(found["targets"])])
+    out.write(document, [*facts(_facts(found)), "", *_targets(found["targets"])])
 
 
 def forget(arguments: argparse.Namespace, out: Out) -> None:
-    """Delete what is known of relations, after a yes."""
-    from airflow_provider_ghl.load.ledger.upkeep import Chosen
-
-    named = _chosen(arguments)
+    """Delete what is known of relations, after asking."""
+    _check_choice(arguments)
     with opened(arguments) as (where, ledger):
         if ledger is None:
-            out.tell({"where": where, "matched": 0, "forgotten": 0}, [f"There is no ledger at {where}: nothing to forget."])
+            out.write({"where": where, "matched": 0, "forgotten": 0}, [f"There is no ledger at {where}: nothing to forget."])
             return
-        if arguments.older_than is not None:
-            named["confirmed_before"] = ledger.time() - arguments.older_than.total_seconds()
-        chosen = Chosen(**named)
-        matched = ledger.count_to_forget(chosen)
-        forgotten = ledger.forget(chosen) if matched and _is_meant(matched, where, arguments, out) else 0
-    said = f"Forgot {counted(forgotten, 'relation')} in {where}." if forgotten else f"Forgot nothing in {where}."
+        association_ids = _association_ids(arguments, ledger)
+        chosen = _chosen(arguments, ledger, association_ids)
+        matched = sum(map(ledger.count_to_forget, chosen))
+        forgotten = 0
+        if matched and _is_confirmed(f"{_relations(matched, association_ids)} in {where}", arguments, out):
+            forgotten = sum(map(ledger.forget, chosen))
+    document = {"where": where, "association_ids": association_ids, "matched": matched, "forgotten": forgotten}
     none = "" if matched else "No relation matches. "
-    out.tell({"where": where, "matched": matched, "forgotten": forgotten}, [f"{none}{said}"])
+    text = f"Forgot {_relations(forgotten, association_ids)} in {where}." if forgotten else f"{none}Forgot nothing in {where}."
+    out.write(document, [text])
 
 
 def prune(arguments: argparse.Namespace, out: Out) -> None:
-    """Delete old loads with their results."""
+    """Delete old loads and their results."""
     with opened(arguments) as (where, ledger):
         if ledger is None:
             results, loads = 0, 0
         else:
             results, loads = ledger.loads.prune(ledger.time() - arguments.older_than.total_seconds())
-    said = f"Deleted {counted(results, 'result')} of {counted(loads, 'load')} in {where}."
+    text = f"Deleted {counted(results, 'result')} of {counted(loads, 'load')} in {where}."
     missing = f"There is no ledger at {where}: nothing to delete."
-    out.tell({"where": where, "results": results, "loads": loads}, [missing if ledger is None else said])
+    out.write({"where": where, "results": results, "loads": loads}, [missing if ledger is None else text])
 
 
-def _chosen(arguments: argparse.Namespace) -> dict[str, Any]:
-    for option in (*_CHOSEN_BY, "conn_id", "ledger_conn_id"):
+def _check_choice(arguments: argparse.Namespace) -> None:
+    """:raises WrongUsage: no relations are chosen, or all of them and some."""
+    for option in (*_OPTIONS, "conn_id", "ledger_conn_id"):
         value = getattr(arguments, option)
-        # An unset variable of a shell's: without the option, more would be forgotten than was meant.
+        # From a shell variable that is not set. As if the option were missing, more would be forgotten than was meant.
         if value is not None and not value.strip():
             name = option.replace("_", "-")
             raise WrongUsage(f"--{name} is empty: give it a value, or leave it out. Nothing was forgotten.")
-    chosen: dict[str, Any] = {name: getattr(arguments, option) for option, name in _CHOSEN_BY.items()}
-    chosen = {name: value for name, value in chosen.items() if value is not None}
-    has_some = bool(chosen) or arguments.older_than is not None
-    if arguments.everything and has_some:
+    is_narrowed = any(getattr(arguments, option) is not None for option in (*_OPTIONS, "older_than"))
+    if arguments.everything and is_narrowed:
         raise WrongUsage("--everything goes with no other choice.")
-    if not arguments.everything and not has_some:
-        options = ", ".join(f"--{option}" for option in _CHOSEN_BY)
+    if not arguments.everything and not is_narrowed:
+        options = ", ".join(f"--{option}" for option in _OPTIONS)
         raise WrongUsage(f"Say what to forget: {options}, --older-than, or --everything.")
-    return {"everything": True} if arguments.everything else chosen
 
 
-def _is_meant(matched: int, where: str, arguments: argparse.Namespace, out: Out) -> bool:
+def _association_ids(arguments: argparse.Namespace, ledger: Ledger) -> list[str] | None:
+    if arguments.association is None:
+        return None
+    from airflow_provider_ghl.commands.association_option import association_ids  # needs pandas, unlike a look at a ledger
+
+    return association_ids(ledger, arguments.association, arguments.conn_id or DEFAULT_CONNECTION, arguments.location)
+
+
+def _chosen(arguments: argparse.Namespace, ledger: Ledger, association_ids: list[str] | None) -> list[Chosen]:
+    """One choice for each association."""
+    if arguments.everything:
+        return [Chosen(everything=True)]
+    age = arguments.older_than
+    narrowed: dict[str, Any] = {
+        "location_id": arguments.location,
+        "record_id": arguments.record,
+        "relation_id": arguments.relation,
+        "confirmed_before": None if age is None else ledger.time() - age.total_seconds(),
+    }
+    if association_ids is None:
+        return [Chosen(**narrowed)]
+    return [Chosen(association_id=association_id, **narrowed) for association_id in association_ids]
+
+
+def _relations(count: int, association_ids: list[str] | None) -> str:
+    relations = counted(count, "relation")
+    if association_ids is None:
+        return relations
+    several = "associations" if len(association_ids) > 1 else "association"
+    return f"{relations} of {several} {', '.join(association_ids)}"
+
+
+def _is_confirmed(what: str, arguments: argparse.Namespace, out: Out) -> bool:
     if arguments.yes:
         return True
-    what = f"{counted(matched, 'relation')} in {where}"
     if not sys.stdin.isatty():
         raise WrongUsage(f"{what} would be forgotten, and nobody can be asked here: pass --yes. Nothing was done.")
     return out.ask(f"Forget {what}? The next load asks HighLevel for them again.")
 
 
-def _facts_of(found: dict[str, Any]) -> dict[str, str | int | None]:
+def _facts(found: dict[str, Any]) -> dict[str, str | int | None]:
     return {
         "where": found["where"],
         "id": found["id"],
@@ -103,7 +134,7 @@ def _facts_of(found: dict[str, Any]) -> dict[str, str | int | None]:
     }
 
 
-def _table_of(targets: list[dict[str, Any]]) -> list[str]:
+def _targets(targets: list[dict[str, Any]]) -> list[str]:
     rows = [
         (
             target["association_id"],

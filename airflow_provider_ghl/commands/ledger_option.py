@@ -10,19 +10,20 @@ from airflow_provider_ghl.hooks.ledger import find_ledger
 from airflow_provider_ghl.hooks.settings import Settings, connection_of, has_connection
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 
-__all__ = ["opened"]
+__all__ = ["DEFAULT_CONNECTION", "opened"]
 
-_DEFAULT_CONNECTION = "ghl_default"
+#: The Airflow connection of those who name none.
+DEFAULT_CONNECTION = "ghl_default"
 
 
 @contextmanager
 def opened(arguments: argparse.Namespace) -> Iterator[tuple[str, Ledger | None]]:
-    """Where the ledger is, and the ledger; ``None`` where there is none yet.
+    """Where the ledger is, and the ledger itself; ``None`` if it does not exist yet.
 
-    It is the one of ``--ledger-conn-id``; else that of the connection ``--conn-id``, or of ``ghl_default`` if Airflow has that;
-    else the one that loads use by default.
+    The ledger is that of ``--ledger-conn-id``; else that of the connection ``--conn-id``, or of ``ghl_default`` if Airflow has
+    it; else the one that loads use by default.
     """
-    where, ledger = find_ledger(arguments.ledger_conn_id or _named_by(arguments.conn_id))
+    where, ledger = find_ledger(arguments.ledger_conn_id or _ledger_conn_id(arguments.conn_id))
     try:
         yield where, ledger
     finally:
@@ -30,7 +31,7 @@ def opened(arguments: argparse.Namespace) -> Iterator[tuple[str, Ledger | None]]
             ledger.close()
 
 
-def _named_by(conn_id: str | None) -> str | None:
-    if conn_id is None and not has_connection(_DEFAULT_CONNECTION):
+def _ledger_conn_id(conn_id: str | None) -> str | None:
+    if conn_id is None and not has_connection(DEFAULT_CONNECTION):
         return None
-    return Settings.of(connection_of(conn_id or _DEFAULT_CONNECTION)).ledger_conn_id
+    return Settings.of(connection_of(conn_id or DEFAULT_CONNECTION)).ledger_conn_id

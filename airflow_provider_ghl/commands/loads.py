@@ -1,38 +1,43 @@
-"""``loads``: what loads did, as far as the ledger keeps it."""
+"""``loads``: what loads did, as far as the ledger remembers."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
+from airflow_provider_ghl.commands.description import STATES
 from airflow_provider_ghl.commands.ledger_option import opened
-from airflow_provider_ghl.commands.output import Out, counted, facts, iso, moment, shown, table
+from airflow_provider_ghl.commands.output import Out, counted, escape, facts, iso, moment, table, time_span
 from airflow_provider_ghl.exceptions import ConfigurationError, GHLError
 from airflow_provider_ghl.load.ledger.ledger import Ledger
-from airflow_provider_ghl.load.results.outcomes import FAILURES, OUTCOMES, Outcome, gist, outline
+from airflow_provider_ghl.load.ledger.load_filter import LoadFilter
+from airflow_provider_ghl.load.results.outcomes import FAILURES, OUTCOMES, End, Outcome, gist, outline
 
 __all__ = ["export", "latest", "problems", "problems_text", "show"]
 
-_AT_ONCE = 10_000
-#: Different reasons that are shown one by one; the rest are counted as others.
+#: Results that are written at once.
+_CHUNK = 10_000
+#: Reasons that are shown one by one; rows with others are counted together.
 _MOST_REASONS = 50
 _OTHERS = "other reasons"
 
 
 def latest(arguments: argparse.Namespace, out: Out) -> None:
-    """The latest loads, a line each."""
+    """The latest loads that match, a line each."""
     with opened(arguments) as (where, ledger):
-        found = [] if ledger is None else ledger.loads.list(arguments.limit)
+        found = [] if ledger is None else ledger.loads.list(arguments.limit, _filter(arguments, ledger))
     if ledger is None:
         lines = [f"There is no ledger at {where} yet: the first load makes it."]
     elif not found:
-        lines = [f"The ledger {where} knows of no load."]
+        is_filtered = arguments.dag or arguments.state or arguments.since or arguments.before
+        lines = [f"No load in the ledger {where} matches." if is_filtered else f"The ledger {where} has no loads yet."]
     else:
-        headers = ("load", "state", "began", "association", "location", "rows", "requests", "load id")
+        headers = ("load", "state", "began", "took", "association", "location", "rows", "requests", "load id")
         lines = table(headers, [_line(load) for load in found])
-    out.tell([_document(load) for load in found], lines)
+    out.write([_document(load) for load in found], lines)
 
 
 def show(arguments: argparse.Namespace, out: Out) -> None:
@@ -40,26 +45,27 @@ def show(arguments: argparse.Namespace, out: Out) -> None:
     with opened(arguments) as (where, ledger):
         ledger, load = _find(where, ledger, arguments.load)
         failures = problems(ledger.loads.results(load["number"], outcomes=FAILURES), arguments.rows)
-    text = [*facts(_facts_of(load)), "", *([shown(load["message"])] if load["message"] else ["It has not ended."])]
-    out.tell({**_document(load), "failures": failures}, [*text, *problems_text(failures)])
+    text = [*facts(_facts(load)), "", escape(load["message"]) if load["message"] else "It has not ended."]
+    out.write({**_document(load), "failures": failures}, [*text, *problems_text(failures)])
 
 
 def export(arguments: argparse.Namespace, out: Out) -> None:
-    """All kept results of a load, as a file."""
+    """Write all kept results of a load to a file."""
     with opened(arguments) as (where, ledger):
         ledger, load = _find(where, ledger, arguments.load)
         written = _write(ledger.loads.results(load["number"]), arguments.file)
     rows = (load["counts"] or {}).get("rows")
-    of_all = "" if rows is None else f" of {rows:,} rows"
-    said = f"Wrote {counted(written, 'result')}{of_all} into {arguments.file}: the rows that were sent or have a problem."
-    out.tell({"load_id": load["load_id"], "number": load["number"], "results": written, "file": arguments.file}, [shown(said)])
+    of_all = "" if rows is None else f" of {counted(rows, 'row')}"
+    text = f"Wrote {counted(written, 'result')}{of_all} to {arguments.file}: the rows that were sent or have a problem."
+    document = {"load_id": load["load_id"], "number": load["number"], "results": written, "file": arguments.file}
+    out.write(document, [escape(text)])
 
 
 def problems(results: Iterable[dict[str, Any]], rows: int) -> list[dict[str, Any]]:
-    """Failures grouped by reason, ids left out of it; the commonest first, with the first rows of each."""
+    """Group failures by reason, without the ids in it. The commonest reason comes first, each with its first rows."""
     groups: dict[tuple[str, int | None, str], dict[str, Any]] = {}
     for result in results:
-        key = (result["outcome"], result["status_code"], _reason_of(result))
+        key = (result["outcome"], result["status_code"], _reason(result))
         if key not in groups and len(groups) >= _MOST_REASONS:
             key = (result["outcome"], None, _OTHERS)
         outcome, status_code, reason = key
@@ -72,11 +78,11 @@ def problems(results: Iterable[dict[str, Any]], rows: int) -> list[dict[str, Any
 
 
 def problems_text(groups: list[dict[str, Any]]) -> Iterator[str]:
-    """The same for people."""
+    """The groups as text."""
     for group in groups:
         status = f" ({group['status_code']})" if group["status_code"] else ""
         yield ""
-        yield f"{counted(group['rows'], 'row')} {group['outcome']}{status}: {shown(group['reason'])}"
+        yield f"{counted(group['rows'], 'row')} {group['outcome']}{status}: {escape(group['reason'])}"
         rows = [
             (str(row["row"]), _key(row), row["first_record_id"], row["second_record_id"], row["reason"])
             for row in group["first_rows"]
@@ -89,7 +95,7 @@ def _find(where: str, ledger: Ledger | None, name: str) -> tuple[Ledger, dict[st
         raise ConfigurationError(f"there is no ledger at {where} yet: the first load makes it")
     found = ledger.loads.find(name)
     if found is None:
-        raise ConfigurationError(f"the ledger {where} knows of no load {name!r}: 'loads' lists those it knows")
+        raise ConfigurationError(f"the ledger {where} has no load {name!r}: 'loads' lists those that it has")
     return ledger, found
 
 
@@ -100,9 +106,9 @@ def _write(results: Iterator[dict[str, Any]], path: str) -> int:
     written = 0
     try:
         with results_file(path, None, RESULT_FIELDS) as file:
-            while some := list(islice(results, _AT_ONCE)):
-                file.append(_frame(some))
-                written += len(some)
+            while chunk := list(islice(results, _CHUNK)):
+                file.append(_frame(chunk))
+                written += len(chunk)
     except GHLError:
         raise
     except Exception as error:
@@ -110,23 +116,39 @@ def _write(results: Iterator[dict[str, Any]], path: str) -> int:
     return written
 
 
-def _reason_of(result: dict[str, Any]) -> str:
-    """As in the load's own message."""
-    said = result["reason"] or ""
+def _reason(result: dict[str, Any]) -> str:
+    """Worded as in the load's own message."""
+    reason = result["reason"] or ""
     if result["outcome"] == Outcome.INVALID:
-        return outline(said)
-    return gist(said, result["first_record_id"] or "", result["second_record_id"] or "")
+        return outline(reason)
+    return gist(reason, result["first_record_id"] or "", result["second_record_id"] or "")
 
 
 def _key(row: dict[str, Any]) -> str | None:
     return None if row["row_key"] is None else str(row["row_key"])
 
 
+def _filter(arguments: argparse.Namespace, ledger: Ledger) -> LoadFilter:
+    return LoadFilter(
+        id_prefix=f"{arguments.dag}/" if arguments.dag else "",
+        began_from=_seconds(arguments.since, ledger),
+        began_before=_seconds(arguments.before, ledger),
+        states=STATES[arguments.state] if arguments.state else None,
+    )
+
+
+def _seconds(time: datetime | timedelta | None, ledger: Ledger) -> float | None:
+    if isinstance(time, timedelta):
+        return ledger.time() - time.total_seconds()
+    return None if time is None else time.timestamp()
+
+
 def _line(load: dict[str, Any]) -> tuple[str | int | None, ...]:
     return (
         str(load["number"]),
-        load["state"],
+        _state(load),
         moment(load["began"]),
+        time_span(_duration(load)),
         load["association"],
         load["location_id"],
         _counts(load),
@@ -135,21 +157,38 @@ def _line(load: dict[str, Any]) -> tuple[str | int | None, ...]:
     )
 
 
+def _state(load: dict[str, Any]) -> str:
+    """In Airflow's words where it has them."""
+    if load["state"] == End.RETRYABLE:
+        return "failed, retry helps"
+    return next((word for word, states in STATES.items() if load["state"] in states), str(load["state"]))
+
+
+def _duration(load: dict[str, Any]) -> float:
+    """Seconds from the beginning of the first try to the end, or to the last sign of life; waits for quota included."""
+    return max(0.0, float(load["updated"] - load["began"]))
+
+
 def _counts(load: dict[str, Any]) -> str | None:
-    counts = load["counts"]
-    if counts is None:
-        return None
-    parts = [f"{counts[outcome]:,} {outcome}" for outcome in OUTCOMES if counts.get(outcome)]
+    counts, so_far = load["counts"], load["counts_so_far"]
+    if not counts:
+        return f"so far {', '.join(_by_outcome(so_far))}" if so_far else None
+    parts = _by_outcome(counts)
     return f"{counted(counts.get('rows', 0), 'row')}{': ' if parts else ''}{', '.join(parts)}"
 
 
-def _facts_of(load: dict[str, Any]) -> dict[str, str | int | None]:
+def _by_outcome(counts: dict[str, int]) -> list[str]:
+    return [f"{counts[outcome]:,} {outcome}" for outcome in OUTCOMES if counts.get(outcome)]
+
+
+def _facts(load: dict[str, Any]) -> dict[str, str | int | None]:
     return {
         "load": str(load["number"]),
         "load id": load["load_id"],
-        "state": load["state"],
+        "state": _state(load),
         "began": moment(load["began"]),
         "last sign of life": moment(load["updated"]),
+        "took": time_span(_duration(load)),
         "association": load["association"],
         "location": load["location_id"],
         "tries": load["tries"],
@@ -159,7 +198,14 @@ def _facts_of(load: dict[str, Any]) -> dict[str, str | int | None]:
 
 
 def _document(load: dict[str, Any]) -> dict[str, Any]:
-    return {**load, "began": iso(load["began"]), "updated": iso(load["updated"])}
+    failed = load["state"] in STATES["failed"]
+    return {
+        **load,
+        "began": iso(load["began"]),
+        "updated": iso(load["updated"]),
+        "seconds": round(_duration(load), 3),
+        "failed": failed,
+    }
 
 
 def _frame(results: list[dict[str, Any]]) -> Any:
@@ -167,5 +213,5 @@ def _frame(results: list[dict[str, Any]]) -> Any:
 
     from airflow_provider_ghl.relations.fields import RESULT_FIELDS
 
-    # As objects: numbers with gaps would become floats.
+    # As objects, since a column of integers with gaps would become floats.
     return pandas.DataFrame(results, columns=list(RESULT_FIELDS), dtype=object)

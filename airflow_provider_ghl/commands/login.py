@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from airflow_provider_ghl.api.clock import Stop
 from airflow_provider_ghl.api.oauth import authorize_url
-from airflow_provider_ghl.commands.output import Out, facts, iso, moment, shown
+from airflow_provider_ghl.commands.output import Out, escape, facts, iso, moment
 from airflow_provider_ghl.commands.running import WrongUsage
 from airflow_provider_ghl.exceptions import ConfigurationError
 from airflow_provider_ghl.hooks.access import Manner, app_of, oauth_of, refreshed_token
@@ -80,7 +80,7 @@ def _code_of(text: str) -> str:
         said = {}
     if code := said.get("code", [""])[0].strip():
         return code
-    reason = shown(said["error"][0])[:80] if "error" in said else "it holds no code"
+    reason = escape(said["error"][0])[:80] if "error" in said else "it holds no code"
     raise WrongUsage(f"that URL brings no code ({reason}): open the page again, and say yes there")
 
 
@@ -119,7 +119,7 @@ def _tell(out: Out, conn_id: str, name: str, pair: TokenPair) -> None:
             "kept in": f"Airflow's Variable {name}",
         }
     )
-    out.tell({**document, "variable": name}, lines)
+    out.write({**document, "variable": name}, lines)
 
 
 def _advise(settings: Settings, pair: TokenPair) -> None:

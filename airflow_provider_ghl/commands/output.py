@@ -1,4 +1,4 @@
-"""What commands say: aligned text for people, one JSON document for machines. The same in a terminal and in a pipe."""
+"""Output of commands: aligned text for people, one JSON document for machines. The same in a terminal and in a pipe."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-__all__ = ["Out", "counted", "facts", "iso", "moment", "shown", "table"]
+__all__ = ["Out", "counted", "escape", "facts", "iso", "moment", "table", "time_span"]
 
-#: A number is set flush right, with separators.
+#: Numbers are aligned to the right and get thousands separators.
 Cell = str | int | None
 
 
@@ -22,29 +22,29 @@ class Out:
         self.stream = stream
         self._as_json = as_json
 
-    def tell(self, document: Any, lines: Iterable[str]) -> None:
-        """The answer, once: as JSON or as lines of text."""
+    def write(self, document: Any, lines: Iterable[str]) -> None:
+        """Write the answer, as JSON or as lines of text."""
         text = json.dumps(document, indent=2) if self._as_json else "\n".join(lines)
         encoding = self.stream.encoding or "utf-8"
         try:
             self.stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
             self.stream.flush()
         except BrokenPipeError:
-            # Nobody reads any more (| head), which is no error. Python would complain of it once more when it exits.
+            # The reader is gone (| head), which is not an error. Without this Python would report it again at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
 
     def ask(self, question: str) -> bool:
-        """A person's yes. Not on stdout, which may be a file."""
+        """Ask a question on stderr, since stdout may be a file. Returns whether the answer is yes."""
         sys.stderr.write(f"{question} [y/N] ")
         sys.stderr.flush()
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[Cell]]) -> list[str]:
-    """Columns as wide as what is in them; nothing is cut."""
+    """Lines of a table. Columns are as wide as their longest cell; nothing is cut."""
     rows = list(rows)
     is_number = [any(isinstance(row[at], int) for row in rows) for at in range(len(headers))]
-    cells = [[shown(header) for header in headers], *([_text(cell) for cell in row] for row in rows)]
+    cells = [[escape(header) for header in headers], *([_text(cell) for cell in row] for row in rows)]
     widths = [max(len(row[at]) for row in cells) for at in range(len(headers))]
     return [
         "  ".join(
@@ -56,7 +56,7 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[Cell]]) -> list[str]:
 
 
 def facts(pairs: Mapping[str, Cell]) -> list[str]:
-    """A fact a line."""
+    """One line for each name and its value."""
     width = max(map(len, pairs))
     return [f"{name.ljust(width)}  {_text(value)}" for name, value in pairs.items()]
 
@@ -66,28 +66,48 @@ def counted(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def time_span(seconds: float) -> str:
+    """Seconds as people say them: ``42 s``, ``3 min 20 s``, ``27 h 46 min``, ``4 days 4 h``."""
+    whole = round(seconds)
+    if seconds < 1:
+        return "less than 1 s"
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return _in_two_units(whole, "min", "s")
+    if round(whole / 60) < 72 * 60:
+        return _in_two_units(round(whole / 60), "h", "min")
+    days, hours = divmod(round(whole / 3600), 24)
+    return f"{counted(days, 'day')} {hours} h" if hours else counted(days, "day")
+
+
 def moment(seconds: float | None) -> str:
-    """Unix seconds for people."""
+    """Unix seconds for people: ``2026-11-21 07:24:27 UTC``."""
     return "-" if seconds is None else f"{_utc(seconds):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def iso(seconds: float | None) -> str | None:
-    """Unix seconds for machines."""
+    """Unix seconds for machines: ``2026-11-21T07:24:27.000+00:00``."""
     return None if seconds is None else _utc(seconds).isoformat(timespec="milliseconds")
 
 
-def shown(value: Any) -> str:
-    """Text that cannot move the cursor or begin a line: it may have come from HighLevel, or out of a file."""
+def escape(value: Any) -> str:
+    """Text without control characters, which could control the terminal: it may come from HighLevel or from a file."""
     text = str(value)
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() else one.encode("unicode_escape", "backslashreplace").decode() for one in text)
 
 
+def _in_two_units(number: int, large: str, small: str) -> str:
+    whole, rest = divmod(number, 60)
+    return f"{whole:,} {large} {rest} {small}" if rest else f"{whole:,} {large}"
+
+
 def _text(cell: Cell) -> str:
     if cell is None or cell == "":
         return "-"
-    return f"{cell:,}" if isinstance(cell, int) else shown(cell)
+    return f"{cell:,}" if isinstance(cell, int) else escape(cell)
 
 
 def _utc(seconds: float) -> datetime:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 from airflow_provider_ghl.commands.loads import problems, problems_text
-from airflow_provider_ghl.commands.output import Out, facts, table
+from airflow_provider_ghl.commands.output import Out, counted, facts, table, time_span
+from airflow_provider_ghl.commands.progress import Progress
 from airflow_provider_ghl.commands.running import WrongUsage
 from airflow_provider_ghl.exceptions import GHLError
 from airflow_provider_ghl.hooks.ghl import GHLHook
@@ -27,34 +27,35 @@ from airflow_provider_ghl.relations.kind import RelationRows
 
 __all__ = ["plan"]
 
-#: Rows that are read at once: a record's rows should be together where HighLevel would be read.
+#: Rows that are read at once. Many, since a record's relations are read once for all of its rows in a batch.
 _AT_ONCE = 131_072
-#: Failed rows that are looked at for their reasons.
+#: Failed rows whose reasons are counted.
 _MOST_FAILURES = 10_000
 _ROWS_SHOWN = 5
 
 
 def plan(arguments: argparse.Namespace, out: Out) -> None:
-    """Count the rows of a file by what would become of them, and price them."""
+    """Count a file's rows by what would become of them, and say what sending them would cost."""
     if bool(arguments.association_id) == bool(arguments.association_key):
         raise WrongUsage("Give exactly one of --association-key and --association-id.")
     if arguments.location_column and arguments.location_id:
         raise WrongUsage("Give --location-id or --location-column, not both.")
-    verdict = _verdict(arguments)
+    verdict, limit = _run(arguments)
     for warning in verdict.warnings:
         sys.stderr.write(f"{warning}\n")
     if not verdict.is_green:
         raise GHLError(verdict.message)
     counts = {str(outcome): verdict.summary[outcome] for outcome in OUTCOMES}
-    # What is kept are the failures before the others, so that they are all there if there are not too many.
+    # Failures are kept before other results, so all of them are there unless there are very many.
     failures = problems((result for result in verdict.results if result["outcome"] in FAILURES), _ROWS_SHOWN)
-    # A file without rows is not priced.
+    # A file without rows has no price.
     price = verdict.summary.get("plan") or Estimate(0, 0.0, None, None, None).as_dict()
-    document = {"rows": verdict.summary["rows"], "counts": counts, **price, "failures": failures}
-    out.tell(document, _lines(document))
+    document = {"rows": verdict.summary["rows"], "counts": counts, **price, "limit": limit, "failures": failures}
+    out.write(document, _lines(document))
 
 
-def _verdict(arguments: argparse.Namespace) -> Verdict:
+def _run(arguments: argparse.Namespace) -> tuple[Verdict, dict[str, float] | None]:
+    """The load's verdict, and the burst limit; ``None`` for a load of several sub-accounts, each of which has its own."""
     hook = GHLHook(arguments.conn_id, location_id=arguments.location_id)
     named = arguments.ledger_conn_id or Settings.of(connection_of(arguments.conn_id)).ledger_conn_id
     columns = Columns(
@@ -75,7 +76,10 @@ def _verdict(arguments: argparse.Namespace) -> Verdict:
     _, ledger = find_ledger(named)
     try:
         batches = file_batches(arguments.file, None, columns, _AT_ONCE)
-        return run(spec, Ports(batches=batches, client=client, ledger=ledger))
+        with Progress(sys.stderr) as progress:
+            verdict = run(spec, Ports(batches=progress.watch(batches), client=client, ledger=ledger))
+        limit = client.limit(spec.location_id)
+        return verdict, {"requests": limit.capacity, "seconds": limit.interval} if spec.location_id else None
     finally:
         client.close()
         if ledger is not None:
@@ -91,16 +95,35 @@ def _lines(document: dict[str, Any]) -> Iterator[str]:
         {
             "requests": f"{document['requests']:,} at most",
             "share of today": _share(document),
-            "time": f"{timedelta(seconds=round(document['seconds']))} at the current limit",
-            "days": None if document["days"] is None else str(document["days"]),
+            "time": _time(document),
+            "quota": _days(document["days"]),
         }
     )
     yield from problems_text(document["failures"])
 
 
 def _share(document: dict[str, Any]) -> str | None:
-    if document["left_today"] is None:
+    left, share = document["left_today"], document["share_of_today"]
+    if left is None:
         return None
-    if document["share_of_today"] is None:
+    if share is None:
         return "nothing is left today"
-    return f"{document['share_of_today']:.1%} of the {document['left_today']:,} requests that are left"
+    is_little = document["requests"] and share < 0.001
+    is_or_are = "is" if left == 1 else "are"
+    return f"{'less than 0.1%' if is_little else f'{share:.1%}'} of the {counted(left, 'request')} that {is_or_are} left"
+
+
+def _time(document: dict[str, Any]) -> str:
+    limit = document["limit"]
+    if limit is None:
+        return f"{time_span(document['seconds'])} in the sub-account that takes longest, at its current limit"
+    per_window = f"{counted(limit['requests'], 'request')} / {limit['seconds']:g} s"
+    return f"{time_span(document['seconds'])} at the current limit of {per_window}"
+
+
+def _days(days: int | None) -> str | None:
+    if days is None:
+        return None
+    if days == 0:
+        return "nothing is to be sent"
+    return "within one day's quota" if days == 1 else f"spread over {days:,} days of quota"

@@ -7,9 +7,9 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from importlib import import_module
-from typing import Any, TextIO
+from typing import TextIO
 
+from airflow_provider_ghl.commands.arguments import load_function
 from airflow_provider_ghl.commands.output import Out
 from airflow_provider_ghl.exceptions import GHLError, Unauthorized
 
@@ -23,7 +23,7 @@ class WrongUsage(Exception):
 
 
 def run(name: str, arguments: argparse.Namespace) -> int:
-    """Run ``module:function`` of this package; the exit status. What goes wrong is told on stderr."""
+    """Run ``module:function`` and return the exit status. Errors go to stderr."""
     out = Out(sys.stdout, as_json=arguments.json)
     try:
         # Airflow logs to stdout, which is for the answer.
@@ -31,31 +31,26 @@ def run(name: str, arguments: argparse.Namespace) -> int:
             from airflow_provider_ghl.hooks.settings import outside_tasks
 
             with _logging_elsewhere(out.stream), outside_tasks():
-                _function(name)(arguments, out)
+                load_function(name)(arguments, out)
     except WrongUsage as error:
-        return _told(str(error), _WRONG_USAGE)
+        return _fail(str(error), _WRONG_USAGE)
     except Unauthorized as error:
-        return _told(error.explain(), _FAILED)
+        return _fail(error.explain(), _FAILED)
     except GHLError as error:
-        return _told(str(error), _FAILED)
+        return _fail(str(error), _FAILED)
     except KeyboardInterrupt:
         return _INTERRUPTED
     return 0
 
 
-def _function(name: str) -> Any:
-    module, _, function = name.partition(":")
-    return getattr(import_module(f"{__package__}.{module}"), function)
-
-
-def _told(message: str, status: int) -> int:
+def _fail(message: str, status: int) -> int:
     sys.stderr.write(f"{message}\n")
     return status
 
 
 @contextmanager
 def _logging_elsewhere(stream: TextIO) -> Iterator[None]:
-    """Handlers that write to the stream write to stderr meanwhile."""
+    """Within the block, log handlers that write to the stream write to stderr."""
     handlers = [one for one in logging.getLogger().handlers if isinstance(one, logging.StreamHandler) and one.stream is stream]
     for handler in handlers:
         handler.setStream(sys.stderr)

@@ -1,45 +1,58 @@
-"""What the API demands of a request's body and of its paging."""
+"""What the API requires of a request's body and of its paging parameters."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from airflow_provider_ghl.sandbox.location import Refused
 
-__all__ = ["CREATE_ASSOCIATION", "CREATE_RELATION", "UPDATE_ASSOCIATION", "page", "read"]
+__all__ = ["CREATE_ASSOCIATION", "CREATE_RELATION", "UPDATE_ASSOCIATION", "is_number", "page", "read"]
 
-#: Required fields, as the vendor's spec has them; other fields are refused (observed on contacts, issue 262).
+#: Required fields, from the vendor's spec. Other fields are refused (observed for contacts, issue 262).
 CREATE_ASSOCIATION = ("locationId", "key", "firstObjectLabel", "firstObjectKey", "secondObjectLabel", "secondObjectKey")
 UPDATE_ASSOCIATION = ("firstObjectLabel", "secondObjectLabel")
 CREATE_RELATION = ("locationId", "associationId", "firstRecordId", "secondRecordId")
 
+#: Up to as many digits as a double holds exactly. That longer numbers are refused is inferred.
+_NUMBER = re.compile("[0-9]{1,15}")
+
 
 def read(body: object, names: Sequence[str]) -> dict[str, str]:
-    """The fields of a body, all of them non-empty strings.
+    """The fields of a body. All are required, and all are non-empty strings.
 
-    :raises Refused: it is no JSON object (400), or its fields are not right (422, with every reason).
+    :raises Refused: 400 if the body is not a JSON object; 422 with every complaint if its fields are wrong.
     """
     if not isinstance(body, dict):
         raise Refused("not_json")
-    messages = [message for name in names for message in _wrong(name, body.get(name))]
+    messages = [message for name in names for message in _complaints(name, body.get(name))]
     messages += [f"property {name} should not exist" for name in body if name not in names]
     if messages:
         raise Refused("invalid_fields", messages=messages)
     return body
 
 
-def _wrong(name: str, value: object) -> list[str]:
+def _complaints(name: str, value: object) -> list[str]:
     messages = [] if isinstance(value, str) else [f"{name} must be a string"]
     return messages if value not in (None, "") else [*messages, f"{name} should not be empty"]
 
 
-def page(query: Mapping[str, Sequence[str]], cap: int) -> tuple[int, int]:
-    """``skip`` and ``limit``; the spec requires both, and clients that send none are answered (observed for associations).
+def is_number(text: str) -> bool:
+    """Whether it is a whole number in ASCII digits, short enough to be read."""
+    return _NUMBER.fullmatch(text) is not None
 
-    :raises Refused: one of them is no number, or is out of range.
+
+def page(query: Mapping[str, Sequence[str]], most: int, default: int | None = None) -> tuple[int, int]:
+    """``skip`` and ``limit`` of a list request.
+
+    The spec requires both. Here they may be missing, since requests without them were answered (observed for associations).
+
+    :param most: the longest page.
+    :param default: ``limit`` where none is given; ``None``: as ``most``.
+    :raises Refused: one of them is not a number.
     """
-    skip, limit = query.get("skip", ["0"])[0], query.get("limit", [str(cap)])[0]
-    messages = [f"{name} must be a number string" for name, text in (("skip", skip), ("limit", limit)) if not text.isdecimal()]
+    skip, limit = query.get("skip", ["0"])[0], query.get("limit", [str(default or most)])[0]
+    messages = [f"{name} must be a number string" for name, text in (("skip", skip), ("limit", limit)) if not is_number(text)]
     if messages:
         raise Refused("invalid_fields", messages=messages)
-    return int(skip), min(int(limit), cap)
+    return int(skip), min(int(limit), most)

@@ -26,10 +26,10 @@ class Exchange:
 
     @cached_property
     def body(self) -> object:
-        """The JSON body; ``None`` where it is no JSON."""
+        """The parsed JSON body; ``None`` if it is not JSON, or nested too deeply to be read."""
         try:
             return json.loads(self.request.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
     @cached_property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -69,6 +70,11 @@ def SYSTEM_ASSOCIATIONS() -> list[Association]:
         _system("OPPORTUNITIES_CONTACTS_ASSOCIATION", "opportunity", "contact", (25, 1000)),
         _system("BUSINESSES_CONTACTS_ASSOCIATION", "business", "contact", (10_000, 1)),
     ]
+
+
+#: An e-mail address or a phone number, which no record has for its id. Ids are 20 letters and digits, or 24 hex digits
+#: (specified, by examples); that others are answered like ids of records that do not exist is inferred.
+_KEY = re.compile(r".*@.*|\+[0-9 ().-]+", re.DOTALL)
 
 
 class Location:
@@ -146,7 +152,8 @@ class Location:
 
     def _check_record(self, object_key: str, record_id: str) -> None:
         known = self._records.get(object_key)
-        if known is not None and record_id not in known:
+        is_unknown = _KEY.fullmatch(record_id) if known is None else record_id not in known
+        if is_unknown:
             raise Refused("contact_not_found" if object_key == "contact" else "record_not_found", recordId=record_id)
 
     def _check_limit(self, association: Association, record_id: str, side: int, most: int | None) -> None:

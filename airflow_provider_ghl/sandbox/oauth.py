@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from airflow_provider_ghl.sandbox.agencies import Agencies
+from airflow_provider_ghl.sandbox.bodies import is_number
 from airflow_provider_ghl.sandbox.grants import Grant, Grants
 from airflow_provider_ghl.sandbox.location import Refused
 from airflow_provider_ghl.sandbox.routes import ALL_SCOPES
@@ -196,7 +197,7 @@ class OAuth:
 
     def _kept_token(self, refresh_token: str) -> _Refresh | None:
         chain, _, number = refresh_token.rpartition("-")
-        if chain not in self._kept or not number.isdecimal():
+        if chain not in self._kept or not is_number(number):
             return None
         found = self._refreshes[refresh_token] = _Refresh(self._kept[chain], chain, int(number))
         return found

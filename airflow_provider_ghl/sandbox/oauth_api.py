@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from urllib.parse import quote, urlencode
 
+from airflow_provider_ghl.sandbox import bodies
 from airflow_provider_ghl.sandbox.agencies import Agencies
 from airflow_provider_ghl.sandbox.answers import HTML, Reply, fill, reply
 from airflow_provider_ghl.sandbox.exchange import Exchange
@@ -133,18 +134,15 @@ class OAuthApi:
 
     def _list(self, exchange: Exchange, grant: Grant) -> Reply:
         self._check_app(exchange, grant, "app_not_found")
-        skip, limit = (exchange.query.get(name, [str(otherwise)])[0] for name, otherwise in (("skip", 0), ("limit", _PAGE)))
-        wrong = [f"{name} must be a number string" for name, text in (("skip", skip), ("limit", limit)) if not text.isdecimal()]
-        if wrong:
-            raise Refused("invalid_fields", messages=wrong)
-        page = self._found(exchange, grant)[int(skip) : int(skip) + min(int(limit), _MOST_ON_A_PAGE)]
+        skip, limit = bodies.page(exchange.query, _MOST_ON_A_PAGE, default=_PAGE)
+        page = self._found(exchange, grant)[skip : skip + limit]
         count = len(self.agencies.locations(grant.company_id or ""))
         return reply("installed_locations", locations=page, count=count)
 
     def _list_v3(self, exchange: Exchange, grant: Grant) -> Reply:
         self._check_app(exchange, grant, "app_not_found_v3")
         size = exchange.query.get("pageSize", [str(_PAGE)])[0]
-        if not size.isdecimal() or not 1 <= int(size) <= _MOST_ON_A_PAGE:
+        if not bodies.is_number(size) or not 1 <= int(size) <= _MOST_ON_A_PAGE:
             raise Refused("page_invalid_v3", parameter="pageSize")
         skip = _skip(exchange.query.get("pageToken", [""])[0])
         found = self._found(exchange, grant)
@@ -257,7 +255,7 @@ def _skip(page_token: str) -> int:
         return 0
     try:
         skip = json.loads(base64.urlsafe_b64decode(page_token + "=" * (-len(page_token) % 4)))["skip"]
-    except (binascii.Error, ValueError, KeyError, TypeError):
+    except (binascii.Error, ValueError, KeyError, TypeError, RecursionError):
         raise Refused("page_invalid_v3", parameter="pageToken") from None
     if not isinstance(skip, int) or skip < 0:
         raise Refused("page_invalid_v3", parameter="pageToken")

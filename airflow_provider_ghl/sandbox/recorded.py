@@ -194,7 +194,7 @@ _REFUSALS = (
         {"error": "Contact with id {recordId} not found", "status": 400},
         "NotFound",
         "observed",
-        "RR: note the keys",
+        "RR: the answer to a read; that creating a relation is answered alike is inferred. Note the keys",
     ),
     Recorded(
         "record_not_found",
@@ -202,7 +202,7 @@ _REFUSALS = (
         {"error": "Record with id {recordId} not found", "status": 400},
         "NotFound",
         "inferred",
-        "after the one for contacts; what the real API checks here is unknown",
+        "after the one for contacts; which ids the real API checks here is unknown",
     ),
     Recorded("unknown_path", 404, "", "NotFound", "observed", "RR: an unknown path, with an empty body"),
     refused("unknown_route", 404, "Cannot {method} {path}", "NotFound", "observed", _PROBES + ": a path of another version"),

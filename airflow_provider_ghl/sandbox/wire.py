@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -11,15 +12,18 @@ __all__ = ["BadRequest", "Request", "response", "take"]
 #: Bytes; more than any request to this API.
 LONGEST_HEAD = 64 * 1024
 LONGEST_BODY = 4 * 1024 * 1024
+LONGEST_CHUNK_LINE = 256
+_LENGTH = re.compile("[0-9]{1,15}")
+_CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,15}")
 
 
 class BadRequest(Exception):
-    """What came is no HTTP request that this server reads; the connection is of no use any more."""
+    """The bytes are not an HTTP request, or one that is too large: the connection cannot be used any longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """``target`` is raw: path and query as they came. Header names are lower case."""
+    """``target``: path and query as received, not decoded. Header names are lower case."""
 
     method: str
     target: str
@@ -29,9 +33,9 @@ class Request:
 
 
 def take(buffer: bytearray) -> Request | None:
-    """Take the first request out of the buffer; ``None`` when it is not there in full.
+    """Remove the first request from the buffer and return it; ``None`` while it is incomplete.
 
-    :raises BadRequest: see there.
+    :raises BadRequest: the buffer does not begin with a request.
     """
     end = buffer.find(b"\r\n\r\n")
     if end < 0:
@@ -39,11 +43,10 @@ def take(buffer: bytearray) -> Request | None:
             raise BadRequest
         return None
     method, target, version, headers = _head(bytes(buffer[:end]))
-    start = end + 4
-    stop = start + _length(headers)
-    if len(buffer) < stop:
+    found = _take_body(buffer, end + 4, headers)
+    if found is None:
         return None
-    body = bytes(buffer[start:stop])
+    body, stop = found
     del buffer[:stop]
     return Request(method, target, headers, body, _keeps_alive(version, headers))
 
@@ -62,11 +65,57 @@ def _head(head: bytes) -> tuple[str, str, str, dict[str, str]]:
     return parts[0], parts[1], parts[2], headers
 
 
-def _length(headers: dict[str, str]) -> int:
-    length = headers.get("content-length", "0")
-    if "transfer-encoding" in headers or not length.isdecimal() or int(length) > LONGEST_BODY:
+def _take_body(buffer: bytearray, start: int, headers: dict[str, str]) -> tuple[bytes, int] | None:
+    """The body and where it stops; ``None`` while it is incomplete."""
+    encoding, length = headers.get("transfer-encoding"), headers.get("content-length")
+    if encoding is not None:
+        if encoding.lower() != "chunked" or length is not None:
+            raise BadRequest
+        return _take_chunks(buffer, start)
+    length = length or "0"
+    if not _LENGTH.fullmatch(length) or int(length) > LONGEST_BODY:
         raise BadRequest
-    return int(length)
+    stop = start + int(length)
+    return (bytes(buffer[start:stop]), stop) if len(buffer) >= stop else None
+
+
+def _take_chunks(buffer: bytearray, start: int) -> tuple[bytes, int] | None:
+    body = bytearray()
+    while True:
+        line_end = buffer.find(b"\r\n", start, start + LONGEST_CHUNK_LINE)
+        if line_end < 0:
+            if len(buffer) >= start + LONGEST_CHUNK_LINE:
+                raise BadRequest
+            return None
+        size = _chunk_size(bytes(buffer[start:line_end]))
+        if size == 0:
+            return _take_trailers(buffer, line_end, bytes(body))
+        start, stop = line_end + 2, line_end + 2 + size
+        if len(body) + size > LONGEST_BODY:
+            raise BadRequest
+        if len(buffer) < stop + 2:
+            return None
+        if buffer[stop : stop + 2] != b"\r\n":
+            raise BadRequest
+        body += buffer[start:stop]
+        start = stop + 2
+
+
+def _chunk_size(line: bytes) -> int:
+    size = line.partition(b";")[0].strip(b" \t")
+    if not _CHUNK_SIZE.fullmatch(size):
+        raise BadRequest
+    return int(size, 16)
+
+
+def _take_trailers(buffer: bytearray, start: int, body: bytes) -> tuple[bytes, int] | None:
+    """Skip the headers after the last chunk, up to the empty line."""
+    stop = buffer.find(b"\r\n\r\n", start)
+    if stop < 0:
+        if len(buffer) - start > LONGEST_HEAD:
+            raise BadRequest
+        return None
+    return body, stop + 4
 
 
 def _keeps_alive(version: str, headers: dict[str, str]) -> bool:
@@ -75,7 +124,7 @@ def _keeps_alive(version: str, headers: dict[str, str]) -> bool:
 
 
 def response(status: int, headers: Iterable[tuple[str, str]], body: bytes, content_type: str, keep_alive: bool) -> bytes:
-    """The bytes of an answer."""
+    """An answer as bytes."""
     lines = [f"HTTP/1.1 {status} {_phrase(status)}"]
     lines += [f"{name}: {value}" for name, value in headers]
     if body:

@@ -6,6 +6,7 @@ import argparse
 import json
 import logging
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from cli_runs import OPTIONS, copy_database, file_of, say, store_connection, table_of
 from connecting import Connect
 
+from airflow_provider_ghl.commands.arguments import load_function
 from airflow_provider_ghl.commands.description import COMMANDS
 from airflow_provider_ghl.hooks.ledger import ledger_of
 from airflow_provider_ghl.hooks.settings import outside_tasks
@@ -64,12 +66,14 @@ class TestDefinitions:
         assert parsed(*words, "--json").json is True
         assert callable(parsed(*words).func)
 
-    def test_what_is_run_is_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from airflow_provider_ghl.commands.running import _function
+    def test_airflow_parses_the_sandbox_s_options(self) -> None:
+        arguments = parsed("sandbox", "--port", "8000", "--agency", "5", "--daily-limit", "0")
+        assert (arguments.port, arguments.agency, arguments.daily_limit, arguments.limit) == (8000, 5, None, 100)
 
+    def test_what_is_run_is_there(self) -> None:
         names = [one.run for group in COMMANDS for one in (group, *group.commands) if one.run]
-        assert len(names) == 8
-        assert all(callable(_function(name)) for name in names)
+        assert len(names) == 9
+        assert all(callable(load_function(name)) for name in names)
 
     @pytest.mark.parametrize(
         ("words", "status"),
@@ -131,6 +135,18 @@ class TestConnections:
         assert json.loads(planned.stdout)["counts"]["not_attempted"] == 6
         assert stored.stats()["requests"] == 1
         assert stored.token not in planned.stdout + planned.stderr
+
+    @pytest.mark.slow
+    def test_airflow_serves_the_sandbox(self, tmp_path: Path) -> None:
+        command = [str(AIRFLOW), "ghl", "sandbox", "--location", "here"]
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+        environment = {**kept, "AIRFLOW_HOME": str(tmp_path)}
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout
+            greeting = "".join(iter(process.stdout.readline, "Ctrl-C ends it.\n"))
+            os.kill(process.pid, signal.SIGINT)
+        assert "Location            here\n" in greeting
+        assert process.returncode == 0
 
     def test_no_database_is_made(self, tmp_path: Path) -> None:
         shown = child(sys.executable, "-m", "airflow_provider_ghl", "ledger", "show", "--json", home=tmp_path)

@@ -12,7 +12,9 @@ import pyarrow.parquet
 import pytest
 from cli_runs import ABSENT, LOAD_ID, Said, relate, say, table_of
 
-from airflow_provider_ghl.commands.output import iso, moment, shown, table
+from airflow_provider_ghl.commands.output import counted, escape, iso, moment, table, time_span
+from airflow_provider_ghl.hooks.ledger import ledger_of
+from airflow_provider_ghl.load.ledger.notes import Notes
 from airflow_provider_ghl.load.results.outcomes import Outcome
 from airflow_provider_ghl.relations.fields import RESULT_FIELDS
 from airflow_provider_ghl.sandbox import Sandbox
@@ -46,14 +48,14 @@ class TestList:
     def test_a_line_each_the_latest_first(self, loaded: Any, capsys: pytest.CaptureFixture[str]) -> None:
         relate(loaded[:2], "second")
         head, second, first = lines(say(capsys, "loads"))
-        assert head.split() == ["load", "state", "began", "association", "location", "rows", "requests", "load", "id"]
-        assert second.split()[:2] == ["2", "green"]
+        assert head.split() == ["load", "state", "began", "took", "association", "location", "rows", "requests", "load", "id"]
+        assert second.split()[:2] == ["2", "success"]
         assert "2 rows: 2 already_exists" in second
         assert second.endswith("second")
-        assert first.split()[:2] == ["1", "final"]
+        assert first.split()[:2] == ["1", "failed"]
         assert "8 rows: 4 created, 1 repeated, 1 invalid, 2 rejected" in first
         assert first.endswith(LOAD_ID)
-        assert " UTC  attended  " in first
+        assert " UTC  less than 1 s  attended  " in first
 
     def test_limit(self, loaded: Any, capsys: pytest.CaptureFixture[str]) -> None:
         relate(loaded[:2], "second")
@@ -64,16 +66,76 @@ class TestList:
         (load,) = say(capsys, "loads", "--json").json
         assert (load["number"], load["load_id"], load["state"], load["association"]) == (1, LOAD_ID, "final", "attended")
         assert (load["location_id"], load["requests"], load["counts"]["rejected"]) == (ghl.location_id, 7, 2)
-        assert datetime.fromisoformat(load["began"]) <= datetime.fromisoformat(load["updated"])
+        began, updated = (datetime.fromisoformat(load[name]) for name in ("began", "updated"))
+        assert load["seconds"] == pytest.approx((updated - began).total_seconds(), abs=0.002)
+        assert (load["failed"], load["counts_so_far"]) == (True, None)
 
     def test_one_that_runs(self, loaded: Any, capsys: pytest.CaptureFixture[str]) -> None:
-        from airflow_provider_ghl.hooks.ledger import ledger_of
-
         ledger = ledger_of(None)
-        ledger.loads.begin("other", try_number=1, is_resumed=False, location_id="L", association="A")
-        assert lines(say(capsys, "loads"))[1].split()[:2] == ["2", "running"]
+        attempt = ledger.loads.begin("other", try_number=1, is_resumed=False, location_id="L", association="A")
+        (line,) = lines(say(capsys, "loads", "--state", "running"))[1:]
+        assert line.split()[:2] == ["2", "running"]
         assert "It has not ended." in say(capsys, "loads", "show", "2").text
+        fields = dict.fromkeys(RESULT_FIELDS)
+        outcomes = ["created"] * 1_200 + ["rejected"] * 3
+        results = [{**fields, "row": row, "outcome": o, "requests": 1, "try_number": 1} for row, o in enumerate(outcomes)]
+        ledger.write(attempt, None, Notes(results=results))
+        assert "  so far 1,200 created, 3 rejected  " in lines(say(capsys, "loads"))[1]
+        assert "rows               so far 1,200 created, 3 rejected\n" in say(capsys, "loads", "show", "2").text
+        assert say(capsys, "loads", "--json").json[0]["counts_so_far"] == {"created": 1200, "rejected": 3}
+        ledger.loads.end(attempt, end="retryable", message="broken off", counts={}, is_well=False)
+        assert "  so far 1,200 created, 3 rejected  " in lines(say(capsys, "loads"))[1]
         ledger.close()
+
+
+class TestFilters:
+    @pytest.fixture
+    def several(self, loaded: Any) -> None:
+        """Numbers 1 (failed, of ``nightly``), 2 (green, of ``weekly``) and 3 (worth a retry, of ``nightly_two``)."""
+        relate(loaded[:2], "weekly/run/relate/-1")
+        ledger = ledger_of(None)
+        asked = {"try_number": 1, "is_resumed": False, "location_id": "L", "association": "A"}
+        attempt = ledger.loads.begin("nightly_two/run/relate/-1", **asked)
+        ledger.loads.end(attempt, end="retryable", message="no answer", counts={"rows": 1, "failed": 1}, is_well=False)
+        ledger.close()
+
+    @pytest.mark.parametrize(
+        ("words", "expected"),
+        [
+            ("", [3, 2, 1]),
+            ("--dag nightly", [1]),
+            ("--dag NIGHTLY", []),
+            ("--dag night", []),
+            ("--state failed", [3, 1]),
+            ("--state failed --limit 1", [3]),
+            ("--state success", [2]),
+            ("--state running", []),
+            ("--state failed --dag nightly", [1]),
+            ("--since 1h", [3, 2, 1]),
+            ("--before 1h", []),
+            ("--since 2020-01-01", [3, 2, 1]),
+            ("--since 2020-01-01 --before 2020-02-01T12:00", []),
+            ("--before 2999-12-31T00:00+02:00", [3, 2, 1]),
+        ],
+    )
+    def test_match(self, several: None, words: str, expected: list[int], capsys: pytest.CaptureFixture[str]) -> None:
+        assert [load["number"] for load in say(capsys, "loads", *words.split(), "--json").json] == expected
+
+    def test_none_match(self, several: None, capsys: pytest.CaptureFixture[str]) -> None:
+        assert say(capsys, "loads", "--state", "lost").text.endswith(" matches.\n")
+
+    @pytest.mark.parametrize(
+        "words", ["--state final", "--since yesterday", "--before 2026-13-01", "--since -1d", "--since ''"]
+    )
+    def test_wrong_usage(self, home: Path, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert say(capsys, "loads", *words.split()).status == 2
+
+    def test_one_that_is_worth_a_retry(self, several: None, capsys: pytest.CaptureFixture[str]) -> None:
+        line = lines(say(capsys, "loads", "--dag", "nightly_two"))[1]
+        assert line.startswith("3     failed, retry helps  ")
+        assert "  1 row: 1 failed  " in line
+        (load,) = say(capsys, "loads", "--dag", "nightly_two", "--json").json
+        assert (load["state"], load["failed"]) == ("retryable", True)
 
 
 class TestShow:
@@ -81,7 +143,7 @@ class TestShow:
     def test_facts_message_and_reasons(self, loaded: Any, name: str, capsys: pytest.CaptureFixture[str]) -> None:
         text = say(capsys, "loads", "show", name).text
         assert f"load id            {LOAD_ID}" in text
-        assert "state              final" in text
+        assert "state              failed\n" in text
         assert "3 of 8 rows failed" in text
         assert "2 rows rejected (400): Contact with id <id> not found\n" in text
         assert "1 row invalid: column 'contact_id' is empty\n" in text
@@ -103,7 +165,7 @@ class TestShow:
     def test_no_such_load(self, loaded: Any, command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
         said = say(capsys, "loads", *command)
         assert (said.status, said.out) == (1, "")
-        assert "knows of no load '7'" in said.err
+        assert "has no load '7'" in said.err
         assert "Traceback" not in said.err
 
     def test_no_ledger(self, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -115,7 +177,7 @@ class TestShow:
 class TestExport:
     def test_csv(self, loaded: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         path = tmp_path / "out.csv"
-        assert f"Wrote 7 results of 8 rows into {path}" in say(capsys, "loads", "export", "1", str(path)).text
+        assert f"Wrote 7 results of 8 rows to {path}" in say(capsys, "loads", "export", "1", str(path)).text
         with path.open(newline="") as file:
             rows = list(csv.DictReader(file))
         assert tuple(rows[0]) == RESULT_FIELDS
@@ -165,7 +227,28 @@ class TestText:
         ]
 
     def test_nothing_moves_the_cursor(self) -> None:
-        assert shown("a\x1b[2J\nb\udc80") == "a\\x1b[2J\\nb\\udc80"
+        assert escape("a\x1b[2J\nb\udc80") == "a\\x1b[2J\\nb\\udc80"
+
+    @pytest.mark.parametrize(
+        ("seconds", "text"),
+        [
+            (0, "less than 1 s"),
+            (0.99, "less than 1 s"),
+            (1, "1 s"),
+            (59.6, "1 min"),
+            (200, "3 min 20 s"),
+            (3600, "1 h"),
+            (99_960, "27 h 46 min"),
+            (259_170, "3 days"),
+            (360_000, "4 days 4 h"),
+        ],
+    )
+    def test_time_spans(self, seconds: float, text: str) -> None:
+        assert time_span(seconds) == text
+
+    def test_plurals(self) -> None:
+        assert [counted(number, "row") for number in (0, 1, 2, 1_000)] == ["0 rows", "1 row", "2 rows", "1,000 rows"]
+        assert [counted(number, "reply", "replies") for number in (0, 1)] == ["0 replies", "1 reply"]
 
     def test_moments(self) -> None:
         assert (moment(0.0), moment(None)) == ("1970-01-01 00:00:00 UTC", "-")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_runs import OPTIONS, file_of, relate, say, table_of
+from cli_runs import OPTIONS, Terminal, file_of, relate, say, table_of
 from connecting import Connect
 
 from airflow_provider_ghl.sandbox import Sandbox
@@ -39,9 +40,9 @@ def test_text(path: str, home: Path, ghl: Sandbox, capsys: Capture) -> None:
     said = say(capsys, "plan", path, *KEY, *OPTIONS).text
     assert said.splitlines()[:4] == ["outcome     rows", "repeated       1", "invalid        1", "to be sent     6"]
     assert "requests        7 at most\n" in said
-    assert "% of the 199,999 requests that are left\n" in said
-    assert "0:00:00 at the current limit\n" in said
-    assert "days            1\n" in said
+    assert "share of today  less than 0.1% of the 199,999 requests that are left\n" in said
+    assert "time            less than 1 s at the current limit of 1,000,000,000 requests / 10 s\n" in said
+    assert "quota           within one day's quota\n" in said
     assert "1 row invalid: column 'contact_id' is empty\n" in said
     assert "R4" in said
     assert (ghl.stats()["requests"], ghl.state.count_all()) == (1, 0)
@@ -51,8 +52,61 @@ def test_text(path: str, home: Path, ghl: Sandbox, capsys: Capture) -> None:
 def test_json(path: str, capsys: Capture) -> None:
     said = say(capsys, "plan", path, *KEY, *OPTIONS, "--json").json
     assert (said["rows"], said["requests"], said["days"], said["left_today"]) == (8, 7, 1, 199_999)
+    assert said["limit"] == {"requests": 1_000_000_000, "seconds": 10.0}
     assert (said["counts"]["not_attempted"], said["counts"]["invalid"], said["counts"]["repeated"]) == (6, 1, 1)
     assert [one["rows"] for one in said["failures"]] == [1]
+
+
+@pytest.mark.parametrize(
+    ("sandbox", "lines"),
+    [
+        (
+            {"limit": 3, "daily_limit": 3},
+            [
+                "requests        7 at most",
+                "share of today  350.0% of the 2 requests that are left",
+                "time            20 s at the current limit of 3 requests / 10 s",
+                "quota           spread over 3 days of quota",
+            ],
+        ),
+        (
+            {"limit": 1, "interval": 0.5, "daily_limit": 2},
+            [
+                "requests        7 at most",
+                "share of today  700.0% of the 1 request that is left",
+                "time            3 s at the current limit of 1 request / 0.5 s",
+                "quota           spread over 4 days of quota",
+            ],
+        ),
+        (
+            {"daily_limit": 1},
+            [
+                "requests        7 at most",
+                "share of today  nothing is left today",
+                "time            less than 1 s at the current limit of 1,000,000,000 requests / 10 s",
+                "quota           spread over 7 days of quota",
+            ],
+        ),
+    ],
+    indirect=["sandbox"],
+)
+def test_prices_in_words(path: str, lines: list[str], capsys: Capture) -> None:
+    assert say(capsys, "plan", path, *KEY, *OPTIONS).text.splitlines()[5:9] == lines
+
+
+def test_several_sub_accounts(rows: Any, tmp_path: Path, ghl: Sandbox, capsys: Capture) -> None:
+    file = tmp_path / "several.csv"
+    lines = [f"{row['id']},{row['contact_id']},{row['event_id']},{ghl.location_id}" for row in rows[:2]]
+    file.write_text("\n".join(["id,contact_id,event_id,place", *lines]))
+    said = say(capsys, "plan", str(file), *KEY, *OPTIONS, "--location-column", "place").text
+    assert "time            less than 1 s in the sub-account that takes longest, at its current limit\n" in said
+
+
+def test_signs_of_life_on_a_terminal(path: str, ghl: Sandbox, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    ghl.set_latency(1.5)
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    assert "requests        7 at most\n" in say(capsys, "plan", path, *KEY, *OPTIONS).out
+    assert "\rPlanning: " in terminal.getvalue()
 
 
 def test_what_the_ledger_knows_costs_nothing(rows: Any, path: str, capsys: Capture) -> None:

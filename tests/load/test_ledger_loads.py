@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from ledgers import NOW, Place
 
+from airflow_provider_ghl.load.ledger.load_filter import LoadFilter
 from airflow_provider_ghl.load.ledger.process import Process
+from airflow_provider_ghl.load.ledger.schema import loads
 
 OTHER = Process("another machine", 1, "1")
 
@@ -96,6 +99,7 @@ def test_the_list_says_how_loads_are(place: Place) -> None:
         "requests": 9,
         "counts": None,
         "message": None,
+        "counts_so_far": {},
     }
     final = place.ledger().loads.find("final")
     assert final is not None
@@ -103,6 +107,67 @@ def test_the_list_says_how_loads_are(place: Place) -> None:
     assert place.ledger().loads.find(str(final["number"])) == final
     assert place.ledger().loads.find("no such") is None
     assert place.ledger().loads.find("9" * 30) is None
+
+
+def test_a_load_without_an_end_is_counted_by_its_results(place: Place) -> None:
+    running, ended, broken = place.worker("running"), place.worker("ended"), place.worker("broken off")
+    broken.note(results=[result(0)])
+    broken.end(end="retryable", counts={})
+    running.note(results=[result(0), result(1), result(2, "rejected")])
+    ended.note(results=[result(0)])
+    ended.end(counts={"created": 1})
+    found = {load["load_id"]: load["counts_so_far"] for load in place.ledger().loads.list()}
+    assert found == {"running": {"created": 2, "rejected": 1}, "ended": None, "broken off": {"created": 1}}
+    load = place.ledger().loads.find("running")
+    assert load is not None
+    assert load["counts_so_far"] == {"created": 2, "rejected": 1}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (LoadFilter(), ["Nightly/3/t", "nightly/2/t", "weekly/1/t", "nightly/1/t"]),
+        (LoadFilter(id_prefix="nightly/"), ["nightly/2/t", "nightly/1/t"]),
+        (LoadFilter(id_prefix="night%"), []),
+        (LoadFilter(began_from=NOW + 10), ["Nightly/3/t", "nightly/2/t", "weekly/1/t"]),
+        (LoadFilter(began_from=NOW + 10, began_before=NOW + 20), ["weekly/1/t"]),
+        (LoadFilter(states=["running"]), ["Nightly/3/t"]),
+        (LoadFilter(states=["final", "retryable"]), ["nightly/2/t", "weekly/1/t"]),
+        (LoadFilter(id_prefix="nightly/", states=["green"]), ["nightly/1/t"]),
+        (LoadFilter(states=[]), []),
+    ],
+)
+def test_the_list_can_be_filtered(place: Place, wanted: LoadFilter, expected: list[str]) -> None:
+    for at, (name, end) in enumerate((("nightly/1", "green"), ("weekly/1", "final"), ("nightly/2", "retryable"))):
+        place.clock.now = NOW + 10 * at
+        place.worker(f"{name}/t").end(end=end)
+    place.clock.now = NOW + 30
+    place.worker("Nightly/3/t")
+    found = [load["load_id"] for load in place.ledger().loads.list(wanted=wanted)]
+    assert found == expected
+    assert [load["load_id"] for load in place.ledger().loads.list(1, wanted)] == expected[:1]
+
+
+def test_what_is_rare_is_found_behind_many_others(place: Place) -> None:
+    place.worker("first").end(end="final")
+    (first,) = place.rows("SELECT number FROM ghl_loads")
+    others = {"location_id": "l", "association": "a", "chain_began": NOW, "ended_well": True, "end": "green", "updated": NOW}
+    with place.shared.begin() as connection:
+        connection.execute(sa.insert(loads), [{**others, "load_id": str(number)} for number in range(2_100)])
+    (found,) = place.ledger().loads.list(wanted=LoadFilter(states=["final"]))
+    assert (found["number"], found["load_id"]) == (*first, "first")
+
+
+def test_ids_of_associations_are_known_by_the_keys_that_were_asked_for(place: Place) -> None:
+    worker = place.worker("one", association="Friends")
+    where = {"location_id": "here", "association_id": "id-1"}
+    worker.note(results=[result(0, **where), result(1, **where), result(2, "invalid")])
+    place.worker("two", association="friends").note(results=[result(0, location_id="there", association_id="id-2")])
+    place.worker("three", association="foes").note(results=[result(0, location_id="here", association_id="id-3")])
+    place.worker("four", association="friends", location_id="elsewhere").note(results=[result(0, "invalid")])
+    ledger = place.ledger()
+    assert ledger.loads.associations_by_key("friends") == {("here", "id-1"), ("there", "id-2"), ("elsewhere", None)}
+    assert ledger.loads.associations_by_key("nobody") == set()
 
 
 def test_an_attempt_that_others_followed_says_nothing_any_more(place: Place) -> None:

@@ -16,22 +16,16 @@ from pathlib import Path
 import pytest
 import requests
 
+from airflow_provider_ghl.commands.sandbox_arguments import SANDBOX
 from airflow_provider_ghl.sandbox import command
 
-START = """
-import argparse
-from airflow_provider_ghl.sandbox import command
-
-parser = argparse.ArgumentParser()
-command.add_arguments(parser)
-raise SystemExit(command.run(parser.parse_args()))
-"""
+START = ("-m", "airflow_provider_ghl", "sandbox")
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 def test_it_says_how_to_reach_it_and_ends_cleanly(tmp_path: Path, end: signal.Signals) -> None:
     options = ["--state", str(tmp_path / "state"), "--limit", "7", "--location", "here", "--token", "fake", "--seed", "3"]
-    process = subprocess.Popen([sys.executable, "-c", START, *options], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, *START, *options], stdout=subprocess.PIPE, text=True)
     with process:
         assert process.stdout
         said: list[str] = []
@@ -61,7 +55,7 @@ def test_an_agency_is_the_same_at_every_start() -> None:
     said = []
     for _ in range(2):
         options = ["--agency", "5", "--seed", "3"]
-        with subprocess.Popen([sys.executable, "-c", START, *options], stdout=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen([sys.executable, *START, *options], stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout
             lines = list(iter(process.stdout.readline, "Ctrl-C ends it.\n"))
             exports = dict(shlex.split(line)[1].split("=", 1) for line in lines if line.startswith("export "))
@@ -77,7 +71,8 @@ def test_an_agency_is_the_same_at_every_start() -> None:
 
 def parsed(*words: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
+    for argument in SANDBOX.arguments:
+        parser.add_argument(*argument.flags, **argument.settings)
     return parser.parse_args(words)
 
 
@@ -127,7 +122,7 @@ def test_nobody_reads_what_it_says(tmp_path: Path, gone: str) -> None:
         os.close(reader)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command_line = [sys.executable, "-c", START, "--port", str(port)]
+    command_line = [sys.executable, *START, "--port", str(port)]
     with subprocess.Popen(command_line, stdout=writer, stderr=subprocess.PIPE, text=True) as process:
         os.close(writer)
         if gone == "after the greeting":

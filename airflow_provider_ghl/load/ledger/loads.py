@@ -12,11 +12,13 @@ import sqlalchemy as sa
 
 from airflow_provider_ghl.load.ledger.database import Database
 from airflow_provider_ghl.load.ledger.liveness import alive_among
+from airflow_provider_ghl.load.ledger.load_filter import LoadFilter
 from airflow_provider_ghl.load.ledger.process import Process
 from airflow_provider_ghl.load.ledger.schema import attempts, insert_into, loads, results
 
 __all__ = ["Attempt", "LedgerLoads", "beat", "is_last"]
 
+_ALL = LoadFilter()
 _PAGE = 1_000
 _LARGEST = 2**31 - 1
 #: A name for the class below, in which ``list`` is a method.
@@ -94,13 +96,40 @@ class LedgerLoads:
 
         self._database.write(note)
 
-    def list(self, limit: int = 50) -> _Dicts:
+    def list(self, limit: int = 50, wanted: LoadFilter = _ALL) -> _Dicts:
         """The latest loads first: number, load_id, location_id, association, began, updated, state, tries, requests, counts.
 
-        ``state`` is ``running``, ``lost`` (it has not ended, and is not alive), or how it ended.
+        ``state`` is ``running``, ``lost`` (it has not ended, and is not alive), or how it ended. ``counts_so_far`` are the kept
+        results by outcome of a load that has no ``counts``, since it has not ended or was broken off; else ``None``.
         """
-        latest = sa.select(loads).order_by(loads.c.number.desc()).limit(limit)
-        return self._database.read(lambda connection: self._described(connection, latest))
+        size = limit if wanted.states is None else _PAGE
+
+        def look(connection: sa.Connection) -> _Dicts:
+            found: _Dicts = []
+            newest_first = sa.select(loads).where(wanted.condition()).order_by(loads.c.number.desc()).limit(size)
+            page = newest_first
+            while len(found) < limit:
+                described = self._described(connection, page)
+                found += [load for load in described if wanted.has_state(load["state"])]
+                if len(described) < size:
+                    break
+                page = newest_first.where(loads.c.number < described[-1]["number"])
+            return found[:limit]
+
+        return self._database.read(look)
+
+    def associations_by_key(self, key: str) -> set[tuple[str, str | None]]:
+        """Location and association id, as the kept results have them, of loads that were asked for an association by this key.
+
+        A load without such results gives its own location and ``None``. The key is compared without regard to case.
+        """
+        is_known = sa.and_(results.c.location_id.is_not(None), results.c.association_id.is_not(None))
+        location_id = sa.func.coalesce(results.c.location_id, loads.c.location_id).label("location_id")
+        of_loads = sa.select(location_id, results.c.association_id).select_from(
+            sa.outerjoin(loads, results, sa.and_(results.c.load == loads.c.number, is_known))
+        )
+        asked = of_loads.where(sa.func.lower(loads.c.association) == key.lower()).distinct()
+        return {(row["location_id"], row["association_id"]) for row in self._database.read(partial(_all, asked))}
 
     def find(self, id_or_number: str) -> dict[str, Any] | None:
         """One load as in :meth:`list`, with its ``message``: by its id, or by its number as text."""
@@ -202,10 +231,22 @@ class LedgerLoads:
         asked = sa.select(attempts).where(attempts.c.load.in_(numbers)).order_by(attempts.c.number)
         tried = connection.execute(asked).all()
         running = self._running(connection, numbers)
+        so_far = self._counts_so_far(connection, [load.number for load in found if not _has_counts(load)])
         return [
-            _described(load, [one for one in tried if one.load == load.number], is_running=load.number in running)
+            {
+                **_described(load, [one for one in tried if one.load == load.number], is_running=load.number in running),
+                "counts_so_far": so_far.get(load.number),
+            }
             for load in found
         ]
+
+    @staticmethod
+    def _counts_so_far(connection: sa.Connection, numbers: Collection[int]) -> dict[int, dict[str, int]]:
+        by_outcome = sa.select(results.c.load, results.c.outcome, sa.func.count()).group_by(results.c.load, results.c.outcome)
+        counts: dict[int, dict[str, int]] = {number: {} for number in numbers}
+        for number, outcome, count in connection.execute(by_outcome.where(results.c.load.in_(numbers))):
+            counts[number][outcome] = count
+        return counts
 
     def _running(self, connection: sa.Connection, numbers: Collection[int]) -> set[int]:
         open_ = sa.select(attempts.c.number, attempts.c.load).where(attempts.c.ended.is_(None))
@@ -228,6 +269,11 @@ def is_last(attempt: Attempt) -> sa.ColumnElement[bool]:
     """A condition on ``ghl_loads``: the attempt's load, as long as no other attempt has followed."""
     later = sa.exists().where(attempts.c.load == attempt.load_number, attempts.c.number > attempt.number)
     return sa.and_(loads.c.number == attempt.load_number, ~later)
+
+
+def _has_counts(load: sa.Row[Any]) -> bool:
+    """A load that an exception broke off has noted its end, but no counts."""
+    return load.counts not in (None, "{}")
 
 
 def _described(load: sa.Row[Any], of_load: list[sa.Row[Any]], *, is_running: bool) -> dict[str, Any]:

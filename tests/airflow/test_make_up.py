@@ -1,0 +1,30 @@
+"""The DAGs that ``make up`` adds to the examples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from dag_runs import run_dag
+
+from airflow_provider_ghl.sandbox import Sandbox
+
+pytestmark = pytest.mark.usefixtures("database")
+
+DAGS = Path(__file__).resolve().parents[2] / "scripts" / "dags"
+
+
+def test_they_are_dags_without_errors() -> None:
+    bag = DagBag(str(DAGS))
+    assert bag.import_errors == {}
+    assert set(bag.dags) == {path.stem for path in DAGS.glob("*.py")} == {"ghl_large", "ghl_refused"}
+
+
+def test_the_red_one_is_red_and_has_its_results(ghl: Sandbox) -> None:
+    dag = DagBag(str(DAGS)).get_dag("ghl_refused")
+    assert dag is not None
+    finished = run_dag(dag)
+    assert finished.states["load_late_entries", -1] == "failed"
+    assert finished.xcom("load_late_entries", "return_value")["rows"] == 8
+    assert len(finished.xcom("load_late_entries", "results")) == 8
