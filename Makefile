@@ -39,6 +39,7 @@ check: install ## lint, format, types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	for file in tests/*/conftest.py; do $(BIN)/mypy $$file || exit 1; done
 
 .PHONY: bench
 bench: install $(VENV)/ready-bench ## measure, side by side with a plain loop and the official SDK (about three quarters of an hour)
