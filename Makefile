@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --cache-dir $(VENV)/cache --disable-pip-version-check
 PYTEST_ARGS ?=
+# One process for each core; the tests of a file stay together. `make test PYTEST_ARGS="-n 0"` runs one test after the other.
+PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 # The tests' Airflow; the demo has a home of its own.
 export AIRFLOW_HOME := $(CURDIR)/.airflow
 export AIRFLOW__CORE__LOAD_EXAMPLES := False
@@ -31,8 +33,8 @@ up: install ## the whole of Airflow, wired to the sandbox, until Ctrl-C
 	@exec $(BIN)/python scripts/up.py
 
 .PHONY: test
-test: install ## all tests
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: install ## all tests, on all cores
+	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 .PHONY: check
 check: install ## lint, format, types
