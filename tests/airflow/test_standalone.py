@@ -35,7 +35,7 @@ from airflow.sdk import DAG
 from airflow_provider_ghl.operators.relations import BulkCreateRelationsOperator
 
 class Hasty(BulkCreateRelationsOperator):
-    shortest_wait = timedelta(seconds=4)
+    shortest_wait = timedelta(seconds=6)
 
     def resume(self, context, event=None):
         os.chdir(tempfile.mkdtemp())
