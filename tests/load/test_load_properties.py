@@ -154,7 +154,7 @@ def random_rows(draw: random.Random, size: int) -> list[Any]:
     return rows
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(LONGER))
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5])
 def test_tables_of_thousands_of_rows(seed: int, share: float) -> None:
     draw = random.Random(seed)
