@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --cache-dir $(VENV)/cache --disable-pip-version-check
 PYTEST_ARGS ?=
+# One process for each core; the tests of a file stay together. `make test PYTEST_ARGS="-n 0"` runs one test after the other.
+PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 # The tests' Airflow; the demo has a home of its own.
 export AIRFLOW_HOME := $(CURDIR)/.airflow
 export AIRFLOW__CORE__LOAD_EXAMPLES := False
@@ -31,23 +33,25 @@ up: install ## the whole of Airflow, wired to the sandbox, until Ctrl-C
 	@exec $(BIN)/python scripts/up.py
 
 .PHONY: test
-test: install ## all tests
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: install ## all tests, on all cores
+	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 .PHONY: check
 check: install ## lint, format, types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	for file in tests/*/conftest.py; do $(BIN)/mypy $$file || exit 1; done
 
 .PHONY: bench
 bench: install $(VENV)/ready-bench ## measure, side by side with a plain loop and the official SDK (about three quarters of an hour)
 	$(BIN)/python benchmarks/run.py
 
 .PHONY: soak
-soak: install $(VENV)/ready-soak ## 30 times the examples, loads killed with 60 seeds, refreshes raced, a Celery cluster's workers lost (1¼ hours)
+soak: install $(VENV)/ready-soak ## 30 times the examples, loads killed with 59 seeds, refreshes raced, a Celery cluster's workers lost (1¼ hours)
 	GHL_SOAK=30 $(BIN)/python -m pytest --timeout 7200 --hypothesis-show-statistics \
-		tests/load/test_load_properties.py tests/api/test_limits.py tests/load/test_results_file.py \
+		tests/load/test_load_properties.py tests/load/test_many_properties.py tests/load/test_load_speed.py \
+		tests/api/test_limits.py tests/load/test_results_file.py \
 		tests/load/test_chaos.py tests/load/test_chaos_two.py tests/airflow/test_refresh_race.py $(PYTEST_ARGS)
 	$(BIN)/python -m pytest -rP tests/distributed/celery_soak.py $(PYTEST_ARGS)
 

@@ -49,7 +49,7 @@ def run_dag(dag: DAG) -> Finished:
     return Finished(in_database(dag).test())
 
 
-def dag_of(build: Callable[[], None], name: str) -> DAG:
+def dag_of(build: Callable[[], object], name: str) -> DAG:
     """A DAG with what ``build`` defines."""
     with DAG(dag_id=name, schedule=None, catchup=False) as dag:
         build()

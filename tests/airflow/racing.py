@@ -18,6 +18,7 @@ from typing import IO, Any
 from agencies import Agency
 from refreshing import ASSOCIATION, pairs_of
 from waiting import OUTCOMES
+from waits import TOO_LONG
 
 __all__ = ["TOKENS", "Forks", "Race", "forks", "wait_until"]
 
@@ -102,7 +103,7 @@ class Race:
                 ASSOCIATION, "contact", "custom_objects.event", "Attendee", "Event", location_id=location_id
             )
 
-    def start(self, name: str, *, seconds: float = 120.0, loads: int = 1_000_000, **more: Any) -> int:
+    def start(self, name: str, *, seconds: float = TOO_LONG, loads: int = 1_000_000, **more: Any) -> int:
         """The id of a process that loads for so long, or so often, or until :meth:`stop`, whichever is first.
 
         Each load is in a process of its own, as tasks are: one that lived through hundreds of refreshes would have Airflow
@@ -215,7 +216,7 @@ class Race:
         return self.folder / f"{name}.jsonl"
 
 
-def wait_until(what: str, is_so: Callable[[], bool], seconds: float = 60.0) -> None:
+def wait_until(what: str, is_so: Callable[[], bool], seconds: float = TOO_LONG) -> None:
     """Until it is so, to a few milliseconds.
 
     :raises TimeoutError: it never was.

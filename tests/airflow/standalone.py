@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import requests
+from waits import TOO_LONG
 
 T = TypeVar("T")
 AIRFLOW = Path(sys.executable).with_name("airflow")
 #: Seconds until Airflow must be healthy, until it must be gone, and that any other step may take.
-HEALTHY_WITHIN, GONE_WITHIN, STEP_WITHIN = 180.0, 15.0, 120.0
+HEALTHY_WITHIN, GONE_WITHIN, STEP_WITHIN = TOO_LONG, 60.0, TOO_LONG
 LOGIN = "tester"
 
 
@@ -52,7 +53,7 @@ class Api:
 
     def call(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
         """The answer's JSON; anything but a success raises with what the server said."""
-        answer = self._session.request(method, self.url + path, json=body, headers=headers, timeout=30)
+        answer = self._session.request(method, self.url + path, json=body, headers=headers, timeout=TOO_LONG)
         assert answer.ok, f"{method} {path} answered {answer.status_code}: {answer.text}"
         return answer.json() if answer.content else None
 

@@ -97,7 +97,7 @@ def test_a_location_that_was_stopped_has_all_its_counts(agency: Agency, location
 
 
 @pytest.mark.parametrize(
-    "sandbox", [{"limit": 40, "latency": 0.05, "token_lifetime": 2.0, "refresh_grace": 0.0}], indirect=True
+    "sandbox", [{"limit": 40, "interval": 2.0, "latency": 0.05, "token_lifetime": 2.0, "refresh_grace": 0.0}], indirect=True
 )
 def test_rows_that_were_never_sent_are_not_rejected(agency: Agency, locations: list[str], ledger: Path) -> None:
     """The refresh token is revoked in mid-load: HighLevel says no to a refresh, and hears of no row any more."""

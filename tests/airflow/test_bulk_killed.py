@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas
 import pytest
+from waits import TOO_LONG
 
 from airflow_provider_ghl.sandbox import Fault, Sandbox
 
@@ -43,7 +44,7 @@ class Task:
             }
             for number, key in enumerate(dies_at, 1)
         ]
-        done = subprocess.run([*PROGRAM, json.dumps(orders)], capture_output=True, text=True, timeout=240)
+        done = subprocess.run([*PROGRAM, json.dumps(orders)], capture_output=True, text=True, timeout=TOO_LONG)
         assert done.returncode == 0, done.stderr
         ended: list[int] = json.loads(done.stdout.splitlines()[-1])
         return ended

@@ -46,7 +46,7 @@ def assert_all_is_told(ghl: Sandbox, summary: dict[str, Any], results: list[dict
 @pytest.mark.usefixtures("database")
 def test_in_a_run_airflow_never_has_to_strike(ghl: Sandbox, attended: str) -> None:
     def build() -> None:
-        bulk(timedelta(seconds=4))
+        bulk(timedelta(seconds=10))
 
     finished = run_dag(dag_of(build, "ends_before_its_timeout"))
     assert finished.states == {("load", -1): "failed"}
@@ -55,13 +55,13 @@ def test_in_a_run_airflow_never_has_to_strike(ghl: Sandbox, attended: str) -> No
 
 @pytest.mark.parametrize("sandbox", [SLOW], indirect=True)
 def test_it_can_be_tried_again(ghl: Sandbox, attended: str) -> None:
-    operator = bulk(timedelta(seconds=2))
+    operator = bulk(timedelta(seconds=4))
     created = [0]
     for _ in range(2):  # the same operator twice, as in dag.test()
         ti, began = TaskInstance(), time.monotonic()
         message = fail(operator, GHLStopped, ti)
-        assert 1.0 <= time.monotonic() - began < 4.0
-        assert "execution_timeout=0:00:02" in message
+        assert 2.0 <= time.monotonic() - began < 60.0, "all rows take two minutes and a half"
+        assert "execution_timeout=0:00:04" in message
         summary = ti.xcoms["return_value"]
         created.append(summary["created"])
         assert summary["rows"] == sum(summary[outcome] for outcome in OUTCOMES)
@@ -74,4 +74,8 @@ def test_how_much_is_kept_back(ghl: Sandbox, attended: str, timeout: int | None,
     operator.hook.stop = noted = Noted()
     began = time.monotonic()
     assert run(operator)["created"] == 3
-    assert noted.moments == ([] if left is None else [pytest.approx(began + left, abs=1.0)])
+    if left is None:
+        assert noted.moments == []
+    else:
+        (moment,) = noted.moments
+        assert began + left <= moment <= time.monotonic() + left

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from airflow.cli import cli_parser
+from airflow.cli.cli_config import GroupCommand
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 from cli_runs import OPTIONS, copy_database, file_of, say, store_connection, table_of
@@ -49,6 +50,7 @@ class TestDefinitions:
 
     def test_airflow_has_the_same_commands(self) -> None:
         group = cli_parser.ALL_COMMANDS_DICT["ghl"]
+        assert isinstance(group, GroupCommand)
         assert {command.name for command in group.subcommands} == {command.name for command in COMMANDS}
 
     @pytest.mark.parametrize(

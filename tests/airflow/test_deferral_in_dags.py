@@ -17,7 +17,7 @@ from airflow_provider_ghl.sandbox import Sandbox
 pytestmark = pytest.mark.usefixtures("database", "attended", "ledger")
 
 #: A day is over in seconds, and two of them are not enough.
-DAYS = {"daily_limit": 40, "daily_resets_in": 2.0, "day": 2.0}
+DAYS = {"daily_limit": 40, "daily_resets_in": 4.0, "day": 4.0}
 ROWS = 85
 
 

@@ -146,7 +146,7 @@ class TestFailures:
             connect(ledger=json.dumps({**database, "port": port, "extra": {"connect_timeout": 2}}))
             began = time.monotonic()
             assert "no answer in time" in told_of(bulk())
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 10, "without the option it waits so long"
 
 
 class HookOfProvider(DbApiHook):

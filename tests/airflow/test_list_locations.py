@@ -68,7 +68,7 @@ def test_a_load_for_each_location(agency: Agency) -> None:
     assert agency.count("POST /oauth/token") == 1
 
 
-@pytest.mark.parametrize("sandbox", [{"limit": 20, "interval": 0.5, "token_lifetime": 0.5}], indirect=True)
+@pytest.mark.parametrize("sandbox", [{"limit": 20, "interval": 1.0, "token_lifetime": 1.5}], indirect=True)
 def test_tokens_that_expire_during_a_load(agency: Agency) -> None:
     """Refreshed by whichever of the load's threads needs it, and kept by way of the task's supervisor."""
     _with_association(agency, agency.installed[0])

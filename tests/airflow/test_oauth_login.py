@@ -15,6 +15,7 @@ import requests
 from agencies import Agency, variables
 from cli_runs import answering, copy_database, say, store_connection
 from connecting import Connect
+from waits import TOO_LONG
 
 from airflow_provider_ghl.hooks.ghl import GHLHook
 
@@ -63,7 +64,7 @@ class TestAgency:
         assert asked["redirect_uri"] == [REDIRECT]
         assert asked["client_id"] == [agency.app.client_id]
         assert {"oauth.write", "oauth.readonly", "associations/relation.write"} <= set(asked["scope"][0].split())
-        led_to = requests.get(url, allow_redirects=False, timeout=10).headers["Location"]
+        led_to = requests.get(url, allow_redirects=False, timeout=TOO_LONG).headers["Location"]
         assert led_to.startswith(REDIRECT)
         said = say(capsys, "login", "--conn-id", "ghl_agency", "--redirect-uri", REDIRECT, "--code", led_to, "--json")
         assert said.json["company_id"] == agency.company_id

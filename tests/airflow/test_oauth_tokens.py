@@ -146,7 +146,7 @@ def hammer(threads: int) -> list[str]:
 
     def work(number: int) -> None:
         tokens = made[number]
-        for turn in range(5):
+        for turn in range(3):
             try:
                 tokens.write(stored(f"{number}-{turn}"))
                 if tokens.read() != stored(f"{number}-{turn}"):

@@ -54,7 +54,7 @@ class TestTestButton:
             assert "not accept" in message
         assert agency.count(TOKEN) == 1
 
-    @pytest.mark.parametrize("sandbox", [{"limit": None, "token_lifetime": 0.2}], indirect=True)
+    @pytest.mark.parametrize("sandbox", [{"limit": None, "token_lifetime": 2.0}], indirect=True)
     def test_a_token_that_is_over(self, agency: Agency) -> None:
         hook_of(agency).list_associations()
         while kept()["expires_at"] > time.time():

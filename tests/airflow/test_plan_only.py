@@ -110,7 +110,7 @@ def test_a_spent_day(ghl: Sandbox, ledger: Path) -> None:
 
 @pytest.mark.usefixtures("database")
 def test_in_a_run(ghl: Sandbox, ledger: Path) -> None:
-    finished = run_dag(dag_of(lambda: bulk() and None, "plans_only"))
+    finished = run_dag(dag_of(bulk, "plans_only"))
     assert finished.states == {("load", -1): "success"}
     assert set(finished.xcom("load")["plan"]) == PLAN
     assert {result["outcome"] for result in finished.xcom("load", "results")} == {"not_attempted"}

@@ -17,6 +17,7 @@ from cli_runs import copy_database
 from cryptography.fernet import Fernet
 from racing import Forks, Race, forks, wait_until
 from soak import LONGER
+from waits import TOO_LONG
 
 from airflow_provider_ghl.sandbox import Fault, Sandbox
 from airflow_provider_ghl.sandbox.faults import FaultKind
@@ -96,7 +97,9 @@ def lose_answers(race: Race) -> None:
 def go_on(race: Race, seconds: float, refreshes: int) -> None:
     """For so long, and until the token was refreshed so often."""
     until = time.monotonic() + seconds
-    wait_until("the token is refreshed", lambda: time.monotonic() > until and race.generation() >= refreshes, seconds + 60.0)
+    wait_until(
+        "the token is refreshed", lambda: time.monotonic() > until and race.generation() >= refreshes, seconds + TOO_LONG
+    )
 
 
 def check_alive(race: Race, after: float = LIFETIME) -> None:
@@ -116,7 +119,7 @@ def test_all_share_one_refresh_token(begin: Begin, whose: str, seconds: float) -
     lose_answers(race)
     began = time.monotonic()
     for number in range(PROCESSES):
-        race.start(f"process{number}", seconds=seconds + 60.0)
+        race.start(f"process{number}", seconds=seconds + TOO_LONG)
     go_on(race, seconds, refreshes=3)
     ended = race.stop()
     sys.stdout.write(f"{race.figures(began)}\n")
@@ -136,7 +139,7 @@ def test_one_is_killed_again_and_again(begin: Begin, kills: int) -> None:
     began = time.monotonic()
     to_kill: dict[str, Any] = {"rows": 5, "location_id": race.locations[0]}
     for number in range(PROCESSES - 2):
-        race.start(f"process{number}", seconds=600.0)
+        race.start(f"process{number}")
     for number in range(kills):
         victim = race.start("victim", try_number=number + 1, is_one_process=True, **to_kill)
         if draw.random() < 0.5:

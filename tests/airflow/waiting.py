@@ -29,9 +29,14 @@ def pairs(count: int) -> list[tuple[str, str]]:
 
 
 def bulk(rows: int = 80, **arguments: Any) -> BulkCreateRelationsOperator:
-    """A load that may wait; a new instance for each attempt, as Airflow makes them."""
+    """A load of so many rows that may wait; a new instance for each attempt, as Airflow makes them."""
+    return bulk_of(pairs(rows), **arguments)
+
+
+def bulk_of(rows: list[tuple[str, str]], **arguments: Any) -> BulkCreateRelationsOperator:
+    """The same of these rows."""
     arguments = {"association_key": "attended", "deferrable": True, **arguments}
-    return BulkCreateRelationsOperator(task_id="load", rows=pairs(rows), **arguments)
+    return BulkCreateRelationsOperator(task_id="load", rows=rows, **arguments)
 
 
 def another_day(ghl: Sandbox) -> None:
@@ -41,7 +46,7 @@ def another_day(ghl: Sandbox) -> None:
 
 def wait_of(deferred: TaskDeferred) -> float:
     """Seconds from now on."""
-    return float((deferred.trigger.moment - datetime.now(UTC)).total_seconds())  # type: ignore[attr-defined]
+    return float((deferred.trigger.moment - datetime.now(UTC)).total_seconds())
 
 
 def writes(ghl: Sandbox) -> int:

@@ -8,12 +8,11 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from waits import TOO_LONG
+
 from airflow_provider_ghl.api.clock import Clock
 
 __all__ = ["Processes", "World"]
-
-#: Seconds of real time after which a world that stands still is a mistake of the test.
-_STUCK = 30.0
 
 
 class World(Clock):
@@ -35,7 +34,7 @@ class World(Clock):
         """Let others go on, and come back after so long."""
         mine = self._book(seconds)
         self.go_on()
-        assert mine.wait(_STUCK), "the simulated world stands still"
+        assert mine.wait(TOO_LONG), "the simulated world stands still"
 
     def _book(self, seconds: float) -> threading.Event:
         mine = threading.Event()
@@ -77,7 +76,7 @@ class Processes:
 
     def _live(self, work: Callable[[], None], mine: threading.Event) -> None:
         try:
-            assert mine.wait(_STUCK), "the simulated world stands still"
+            assert mine.wait(TOO_LONG), "the simulated world stands still"
             work()
         except BaseException as error:  # noqa: BLE001 - carried to the test
             self.errors.append(error)

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 from api_fakes import LOCATION, TOKEN, FakeClock, FakeTransport, answer, client_of, refusal
+from waits import TOO_LONG
 
 from airflow_provider_ghl.api.authorization import BearerToken
 from airflow_provider_ghl.api.calls import Call
@@ -23,7 +24,7 @@ def test_a_stop_is_heard_while_an_answer_is_waited_for() -> None:
 
     def hang(call: Call) -> RawAnswer:
         stop.set()
-        end.wait(20.0)
+        end.wait(TOO_LONG)
         return answer({})
 
     try:
@@ -69,7 +70,7 @@ def test_an_answer_that_never_ends_is_given_up() -> None:
 
     def drip(call: Call) -> RawAnswer:
         clock.now += 1000.0
-        end.wait(20.0)
+        end.wait(TOO_LONG)
         return answer({})
 
     try:

@@ -58,7 +58,7 @@ def test_alone_it_is_fast_and_never_refused(latency: float, allowed: int, window
     window=st.sampled_from(["sliding", "fixed"]),
     allowed=st.integers(1, 40),
 )
-@settings(max_examples=60 * LONGER, deadline=None)
+@settings(max_examples=60 * LONGER)
 def test_alone_it_is_never_refused(latencies: list[float], counts_at: float, window: str, allowed: int) -> None:
     """For latencies that come again: one that was never seen can be known to nobody."""
     location = Location(cycle(latencies), limit=allowed, window=window, counts_at=counts_at)
@@ -69,7 +69,7 @@ def test_alone_it_is_never_refused(latencies: list[float], counts_at: float, win
 
 
 @given(latencies=st.lists(st.floats(0.005, 4.0), min_size=1, max_size=200), window=st.sampled_from(["sliding", "fixed"]))
-@settings(max_examples=40 * LONGER, deadline=None)
+@settings(max_examples=40 * LONGER)
 def test_a_server_that_counts_at_arrival_never_refuses_it(latencies: list[float], window: str) -> None:
     """Whatever comes: what is not known yet is no part of the sum."""
     location = Location(cycle(latencies), limit=20, window=window, counts_at=0.0)

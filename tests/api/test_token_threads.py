@@ -8,6 +8,7 @@ import pytest
 from api_fakes import FakeClock
 from oauth_server import OAuthServer, lost
 from token_fakes import BusyClock, Store, oauth_of, refreshed
+from waits import TOO_LONG
 
 from airflow_provider_ghl.api.calls import Call
 from airflow_provider_ghl.api.clock import Stop
@@ -46,7 +47,7 @@ def test_hundreds_of_threads_share_one_refresh(server: OAuthServer, store: Store
     held = threading.Event()
 
     def arriving(call: Call) -> None:
-        held.wait(10.0)
+        held.wait(TOO_LONG)
 
     def use() -> None:
         gate.wait()
@@ -59,7 +60,7 @@ def test_hundreds_of_threads_share_one_refresh(server: OAuthServer, store: Store
     gate.wait()
     held.set()
     for thread in threads:
-        thread.join(10.0)
+        thread.join(TOO_LONG)
     assert (len(headers), len(set(headers)), len(server.grants())) == (200, 1, 1)
 
 
@@ -73,7 +74,7 @@ def test_hundreds_of_threads_share_one_failure(clock: FakeClock, server: OAuthSe
     held, waiting = threading.Event(), threading.Semaphore(0)
 
     def arriving(call: Call) -> None:
-        held.wait(10.0)
+        held.wait(TOO_LONG)
         if fault == "lost":
             lost(call)
 
@@ -92,7 +93,7 @@ def test_hundreds_of_threads_share_one_failure(clock: FakeClock, server: OAuthSe
         waiting.acquire()
     held.set()
     for thread in threads:
-        thread.join(20.0)
+        thread.join(TOO_LONG)
     kind = Unauthorized if fault == "refused" else TransportError
     assert [type(error) for error in errors] == [kind] * 50
     assert len({id(error) for error in errors}) == 50  # none is shared: each thread writes its own story into it
@@ -107,7 +108,7 @@ def test_a_stop_ends_the_wait_for_another_threads_refresh(server: OAuthServer, s
 
     def arriving(call: Call) -> None:
         has_come.set()
-        held.wait(10.0)
+        held.wait(TOO_LONG)
 
     def use() -> None:
         try:
@@ -118,16 +119,16 @@ def test_a_stop_ends_the_wait_for_another_threads_refresh(server: OAuthServer, s
     server.arriving = arriving
     leader = threading.Thread(target=use)
     leader.start()
-    has_come.wait(10.0)
+    has_come.wait(TOO_LONG)
     others = [threading.Thread(target=use) for _ in range(5)]
     for thread in others:
         thread.start()
     stop.set()
     for thread in others:
-        thread.join(5.0)
+        thread.join(TOO_LONG)
     ended = [thread.is_alive() for thread in others]
     held.set()
-    leader.join(5.0)
+    leader.join(TOO_LONG)
     assert ended == [False] * 5
     assert len(errors) == 5
     assert store.writes == 1

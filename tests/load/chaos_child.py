@@ -11,6 +11,7 @@ import os
 import random
 import signal
 import sys
+import threading
 import traceback
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ from airflow_provider_ghl.load.tolerance import Tolerance
 __all__ = ["SECONDS"]
 
 #: After which a process that did not end is ended: a wait that never ends must not stop the tests.
-SECONDS = 60
+SECONDS = 600
 
 
 def load(job: dict[str, Any]) -> None:
@@ -83,6 +84,8 @@ def _forked(job: dict[str, Any], start: tuple[int, int]) -> int:
         signal.alarm(SECONDS)
         os.close(start[1])
         os.read(start[0], 1)  # which ends when all are there
+        if job["begins_after"] is not None:
+            _wait_for_sends(*job["begins_after"])
         load(job)
         status = 0
     except BaseException:  # noqa: BLE001 - nothing may get past the fork
@@ -90,6 +93,12 @@ def _forked(job: dict[str, Any], start: tuple[int, int]) -> int:
     finally:
         sys.stderr.flush()
         os._exit(status)
+
+
+def _wait_for_sends(diary: str, sends: int) -> None:
+    pause = threading.Event()
+    while sum(line.startswith(b"s ") for line in Path(diary).read_bytes().splitlines()) < sends:
+        pause.wait(0.005)
 
 
 def _main() -> None:

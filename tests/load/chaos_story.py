@@ -38,6 +38,8 @@ _DEFAULTS: dict[str, Any] = {
     "kill": None,
     "kill_at": 0,
     "try_number": 1,
+    #: The diary of another attempt, and how many creates that one must have sent first.
+    "begins_after": None,
 }
 
 

@@ -24,7 +24,7 @@ __all__ = ["GIVEN", "postgres_server"]
 
 #: An URL in this variable is used in place of a server of our own; its user may make schemas there.
 GIVEN = "GHL_TEST_POSTGRESQL"
-_SECONDS_TO_START = 30
+_SECONDS_TO_START = 600
 #: When the tests' process ends, however it ends, the shell reads the end of its input and stops the server.
 _UNTIL_WE_END = '"$@" </dev/null & read _; kill -QUIT $!; wait $!'
 
@@ -83,7 +83,7 @@ def _wait_for(url: sa.URL, log: Path) -> None:
     until = time.monotonic() + _SECONDS_TO_START
     while True:
         try:
-            psycopg.connect(url.set(drivername="postgresql").render_as_string(hide_password=False), connect_timeout=2).close()
+            psycopg.connect(url.set(drivername="postgresql").render_as_string(hide_password=False), connect_timeout=30).close()
             return
         except psycopg.OperationalError:
             if time.monotonic() > until:

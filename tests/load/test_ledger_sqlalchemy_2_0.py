@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from postgres_server import GIVEN
+from waits import TOO_LONG
 
 #: ``make install`` puts it there.
 OLDEST = Path(sys.prefix) / "sqlalchemy-2.0"
@@ -32,7 +33,7 @@ def test_all_holds_with_sqlalchemy_2_0(postgresql: str) -> None:
         *(str(HERE / name) for name in FILES),
     ]
     command = [sys.executable, "-c", PROGRAM, *options]
-    done = subprocess.run(command, env=environment, cwd=HERE.parents[1], capture_output=True, text=True, timeout=240)
+    done = subprocess.run(command, env=environment, cwd=HERE.parents[1], capture_output=True, text=True, timeout=TOO_LONG)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("SQLAlchemy 2.0.50\n")
     assert " passed" in done.stdout

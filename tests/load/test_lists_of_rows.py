@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 from typing import Any
 
 import pandas
@@ -30,6 +31,10 @@ class LazySequence(Sequence[Any]):
         return self._items[at]
 
 
+#: What may hold the rows.
+SEQUENCES: tuple[Callable[[Any], Any], ...] = (list, tuple, iter, LazySequence)
+
+
 def cells(batches: list[Batch]) -> list[tuple[Any, ...]]:
     return [tuple(row) for batch in batches for row in zip(*batch.cells, strict=True)]
 
@@ -42,8 +47,6 @@ def read(data: Any, size: int = 10) -> list[Batch]:
     return list(from_data(data, COLUMNS, size))
 
 
-@pytest.mark.parametrize("size", [1, 2, 3])
-@pytest.mark.parametrize("wrap", [list, tuple, iter, LazySequence])
 @pytest.mark.parametrize(
     "data",
     [
@@ -63,12 +66,13 @@ def read(data: Any, size: int = 10) -> list[Batch]:
         [FRAME[:1], FRAME[1:]],
     ],
 )
-def test_lists_of_rows_are_joined(data: Any, wrap: Any, size: int) -> None:
-    batches = read(wrap(data), size)
-    assert cells(batches) == [("a", "v"), ("b", "w")]
-    assert [batch.start for batch in batches] == list(range(0, 2, size))
-    assert unreadable(batches) == {}
-    assert count_of(wrap(data)) in (None, 2)
+def test_lists_of_rows_are_joined(data: Any) -> None:
+    for wrap, size in product(SEQUENCES, (1, 2, 3)):
+        batches = read(wrap(data), size)
+        assert cells(batches) == [("a", "v"), ("b", "w")], (wrap, size)
+        assert [batch.start for batch in batches] == list(range(0, 2, size)), (wrap, size)
+        assert unreadable(batches) == {}, (wrap, size)
+        assert count_of(wrap(data)) in (None, 2), wrap
 
 
 @pytest.mark.parametrize("data", [[[]], [[], []], LazySequence([]), LazySequence([[], ()])])

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, note, settings
+from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from simulated_highlevel import FAULTS, FakeClock, SimulatedServer, spread_around
 from simulated_load import Load, load_pairs
@@ -117,7 +117,7 @@ def check(load: Load, rows: list[Any], before: set[Pair]) -> None:
     check_requests(load)
 
 
-@settings(max_examples=300 * LONGER, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+@settings(max_examples=300 * LONGER)
 @given(rows=TABLES, world=WORLDS, spec=SPECS, before=st.sets(st.tuples(st.sampled_from(IDS), st.sampled_from(IDS)), max_size=8))
 def test_any_small_table_in_any_world(rows: list[Any], world: dict[str, Any], spec: dict[str, Any], before: set[Pair]) -> None:
     server = SimulatedServer(FakeClock(), latencies=spread_around(0.3, 0.3, 1), **world)
@@ -128,7 +128,7 @@ def test_any_small_table_in_any_world(rows: list[Any], world: dict[str, Any], sp
     assert load.workers.is_closed
 
 
-@settings(max_examples=150 * LONGER, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+@settings(max_examples=150 * LONGER)
 @given(rows=TABLES, world=WORLDS, after=st.floats(0.0, 30.0), counts_at=st.sampled_from([0.0, 1.0]))
 def test_any_small_table_that_is_stopped(rows: list[Any], world: dict[str, Any], after: float, counts_at: float) -> None:
     stop, clock = Stop(), FakeClock()
@@ -154,7 +154,7 @@ def random_rows(draw: random.Random, size: int) -> list[Any]:
     return rows
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(LONGER))
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5])
 def test_tables_of_thousands_of_rows(seed: int, share: float) -> None:
     draw = random.Random(seed)

@@ -7,8 +7,9 @@ import math
 import pytest
 from simulated_highlevel import FakeClock, SimulatedServer, spread_around
 from simulated_load import Load, load_pairs
+from soak import LONGER
 
-SEEDS = range(4)
+SEEDS = range(LONGER)
 
 
 def paced_load(pairs: int, latency: float, limit: int, window: str, counts_at: float, seed: int) -> tuple[Load, float]:

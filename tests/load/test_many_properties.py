@@ -81,7 +81,7 @@ SPECS = st.fixed_dictionaries(
     }
 )
 BEFORE = st.sets(st.tuples(st.sampled_from(LOCATIONS), st.sampled_from(IDS), st.sampled_from(IDS)), max_size=20)
-SLOWLY = settings(deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
+SLOWLY = settings(suppress_health_check=list(HealthCheck))
 
 
 class Minting:
@@ -223,7 +223,7 @@ def random_rows(draw: random.Random, locations: list[str], size: int) -> list[Ro
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5])
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(LONGER))
 def test_tables_of_thousands_of_rows(seed: int, share: float) -> None:
     draw = random.Random(seed)
     locations = [f"location{number}" for number in range(12)]

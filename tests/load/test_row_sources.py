@@ -52,7 +52,6 @@ PAIRS = list(zip("abcde", "vwxyz", strict=True))
 LINES = "\n".join(map(json.dumps, DICTS)).encode()
 
 
-@pytest.mark.parametrize("size", [1, 2, 5, 6])
 @pytest.mark.parametrize(
     "source",
     [
@@ -71,13 +70,14 @@ LINES = "\n".join(map(json.dumps, DICTS)).encode()
         lambda size: from_file(opened(parquet_of(FRAME, row_group_size=2)), "a.parquet", COLUMNS, size),
     ],
 )
-def test_every_source_gives_full_batches_in_order(source: Callable[[int], Iterator[Batch]], size: int) -> None:
-    batches = list(source(size))
-    assert cells(batches) == PAIRS
-    assert [batch.start for batch in batches] == list(range(0, 5, size))
-    assert {len(batch) for batch in batches[:-1]} <= {size}
-    assert all(column.dtype == object for batch in batches for column in batch.cells)
-    assert not any(batch.unreadable for batch in batches)
+def test_every_source_gives_full_batches_in_order(source: Callable[[int], Iterator[Batch]]) -> None:
+    for size in (1, 2, 5, 6):
+        batches = list(source(size))
+        assert cells(batches) == PAIRS
+        assert [batch.start for batch in batches] == list(range(0, 5, size))
+        assert {len(batch) for batch in batches[:-1]} <= {size}
+        assert all(column.dtype == object for batch in batches for column in batch.cells)
+        assert not any(batch.unreadable for batch in batches)
 
 
 def test_values_come_as_they_are() -> None:
@@ -173,7 +173,7 @@ def test_whether_a_column_is_there_does_not_hang_on_the_batch_size(size: int, ga
     with pytest.raises(ConfigurationError, match="no column 'teacher' in the rows; its columns are: student_id, teacher_id;"):
         list(from_data(rows, Columns("student_id", "teacher"), size))
     with pytest.raises(ConfigurationError, match=r"no column 'teacher_id' in a\.jsonl; its columns are: student_id$"):
-        read("\n".join(map(json.dumps, rows[:gap] * 1001)).encode(), "a.jsonl", size=size)
+        read("\n".join(map(json.dumps, (rows[:gap] * 1001)[:1001])).encode(), "a.jsonl", size=size)
 
 
 def test_a_needed_column_is_not_proposed_for_another() -> None:

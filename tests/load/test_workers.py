@@ -12,6 +12,7 @@ import pytest
 from relation_specs import relation_spec
 from simulated_highlevel import KEY, LOCATION, TOKEN, FakeClock, SimulatedServer
 from simulated_load import COLUMNS
+from waits import TOO_LONG
 
 from airflow_provider_ghl.api.authorization import BearerToken
 from airflow_provider_ghl.api.calls import Call
@@ -22,8 +23,6 @@ from airflow_provider_ghl.load.ports import Ports
 from airflow_provider_ghl.load.results.outcomes import End
 from airflow_provider_ghl.load.send.workers import ThreadWorkers
 from airflow_provider_ghl.load.source.rows import from_data
-
-LONG = 10.0
 
 
 def our_threads() -> list[threading.Thread]:
@@ -37,14 +36,14 @@ def workers() -> Iterator[ThreadWorkers]:
     yield workers
     workers.close()
     for thread in our_threads():
-        thread.join(LONG)
+        thread.join(TOO_LONG)
     assert our_threads() == []
 
 
 def collect(workers: ThreadWorkers, results: int) -> dict[int, object]:
     done: dict[int, object] = {}
     while len(done) < results:
-        got = workers.wait(LONG)
+        got = workers.wait(TOO_LONG)
         assert got, "nothing came out"
         done.update(got)
     return done
@@ -61,7 +60,7 @@ def test_all_work_runs_at_once(workers: ThreadWorkers) -> None:
     together = threading.Barrier(40)
 
     def meet() -> int:
-        return together.wait(LONG)
+        return together.wait(TOO_LONG)
 
     for key in range(40):
         workers.submit(key, meet)
@@ -77,12 +76,12 @@ def test_threads_are_used_again(workers: ThreadWorkers) -> None:
 
 def test_results_come_out_while_other_work_hangs(workers: ThreadWorkers) -> None:
     end = threading.Event()
-    workers.submit(0, lambda: end.wait(LONG))
+    workers.submit(0, lambda: end.wait(TOO_LONG))
     workers.submit(1, lambda: "done")
-    assert workers.wait(LONG) == [(1, "done")]
+    assert workers.wait(TOO_LONG) == [(1, "done")]
     assert workers.wait(0.0) == []
     end.set()
-    assert workers.wait(LONG) == [(0, True)]
+    assert workers.wait(TOO_LONG) == [(0, True)]
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("mistake"), SystemExit(3)])
@@ -92,15 +91,15 @@ def test_a_mistake_in_the_program_is_raised_where_it_is_waited_for(workers: Thre
 
     workers.submit(0, fail)
     with pytest.raises(type(error)) as raised:
-        workers.wait(LONG)
+        workers.wait(TOO_LONG)
     assert raised.value is error
     workers.submit(1, lambda: "goes on")
-    assert workers.wait(LONG) == [(1, "goes on")]
+    assert workers.wait(TOO_LONG) == [(1, "goes on")]
 
 
 def test_no_thread_keeps_the_interpreter_from_its_end(workers: ThreadWorkers) -> None:
     end = threading.Event()
-    workers.submit(0, lambda: end.wait(LONG))
+    workers.submit(0, lambda: end.wait(TOO_LONG))
     assert [thread.daemon for thread in our_threads()] == [True]
     end.set()
 
@@ -167,4 +166,4 @@ def test_waiting_survives_a_signal_whose_handler_ends_after_the_time_is_up() -> 
         signal.setitimer(signal.ITIMER_REAL, 0.05)
         ThreadWorkers().wait(0.1)
     """
-    subprocess.run([sys.executable, "-c", script], timeout=20, check=True)
+    subprocess.run([sys.executable, "-c", script], timeout=TOO_LONG, check=True)

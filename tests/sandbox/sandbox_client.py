@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 import requests
+from waits import TOO_LONG
 
 from airflow_provider_ghl.sandbox import Application, Sandbox
 
@@ -29,7 +30,7 @@ class Talker:
     def __exit__(self, *_: object) -> None:
         self.session.close()
 
-    def send(self, method: str, path: str, timeout: float = 10, **kwargs: Any) -> requests.Response:
+    def send(self, method: str, path: str, timeout: float = TOO_LONG, **kwargs: Any) -> requests.Response:
         return self.session.request(method, self.sandbox.url + path, timeout=timeout, allow_redirects=False, **kwargs)
 
     def refresh(self, app: Application, refresh_token: str, **changes: str | None) -> requests.Response:

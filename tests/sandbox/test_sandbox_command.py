@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from waits import TOO_LONG
 
 from airflow_provider_ghl.commands.sandbox_arguments import SANDBOX
 from airflow_provider_ghl.sandbox import command
@@ -41,7 +42,7 @@ def test_it_says_how_to_reach_it_and_ends_cleanly(tmp_path: Path, end: signal.Si
             f"{connection['host']}/associations/",
             params={"locationId": "here"},
             headers={"Authorization": "Bearer fake", "Version": "v3"},
-            timeout=10,
+            timeout=TOO_LONG,
         )
         assert (answer.status_code, answer.headers["x-ratelimit-max"]) == (200, "7")
         os.kill(process.pid, end)
@@ -61,7 +62,7 @@ def test_an_agency_is_the_same_at_every_start() -> None:
             exports = dict(shlex.split(line)[1].split("=", 1) for line in lines if line.startswith("export "))
             connection = json.loads(exports["AIRFLOW_CONN_GHL_AGENCY"])
             tokens = connection["extra"] | {"grant_type": "refresh_token"}
-            answer = requests.post(f"{connection['host']}/oauth/token", data=tokens, timeout=10)
+            answer = requests.post(f"{connection['host']}/oauth/token", data=tokens, timeout=TOO_LONG)
             os.kill(process.pid, signal.SIGINT)
         assert any("AgencySubaccount0001 to AgencySubaccount0005" in line for line in lines)
         assert (answer.status_code, answer.json()["companyId"]) == (200, connection["extra"]["company_id"])
@@ -130,7 +131,7 @@ def test_nobody_reads_what_it_says(tmp_path: Path, gone: str) -> None:
                 assert "HighLevel sandbox" in said.readline()
         while process.poll() is None:
             with contextlib.suppress(requests.ConnectionError):
-                requests.get(f"http://127.0.0.1:{port}/sandbox/stats", timeout=10)
+                requests.get(f"http://127.0.0.1:{port}/sandbox/stats", timeout=TOO_LONG)
                 break
         os.kill(process.pid, signal.SIGINT)
         assert process.stderr

@@ -6,10 +6,8 @@ import json
 import re
 from pathlib import Path
 
-import pytest
-
 from airflow_provider_ghl import exceptions
-from airflow_provider_ghl.sandbox import RECORDED, Recorded, answers
+from airflow_provider_ghl.sandbox import RECORDED, answers
 
 PACKAGE = Path(answers.__file__).parent
 
@@ -19,14 +17,13 @@ def test_names_are_unique() -> None:
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize("row", RECORDED, ids=lambda row: row.name)
-def test_rows_are_whole(row: Recorded) -> None:
-    assert row.evidence in ("observed", "specified", "inferred")
-    assert row.source
-    assert (row.means == "") == (200 <= row.status < 300)
-    assert not row.means or issubclass(getattr(exceptions, row.means), exceptions.APIError)
-    assert (row.means == "Unauthorized") == (row.kind in ("token", "scope", "location", "route")) or row.kind == ""
-    assert bool(row.kind) == (row.means == "Unauthorized")
+def test_rows_are_whole() -> None:
+    for row in RECORDED:
+        assert row.evidence in ("observed", "specified", "inferred"), row.name
+        assert row.source, row.name
+        assert (row.means == "") == (200 <= row.status < 300), row.name
+        assert not row.means or issubclass(getattr(exceptions, row.means), exceptions.APIError), row.name
+        assert bool(row.kind) == (row.means == "Unauthorized"), row.name
 
 
 def test_all_kinds_of_refusal_are_in_the_table() -> None:
@@ -45,12 +42,11 @@ def test_all_kinds_of_refusal_are_in_the_table() -> None:
     }
 
 
-@pytest.mark.parametrize("row", RECORDED, ids=lambda row: row.name)
-def test_no_placeholder_is_left_in_an_answer(row: Recorded) -> None:
-    body = answers.reply(row.name).body
-    assert not re.search(rb"\{\w+\}", body)
-    if not isinstance(row.body, str):
-        assert json.loads(body)
+def test_no_placeholder_is_left_in_an_answer() -> None:
+    for row in RECORDED:
+        body = answers.reply(row.name).body
+        assert not re.search(rb"\{\w+\}", body), row.name
+        assert isinstance(row.body, str) or json.loads(body), row.name
 
 
 def test_values_are_never_read_as_templates() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 from sandbox_client import CONTACT, EVENT, Talker, add_attends
+from waits import TOO_LONG
 
 from airflow_provider_ghl.sandbox import Refused, Sandbox, State, StateFileError
 from airflow_provider_ghl.sandbox.sandbox import DEFAULT_LOCATION, DEFAULT_TOKEN
@@ -165,7 +166,7 @@ def write_until_killed(url: str, attends: str, process: subprocess.Popen[str]) -
             pair = (f"c{number}", "party")
             path = f"{url}/associations/relations"
             try:
-                answer = session.post(path, json=body | {"firstRecordId": pair[0]}, timeout=10)
+                answer = session.post(path, json=body | {"firstRecordId": pair[0]}, timeout=TOO_LONG)
             except requests.ConnectionError:
                 break
             assert answer.status_code == 201
