@@ -9,12 +9,16 @@ from pathlib import Path
 
 import pytest
 import yaml
+from agencies import Agency
 from airflow.sdk import BaseOperator
+from running import fail
+from snippets import SNIPPETS
 
 from airflow_provider_ghl.get_provider_info import get_provider_info
 from airflow_provider_ghl.load.results.file import RESULT_FIELDS
 from airflow_provider_ghl.load.results.outcomes import OUTCOMES, Evidence, StoppedBy
 from airflow_provider_ghl.operators import associations, errors, locations, relations
+from airflow_provider_ghl.sandbox import Sandbox
 from airflow_provider_ghl.sandbox.faults import FaultKind
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,3 +96,22 @@ def test_every_operator_is_for_the_registry_too() -> None:
 @pytest.mark.parametrize("kind", FaultKind.__args__)  # type: ignore[attr-defined]
 def test_every_fault_of_the_sandbox(kind: str) -> None:
     assert f"`{kind}`" in read("howto/testing.md")
+
+
+def quoted(page: str) -> str:
+    """The message that a page quotes, up to its …"""
+    (text,) = [one.text for one in SNIPPETS if one.page == page and one.what.startswith("a message")]
+    return " ".join(text.split()).partition("…")[0]
+
+
+def test_what_a_refused_token_says(ghl: Sandbox) -> None:
+    ghl.revoke(ghl.token)
+    task = relations.BulkCreateRelationsOperator(task_id="load", association_key="a", rows=[("one", "two")])
+    assert fail(task, errors.GHLTokenRefused).startswith(quoted("docs/questions.md"))
+    assert ghl.stats()["requests"] == 1
+
+
+def test_what_a_dead_refresh_token_says(agency: Agency) -> None:
+    agency.sandbox.revoke(agency.refresh_token)
+    task = locations.ListLocationsOperator(task_id="list", ghl_conn_id="ghl_agency")
+    assert quoted("docs/howto/oauth.md") in fail(task, errors.GHLTokenRefused)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import configparser
-import json
 import os
 import re
 import shlex
@@ -15,18 +14,19 @@ from pathlib import Path
 import pytest
 import requests_mock
 from agencies import Agency
-from airflow.sdk import Connection
 from cli_runs import say
 from connecting import Connect
 from manual_world import World
 from snippets import ROOT, SNIPPETS, Snippet
 
 from airflow_provider_ghl.get_provider_info import get_provider_info
-from airflow_provider_ghl.hooks.settings import Settings
+from airflow_provider_ghl.hooks.ledger import engine_of
+from airflow_provider_ghl.hooks.settings import Settings, connection_of
 
 Capture = pytest.CaptureFixture[str]
 _COMMAND = re.compile(r"(?:airflow ghl|python -m airflow_provider_ghl) (.+)")
-_CONNECTION = re.compile(r"export AIRFLOW_CONN_\w+='(.*)'")
+_CONNECTION = re.compile(r"export AIRFLOW_CONN_(\w+)='(.*)'")
+_OPTION = re.compile(r"export AIRFLOW__([A-Z]+)__(\w+)=\w+")
 _MAKE = re.compile(r"make ([a-z -]+?) *(?:#.*)?")
 _MAKES = subprocess.run(["make", "-s"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC")
@@ -46,8 +46,9 @@ def kind_of(snippet: Snippet) -> str:
 class Reader:
     """Who has the page before them."""
 
-    def __init__(self, world: World, capsys: Capture) -> None:
+    def __init__(self, world: World, connect: Connect, capsys: Capture) -> None:
         self.world = world
+        self._connecting = connect
         self._capsys = capsys
 
     def said(self) -> str:
@@ -90,8 +91,9 @@ class Reader:
             self.world.load_twice()
         for line, below in _typed(snippet):
             if found := _CONNECTION.fullmatch(line):
-                said = json.loads(found[1])
-                assert Settings.of(Connection(conn_id="of_the_page", **{**said, "extra": json.dumps(said["extra"])}))
+                self._connect(found[1].lower(), found[2])
+            elif found := _OPTION.fullmatch(line):
+                assert found[2].lower() in get_provider_info()["config"][found[1].lower()]["options"]
             elif found := _COMMAND.fullmatch(line):
                 words = shlex.split(found[1].replace(" /data/", f" {self.world.folder}/data/"), comments=True)
                 self._must_say(say(self._capsys, *words).text, below)
@@ -99,6 +101,15 @@ class Reader:
                 assert set(found[1].split()) <= set(re.findall(r"^make (\S+)", _MAKES, re.MULTILINE))
             else:
                 raise AssertionError(f"{snippet}: nobody runs {line!r}: say before the fence why not")
+
+    def _connect(self, conn_id: str, text: str) -> None:
+        """A connection of the page's says what it needs; nobody is called."""
+        self._connecting(**{f"the_pages_{conn_id}": text})
+        connection = connection_of(f"the_pages_{conn_id}")
+        if connection.conn_type == "ghl":
+            assert Settings.of(connection).location_id or Settings.of(connection).company_id
+        else:
+            assert engine_of(f"the_pages_{conn_id}").dialect.name == "postgresql"
 
     def configuration(self, snippet: Snippet) -> None:
         """Options that there are."""
@@ -147,7 +158,7 @@ RUNNABLE = [snippet for snippet in SNIPPETS if kind_of(snippet) in RUN]
 
 @pytest.fixture
 def reader(tmp_path: Path, agency: Agency, connect: Connect, ledger: Path, capsys: Capture) -> Reader:
-    return Reader(World.make(tmp_path, agency, connect), capsys)
+    return Reader(World.make(tmp_path, agency, connect), connect, capsys)
 
 
 def test_every_fence_is_run_or_says_why_not() -> None:
