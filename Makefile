@@ -47,6 +47,11 @@ check: install ## lint, format, types
 bench: install $(VENV)/ready-bench ## measure, side by side with a plain loop and the official SDK (about three quarters of an hour)
 	$(BIN)/python benchmarks/run.py
 
+.PHONY: docs
+docs: install $(VENV)/ready-docs ## the manual, as HTML in docs/_build; a warning is an error
+	$(BIN)/python -m sphinx -q -E -W --keep-going -n -b html docs docs/_build
+	@echo "open docs/_build/index.html"
+
 .PHONY: soak
 soak: install $(VENV)/ready-soak ## 30 times the examples, loads killed with 59 seeds, refreshes raced, a Celery cluster's workers lost (1¼ hours)
 	GHL_SOAK=30 $(BIN)/python -m pytest --timeout 7200 --hypothesis-show-statistics \
@@ -57,7 +62,7 @@ soak: install $(VENV)/ready-soak ## 30 times the examples, loads killed with 59 
 
 .PHONY: clean
 clean: ## remove what the others made
-	rm -rf $(VENV) .demo .airflow .pytest_cache .mypy_cache .ruff_cache .hypothesis .tmp dist
+	rm -rf $(VENV) docs/_build .demo .airflow .pytest_cache .mypy_cache .ruff_cache .hypothesis .tmp dist
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python >= 3.11 is needed: make PYTHON=/path/to/python3.12"; exit 1; }
@@ -72,6 +77,10 @@ $(VENV)/ready: pyproject.toml constraints.txt
 $(VENV)/ready-soak: $(VENV)/ready
 	@echo "Installing Celery and Redis into $(VENV) …"
 	@$(PIP) install -q -c constraints.txt --group soak
+	@touch $@
+
+$(VENV)/ready-docs: $(VENV)/ready
+	$(PIP) install -q -c constraints.txt --group docs
 	@touch $@
 
 $(VENV)/ready-bench: $(VENV)/ready

@@ -16,6 +16,8 @@ from airflow_provider_ghl.operators.relations import BulkCreateRelationsOperator
 
 DATA = Path(__file__).parent / "data" / "agency"
 COLUMNS = {"first_record_column": "contact_id", "second_record_column": "course_id", "row_key_column": "enrolment_id"}
+#: What Airflow's UI calls a mapped task, in place of its number.
+SUB_ACCOUNT = "{{ task.location_id }}"
 
 
 def with_file(location: dict[str, str]) -> dict[str, str]:
@@ -29,6 +31,7 @@ def ghl_agency() -> None:
     locations = ListLocationsOperator(task_id="list_locations")
     associations = CreateAssociationOperator.partial(
         task_id="create_association",
+        map_index_template=SUB_ACCOUNT,
         key="takes",
         first_object_key="contact",
         first_object_label="Student",
@@ -38,6 +41,7 @@ def ghl_agency() -> None:
     # A task for each sub-account: on as many workers as there are, and each is green or red by itself.
     each = BulkCreateRelationsOperator.partial(
         task_id="load_enrolments",
+        map_index_template=SUB_ACCOUNT,
         association_key="takes",
         trigger_rule="all_done",  # one that has no association must not hold up the others
         **COLUMNS,

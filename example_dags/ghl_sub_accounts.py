@@ -27,6 +27,7 @@ def ghl_sub_accounts() -> None:
     files = list_files()
     associations = CreateAssociationOperator.partial(
         task_id="create_association",
+        map_index_template="{{ task.ghl_conn_id }}",
         key="enrolled",
         first_object_key="contact",
         first_object_label="Student",
@@ -35,6 +36,8 @@ def ghl_sub_accounts() -> None:
     ).expand(ghl_conn_id=files.map(lambda file: file["ghl_conn_id"]))
     loads = BulkCreateRelationsOperator.partial(
         task_id="load_enrolments",
+        # Airflow's UI shows the file's name in place of a number.
+        map_index_template="{{ task.path.rpartition('/')[2] }}",
         association_key="enrolled",
         first_record_column="contact_id",
         second_record_column="course_id",

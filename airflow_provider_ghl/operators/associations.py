@@ -128,7 +128,7 @@ class _OneAssociationOperator(GHLOperator):
 class UpdateAssociationOperator(_OneAssociationOperator):
     """Sets an association's labels, the only thing of it that HighLevel lets change, and returns it.
 
-    :param association_id: its id (templated); or
+    :param association_id: its id (templated). Give this or ``association_key``.
     :param association_key: its key (templated).
     :param first_object_label: the new label of the first object (templated).
     :param second_object_label: the new label of the second object (templated).
@@ -151,9 +151,9 @@ class UpdateAssociationOperator(_OneAssociationOperator):
 class DeleteAssociationOperator(_OneAssociationOperator):
     """Deletes an association, and with it all its relations. Returns whether it was there.
 
-    :param association_id: its id (templated); or
+    :param association_id: its id (templated). Give this or ``association_key``.
     :param association_key: its key (templated).
-    :param if_missing: ``skip`` or ``fail``.
+    :param if_missing: where there is none: ``skip`` returns False; ``fail`` fails.
     """
 
     def __init__(self, *, if_missing: str = "skip", **kwargs: Any) -> None:
@@ -181,7 +181,7 @@ class DeleteAssociationOperator(_OneAssociationOperator):
 class GetAssociationOperator(_OneAssociationOperator):
     """Returns an association as HighLevel gives it; fails where there is none.
 
-    :param association_id: its id (templated); or
+    :param association_id: its id (templated). Give this or ``association_key``.
     :param association_key: its key (templated).
     """
 

@@ -41,12 +41,12 @@ class BulkCreateRelationsOperator(LoadOperator):
     :param association_key: its key, looked up in each sub-account (templated).
     :param rows: list of dicts, list of pairs, DataFrame, or an XComArg of these; no generator, which another try would find
         empty. Data, never evaluated as a template.
-    :param sql: a query, or a ``.sql`` file of one (templated), on the SQL connection
-    :param source_conn_id: of this id (templated), with
-    :param parameters: these parameters (templated), in the style of the database's driver.
+    :param sql: a query, or a ``.sql`` file of one (templated). It needs ``source_conn_id``.
+    :param source_conn_id: the SQL connection that ``sql`` is for (templated).
+    :param parameters: the parameters of ``sql`` (templated), in the style of the database's driver.
     :param path: a CSV, TSV, JSON Lines or Parquet file, the first three also ``.gz`` (templated): local, or any URL that
-        ``ObjectStoragePath`` opens with the connection
-    :param path_conn_id: of this id (templated).
+        ``ObjectStoragePath`` opens.
+    :param path_conn_id: the connection that ``path`` is opened with (templated).
     :param first_record_column: column of the association's first records (templated).
     :param second_record_column: column of its second records (templated).
     :param row_key_column: column of your own row id, carried into every result (templated).
@@ -67,8 +67,8 @@ class BulkCreateRelationsOperator(LoadOperator):
     :param plan_only: count the rows and price them; nothing is written to HighLevel. The summary has ``plan``: ``requests`` (at
         most), ``seconds`` at the current limit, ``left_today``, ``share_of_today``, ``days``.
     :param results_path: where every row's result is written, in input order, as ``.csv``, ``.jsonl`` or ``.parquet``; there
-        whole or not at all (templated). Local, or any URL that ``ObjectStoragePath`` writes with the connection
-    :param results_conn_id: of this id (templated).
+        whole or not at all (templated). Local, or any URL that ``ObjectStoragePath`` writes.
+    :param results_conn_id: the connection that ``results_path`` is written with (templated).
     :param xcom_results_limit: rows in the ``results`` XCom.
     :param deferrable: where the day's quota is spent, free the slot, wait in the triggerer for the reset and go on.
     :param defer_timeout: how long to wait so in all; what would take longer is red and retryable at once.

@@ -18,7 +18,7 @@
        ├─ GHLLedgerFailed        the ledger could not be read or written
        └─ GHLStopped             the task was told to stop
 
-The names are for ``RetryRule``s and callbacks. The core's error is the ``__cause__``.
+The names are for retry rules (``RetryRule``) and callbacks. The core's error is the ``__cause__``.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ _PAIR = ("associationId", "firstRecordId", "secondRecordId")
 class CreateRelationOperator(GHLOperator):
     """Makes sure that two records are linked, and returns the relation as HighLevel gives it.
 
-    :param association_id: the association's id (templated); or
-    :param association_key: its key (templated).
+    :param association_id: the association's id (templated). Give this or ``association_key``.
+    :param association_key: the association's key (templated).
     :param first_record_id: record of the association's first object (templated).
     :param second_record_id: record of its second object (templated).
     :param if_exists: ``skip`` returns the relation that is there; ``fail`` fails.
@@ -74,14 +74,14 @@ class CreateRelationOperator(GHLOperator):
 class DeleteRelationOperator(GHLOperator):
     """Makes sure that two records are not linked. Returns whether they were.
 
-    Name the relation by its id, or by its association and both records.
+    Name the relation by its id alone, or by its association (id or key) and both records.
 
-    :param relation_id: the relation's id (templated); or
-    :param association_id: the association's id (templated), or
-    :param association_key: its key (templated), together with
-    :param first_record_id: record of the association's first object (templated) and
+    :param relation_id: the relation's id (templated).
+    :param association_id: the association's id (templated).
+    :param association_key: the association's key (templated).
+    :param first_record_id: record of the association's first object (templated).
     :param second_record_id: record of its second object (templated).
-    :param if_missing: ``skip`` or ``fail``.
+    :param if_missing: where there is no such relation: ``skip`` returns False; ``fail`` fails.
     """
 
     template_fields: Sequence[str] = (

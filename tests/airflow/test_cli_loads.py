@@ -94,7 +94,7 @@ class TestFilters:
         """Numbers 1 (failed, of ``nightly``), 2 (green, of ``weekly``) and 3 (worth a retry, of ``nightly_two``)."""
         relate(loaded[:2], "weekly/run/relate/-1")
         ledger = ledger_of(None)
-        asked = {"try_number": 1, "is_resumed": False, "location_id": "L", "association": "A"}
+        asked: dict[str, Any] = {"try_number": 1, "is_resumed": False, "location_id": "L", "association": "A"}
         attempt = ledger.loads.begin("nightly_two/run/relate/-1", **asked)
         ledger.loads.end(attempt, end="retryable", message="no answer", counts={"rows": 1, "failed": 1}, is_well=False)
         ledger.close()

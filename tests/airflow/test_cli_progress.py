@@ -6,18 +6,18 @@ import io
 from itertools import count
 from typing import Any
 
-import pandas
+import numpy
 from cli_runs import Terminal
 
 from airflow_provider_ghl.commands.progress import Progress
-from airflow_provider_ghl.load.source.batches import Batch
+from airflow_provider_ghl.load.columns import Batch
 
 
 def shown(stream: io.StringIO, rows: list[int], step: float) -> tuple[str, list[float]]:
     """What is written when so many rows are read between two looks, ``step`` seconds apart; and the pauses."""
     pauses: list[float] = []
     times = count(0.0, step)
-    batches = [Batch(0, pandas.DataFrame({"first": range(number)}), {}) for number in rows]
+    batches = [Batch(0, [numpy.arange(number).astype(object)], {}) for number in rows]
 
     def wait(seconds: float) -> bool:
         pauses.append(seconds)

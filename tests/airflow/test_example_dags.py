@@ -57,6 +57,12 @@ def told(finished: Finished, task_id: str, map_index: int = -1) -> list[tuple[An
     return [(r["row_key"], r["outcome"], r["evidence"]) for r in finished.xcom(task_id, "results", map_index)]
 
 
+def names(finished: Finished, task_id: str) -> list[str]:
+    """What Airflow's UI calls the mapped tasks."""
+    of_task = sorted((index, ti) for (name, index), ti in finished.rendered.items() if name == task_id)
+    return [ti.rendered_map_index for _, ti in of_task]
+
+
 def test_every_file_in_the_folder_is_a_dag_without_errors() -> None:
     bag = DagBag(str(FOLDER))
     assert bag.import_errors == {}
@@ -105,6 +111,8 @@ class TestSubAccounts:
     def test_each_file_goes_into_its_own(self, ghl: Sandbox, locations: dict[str, str]) -> None:
         finished = run("ghl_sub_accounts")
         assert finished.state == "success"
+        assert names(finished, "create_association") == ["ghl_north", "ghl_south"]
+        assert names(finished, "load_enrolments") == ["north.csv", "south.csv"]
         for index, (name, location) in enumerate(locations.items()):
             rows = read(DATA / "sub_accounts" / f"{name}.csv")
             assert told(finished, "load_enrolments", index) == [(row["enrolment_id"], "created", "answer") for row in rows]
@@ -141,6 +149,8 @@ class TestAgency:
         late = read(DATA / "agency" / "late_enrolments.csv")
         finished = run("ghl_agency")
         assert finished.state == "success"
+        for task_id in ("create_association", "load_enrolments"):
+            assert names(finished, task_id) == list(agency.location_ids)
         assert told(finished, "load_late_enrolments") == [
             (row["enrolment_id"], *LATE_ENROLMENTS.get(row["enrolment_id"], ("created", "answer"))) for row in late
         ]

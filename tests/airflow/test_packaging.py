@@ -53,6 +53,7 @@ def test_holds_the_package_and_nothing_else(wheel: Path) -> None:
     there = {str(file.relative_to(ROOT)) for file in PACKAGE.rglob("*") if file.is_file() and "__pycache__" not in file.parts}
     assert inside == there
     assert {"airflow_provider_ghl/py.typed", "airflow_provider_ghl/sandbox/sandbox.py"} <= inside
+    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 
 
 def test_metadata(wheel: Path) -> None:
