@@ -1,7 +1,8 @@
-"""HighLevel on 127.0.0.1: associations, relations and OAuth with their rules, limits and faults. Standard library only.
+"""A HighLevel on 127.0.0.1: associations, relations and OAuth, with their rules, limits and faults. Standard library only.
 
-HighLevel hands out no test accounts; this is for trying DAGs and for testing what calls the API. What it answers is what
-others have observed or the vendor specified (:data:`RECORDED` says which); where nobody knows, it is settable or inferred.
+HighLevel offers no test accounts. The sandbox is for trying DAGs and for testing whatever calls the API. Its answers were
+observed by others, specified by the vendor, or inferred: :data:`RECORDED` has the evidence of each. What nobody knows is an
+argument of :class:`Sandbox`.
 """
 
 from airflow_provider_ghl.sandbox.faults import Fault

@@ -1,4 +1,4 @@
-"""Agencies: which company owns which location, and in which locations an app is installed."""
+"""Agencies: which company owns which location, and which app is installed in which location."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Callable
 
 __all__ = ["DEFAULT_COMPANY", "Agencies"]
 
-#: The company of locations that were added without one.
+#: The company of locations that are added without one.
 DEFAULT_COMPANY = "Qm5cVbKs8JtWzRx3LhNp"
 
 
 class Agencies:
-    """Part of :class:`State`: it takes the state's lock, and its changes go into the state's journal.
+    """Part of :class:`State`: it uses the state's lock, and its changes go through the state's journal.
 
-    :param commit: writes a change into the journal and then calls :meth:`apply` with it.
-    :param new_id: makes ids of companies (20 characters).
+    :param commit: writes a change to the journal, then calls :meth:`apply` with it.
+    :param new_id: returns a new company id of 20 characters.
     """
 
     def __init__(self, lock: threading.RLock, commit: Callable[..., None], new_id: Callable[[], str]):
@@ -27,7 +27,7 @@ class Agencies:
         self._installed: set[tuple[str, str]] = set()
 
     def add_company(self, company_id: str | None = None) -> str:
-        """Another agency; its id (20 characters). One that is there stays as it is."""
+        """Add an agency and return its id (20 characters). An existing agency stays as it is."""
         with self._lock:
             company_id = company_id or self._new_id()
             if company_id not in self._companies:
@@ -35,12 +35,12 @@ class Agencies:
             return company_id
 
     def companies(self) -> list[str]:
-        """Ids of all agencies, oldest first."""
+        """The ids of all agencies, oldest first."""
         with self._lock:
             return list(self._companies)
 
     def owner(self, location_id: str) -> str | None:
-        """The company of a location; ``None`` where there is no such location."""
+        """The company of a location; ``None`` if there is no such location."""
         return self._owners.get(location_id)
 
     def locations(self, company_id: str) -> list[str]:
@@ -52,14 +52,14 @@ class Agencies:
         """Whether the app is installed in the location."""
         return (app_id, location_id) in self._installed
 
-    def with_app(self, app_id: str) -> str | None:
-        """The company of the oldest location with the app; ``None`` where none has it."""
+    def company_with_app(self, app_id: str) -> str | None:
+        """The company of the oldest location with the app; ``None`` if no location has it."""
         with self._lock:
             return next((owner for location_id, owner in self._owners.items() if self.is_installed(app_id, location_id)), None)
 
     def install(self, app_id: str, location_id: str) -> None:
         """Install the app in the location."""
-        self._must_own(location_id)
+        self._check_location(location_id)
         with self._lock:
             if not self.is_installed(app_id, location_id):
                 self._commit("install", location_id, app_id)
@@ -71,11 +71,11 @@ class Agencies:
                 self._commit("uninstall", location_id, app_id)
 
     def move(self, location_id: str, company_id: str) -> None:
-        """Give the location to another company; what was installed in it is not any more (inferred)."""
-        self._must_own(location_id)
+        """Give the location to another company, which uninstalls every app from it (inferred)."""
+        self._check_location(location_id)
         self.check(company_id)
         with self._lock:
-            for app_id in [app_id for app_id, there in self._installed if there == location_id]:
+            for app_id in [app_id for app_id, place in self._installed if place == location_id]:
                 self._commit("uninstall", location_id, app_id)
             self._commit("owner", location_id, company_id)
 
@@ -84,12 +84,12 @@ class Agencies:
         if company_id not in self._companies:
             raise ValueError(f"there is no company {company_id!r}: add_company() makes one")
 
-    def _must_own(self, location_id: str) -> None:
+    def _check_location(self, location_id: str) -> None:
         if location_id not in self._owners:
             raise ValueError(f"there is no location {location_id!r}: state.add_location() makes one")
 
     def apply(self, event: str, subject: str, value: str = "") -> None:
-        """Carry out a change that is in the journal."""
+        """Apply a change that the journal has."""
         match event:
             case "company":
                 self._companies[subject] = None

@@ -1,4 +1,4 @@
-"""From a row of the recorded table to what goes over the wire."""
+"""Answers: a row of the recorded table, with its placeholders filled, as status and bytes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TRACE_BITS = 128
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Status and body of one answer; ``name`` is its row in the recorded table."""
+    """One answer. ``name`` is that of its row in the recorded table."""
 
     name: str
     status: int
@@ -29,7 +29,7 @@ class Reply:
 
 
 def reply(name: str, /, **values: object) -> Reply:
-    """The answer of that name, its placeholders filled; a ``traceId`` is made where none is given."""
+    """The answer with this name, its placeholders filled. A ``traceId`` is generated unless one is given."""
     row = _BY_NAME[name]
     values.setdefault("traceId", _trace_id())
     content_type = JSON if not isinstance(row.body, str) or _placeholder(row.body) else HTML
@@ -37,41 +37,44 @@ def reply(name: str, /, **values: object) -> Reply:
 
 
 def fill(name: str, values: Mapping[str, object]) -> object:
-    """The body of that name as a JSON value, for use inside another body."""
-    return _filled(_BY_NAME[name].body, values)
+    """The body with this name as a JSON value, to be part of another body."""
+    return _fill(_BY_NAME[name].body, values)
 
 
 def render(row: Recorded, values: Mapping[str, object] | None = None) -> bytes:
-    """The body of a row as bytes; placeholders without a value are filled with their own name."""
-    body = _filled(row.body, values or {})
+    """The body of a row as bytes. A placeholder without a value gets its own name."""
+    body = _fill(row.body, values or {})
     if isinstance(body, str) and not _placeholder(str(row.body)):
         return body.encode()
     return json.dumps(body, separators=(",", ":")).encode()
 
 
-def _filled(template: object, values: Mapping[str, object]) -> object:
+def _fill(template: object, values: Mapping[str, object]) -> object:
     if isinstance(template, dict):
-        return {key: _filled(value, values) for key, value in template.items()}
+        return {key: _fill(value, values) for key, value in template.items()}
     if isinstance(template, list):
-        return [_filled(value, values) for value in template]
+        return [_fill(value, values) for value in template]
     if isinstance(template, str) and "{" in template:
-        return _filled_text(template, values)
+        return _fill_text(template, values)
     return template
 
 
-def _filled_text(template: str, values: Mapping[str, object]) -> object:
+def _fill_text(template: str, values: Mapping[str, object]) -> object:
     name = _placeholder(template)
     if name:
         return values.get(name, name)
-    return template.format_map(_Named(values))
+    return template.format_map(_OrName(values))
 
 
-class _Named(dict[str, object]):
+class _OrName(dict[str, object]):
+    """Values by name; a missing one is its own name."""
+
     def __missing__(self, name: str) -> str:
         return name
 
 
 def _placeholder(template: str) -> str:
+    """The name in a text that is nothing but a placeholder; else empty."""
     inner = template[1:-1]
     return inner if template == "{" + inner + "}" and inner.isidentifier() else ""
 

@@ -1,4 +1,4 @@
-"""The API itself: a request that the gateway let through becomes an answer. It knows no clock, no socket and no limits."""
+"""The API itself: turns a request that the gateway let through into an answer. Without clock, socket and limits."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ __all__ = ["App"]
 
 
 class App:
-    """``answer`` may be called by one thread; tokens may be changed by others.
+    """``answer`` is for one thread; other threads may change tokens meanwhile.
 
-    :param oauth: answers what is about tokens and agencies.
-    :param page_cap: the most items on a page, whatever ``limit`` asks.
-    :param single_object: the list by object key shows one association as an object, not as an array of one.
+    :param oauth: answers requests about tokens and agencies.
+    :param page_cap: the longest page, whatever ``limit`` asks for.
+    :param single_object: whether the list by object key shows a single association as an object, not as an array of one.
     """
 
     def __init__(self, state: State, grants: Grants, oauth: OAuthApi, page_cap: int = 100, single_object: bool = False):
@@ -47,21 +47,21 @@ class App:
             "delete_association": self._delete_association,
         }
 
-    def location_of(self, exchange: Exchange) -> str:
-        """Whose limits the request counts against: a location's, or at an agency's endpoint the company's.
+    def limited_id(self, exchange: Exchange) -> str:
+        """Whose limits the request counts against: the id of a location or, at an agency's endpoints, of the company.
 
-        What names no location, or a wrong one, counts against the token's.
+        A request that names no location, or one that does not exist, counts against the location of its token.
         """
         if self.oauth.needs_no_token(exchange):
-            return self.oauth.limited_as(exchange)
-        is_agencys = self.oauth.is_agencys(exchange)
-        if not is_agencys and exchange.location_id is not None and self.state.has_location(exchange.location_id):
+            return self.oauth.limited_id(exchange)
+        is_for_agencies = self.oauth.is_for_agencies(exchange)
+        if not is_for_agencies and exchange.location_id is not None and self.state.has_location(exchange.location_id):
             return exchange.location_id
         grant = self.grants.find(exchange.token or "")
         return (grant and (grant.company_id or grant.location_id)) or self.state.location_id
 
     def answer(self, exchange: Exchange) -> Reply:
-        """Carry out the request."""
+        """Execute the request."""
         try:
             return self._answer(exchange)
         except Refused as refused:
@@ -74,7 +74,7 @@ class App:
         if self.oauth.needs_no_token(exchange):
             return self.oauth.answer_without_token(exchange)
         grant = self._authorise(exchange)
-        if self.oauth.is_agencys(exchange):
+        if self.oauth.is_for_agencies(exchange):
             return self.oauth.answer(exchange, grant)
         route, parameter = exchange.matched or find_route(exchange.request.method, exchange.path)
         if grant.company_id is not None:
@@ -82,7 +82,7 @@ class App:
         if route.scope not in grant.scopes:
             raise Refused("missing_scope")
         location_id = self._locate(exchange, route, grant)
-        return self._handlers[route.name](_Call(exchange, parameter, location_id, self._reach(grant)))
+        return self._handlers[route.name](_Call(exchange, parameter, location_id, self._reachable(grant)))
 
     def _authorise(self, exchange: Exchange) -> Grant:
         if exchange.token is None:
@@ -95,14 +95,14 @@ class App:
             raise Refused("version_missing" if version is None else "version_unknown")
         return grant
 
-    def _reach(self, grant: Grant) -> list[str]:
+    def _reachable(self, grant: Grant) -> list[str]:
         return self.state.locations() if grant.location_id is None else [grant.location_id]
 
     def _locate(self, exchange: Exchange, route: Route, grant: Grant) -> str:
         named = exchange.location_id
         if named is None and not route.names_location:
             return grant.location_id or self.state.location_id
-        if named is None or named not in self._reach(grant):
+        if named is None or named not in self._reachable(grant):
             raise Refused("wrong_location")
         return named
 
@@ -135,22 +135,22 @@ class App:
         return reply("association", **self.state.association_by_key(call.parameter, call.location_id))
 
     def _get_association(self, call: _Call) -> Reply:
-        return reply("association", **self.state.association(call.parameter, call.reach))
+        return reply("association", **self.state.association(call.parameter, call.reachable))
 
     def _update_association(self, call: _Call) -> Reply:
         fields = bodies.read(call.exchange.body, bodies.UPDATE_ASSOCIATION)
-        location_id = self._home_of(call)
+        location_id = self._location_id(call)
         self.state.update_labels(
             call.parameter, fields["firstObjectLabel"], fields["secondObjectLabel"], location_id=location_id
         )
         return reply("association", **self.state.association(call.parameter, [location_id]))
 
     def _delete_association(self, call: _Call) -> Reply:
-        self.state.remove_association(call.parameter, self._home_of(call))
+        self.state.remove_association(call.parameter, self._location_id(call))
         return reply("association_deleted", id=call.parameter)
 
-    def _home_of(self, call: _Call) -> str:
-        return str(self.state.association(call.parameter, call.reach)["locationId"])
+    def _location_id(self, call: _Call) -> str:
+        return str(self.state.association(call.parameter, call.reachable)["locationId"])
 
     # Relations
 
@@ -177,4 +177,5 @@ class _Call:
     exchange: Exchange
     parameter: str
     location_id: str
-    reach: list[str]
+    #: Ids of the locations that the token opens.
+    reachable: list[str]

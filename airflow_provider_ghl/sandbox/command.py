@@ -24,7 +24,7 @@ __all__ = ["run"]
 def run(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM, then print what was requested. Returns the exit status: 1 if it could not start."""
     try:
-        sandbox = _sandbox(args)
+        sandbox = _make_sandbox(args)
         agency = FixedAgency.of(sandbox, args.agency) if args.agency else None
         sandbox.start()
     except (OSError, StateFileError, ValueError) as error:
@@ -32,15 +32,15 @@ def run(args: argparse.Namespace) -> int:
         return 1
     try:
         with _end_signal() as ended:
-            _say(_greeting(sandbox, agency))
+            _write(_greeting(sandbox, agency))
             ended.wait()
     finally:
         sandbox.stop()
-    _say(_account(sandbox.stats()))
+    _write(_summary(sandbox.stats()))
     return 0
 
 
-def _sandbox(args: argparse.Namespace) -> Sandbox:
+def _make_sandbox(args: argparse.Namespace) -> Sandbox:
     return Sandbox(
         port=args.port,
         state_path=args.state,
@@ -80,7 +80,7 @@ def _export(conn_id: str, connection_json: str) -> str:
     return f"export AIRFLOW_CONN_{conn_id}={shlex.quote(connection_json)}"
 
 
-def _account(stats: StatsDict) -> list[str]:
+def _summary(stats: StatsDict) -> list[str]:
     by_route = [f"  {count:>8}  {route}" for route, count in stats["by_route"].items()]
     by_status = ", ".join(f"{count} x {status}" for status, count in stats["by_status"].items())
     return [
@@ -91,12 +91,12 @@ def _account(stats: StatsDict) -> list[str]:
     ]
 
 
-def _say(lines: list[str]) -> None:
+def _write(lines: list[str]) -> None:
     try:
         sys.stdout.write("\n".join(lines) + "\n")
-        sys.stdout.flush()  # who starts it through a pipe waits for the URL
+        sys.stdout.flush()  # a process that started this one may wait for the URL
     except BrokenPipeError:
-        # Nobody reads any more, which is no reason to end. Python would complain of it once more when it exits.
+        # The reader is gone, which is no reason to end. Without this Python would report it again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -1,4 +1,4 @@
-"""A request on its way through the sandbox."""
+"""A request on its way through the sandbox, with its parts parsed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Exchange"]
 
 
 class Exchange:
-    """A request with its parts read as far as they are asked for."""
+    """A request. Its parts are parsed when they are first used."""
 
     def __init__(self, request: Request):
         self.request = request
@@ -34,7 +34,7 @@ class Exchange:
 
     @cached_property
     def form(self) -> dict[str, str]:
-        """The fields of a form; none where the body says that it is something else."""
+        """The fields of a form; empty if the content type is another one."""
         if not self.request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
             return {}
         fields = parse_qs(self.request.body.decode("utf-8", "replace"), keep_blank_values=True)
@@ -42,7 +42,7 @@ class Exchange:
 
     @cached_property
     def location_id(self) -> str | None:
-        """The location that the request names, in its query or in its body."""
+        """The location that the request's query or body names."""
         if "locationId" in self.query:
             return self.query["locationId"][0]
         body = self.body if self.request.body else None
@@ -61,7 +61,7 @@ class Exchange:
 
     @cached_property
     def matched(self) -> tuple[Route, str] | None:
-        """Endpoint and path parameter."""
+        """The endpoint and the path's parameter; ``None`` if the path is not an endpoint's."""
         try:
             return find_route(self.request.method, self.path)
         except Refused:
@@ -69,5 +69,5 @@ class Exchange:
 
     @property
     def label(self) -> str:
-        """Method and path template, for the account of requests; the path itself where it is no endpoint's."""
+        """Method and path template, to count requests by; the path itself if it is not an endpoint's."""
         return f"{self.request.method} {self.matched[0].path if self.matched else self.path}"

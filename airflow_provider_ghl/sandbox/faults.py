@@ -1,4 +1,4 @@
-"""Faults: what goes wrong between a request and its answer, chosen by number or by chance, the same again for the same seed."""
+"""Faults: what goes wrong between a request and its answer, by number or by chance. The same seed gives the same faults."""
 
 from __future__ import annotations
 
@@ -30,15 +30,25 @@ _EITHER = {"html_502", "hang", "timeout_401"}
 class Fault:
     """One thing that goes wrong.
 
-    ``reset_…``: the TCP connection is reset without an answer. ``error_…``: a 500. ``html_502``: HTML of the network in
-    front. ``truncated_json``: the answer is cut in the middle. ``hang``: no answer until the client gives up.
-    ``timeout_401``: ``Command timed out``. "before" and "after" say whether the write took effect; for the kinds without
-    either word ``after_write`` does, and a truncated answer is always one of a request that took effect.
+    - ``reset_before``, ``reset_after``: the TCP connection is reset without an answer.
+    - ``error_before``, ``error_after``: the answer is a 500.
+    - ``html_502``: the answer is HTML, from the network in front of HighLevel.
+    - ``truncated_json``: the answer is cut in the middle. The request took effect.
+    - ``hang``: no answer until the client gives up.
+    - ``timeout_401``: the answer is a 401, ``Command timed out``.
 
-    ``at`` are numbers, from 1, among the requests that ``method`` and ``path`` (a shell pattern on the raw path) let
-    through and that the limits admitted; ``probability`` is for each of them. Without either, every one is struck.
-    ``times``: at most so often.
+    "before" and "after": whether the request takes effect before the fault. For ``html_502``, ``hang`` and ``timeout_401``,
+    ``after_write`` decides.
 
+    A fault strikes requests of its ``method`` and ``path`` that the limits let through: every one of them, or those that ``at``
+    or ``probability`` choose.
+
+    :param at: which of these requests, counted from 1.
+    :param probability: the chance of each of these requests, from 0 to 1.
+    :param method: ``None``: any.
+    :param path: a shell pattern, compared with the path as received; ``None``: any.
+    :param times: strike at most so often.
+    :param after_write: see above.
     :raises ValueError: unknown kind, a probability outside 0 to 1, a number below 1.
     """
 
@@ -61,54 +71,56 @@ class Fault:
 
     @property
     def takes_effect(self) -> bool:
-        """Whether the request is carried out before its answer is lost."""
+        """Whether the request is executed although its answer is lost."""
         return self.kind in _AFTER or (self.kind in _EITHER and self.after_write)
 
     def concerns(self, method: str, path: str) -> bool:
-        """Whether a request is one that this fault may strike."""
+        """Whether this fault may strike a request with this method and path."""
         return self.method in (None, method) and (self.path is None or fnmatchcase(path, self.path))
 
 
 class Faults:
-    """Draws the fault of each request.
+    """Decides which requests are struck.
 
-    Chance hangs on the seed and on the request itself (method, target, body, and how often it came), not on the order in
-    which requests arrive: so a run with many requests at once meets the same faults when it is replayed.
+    Chance depends on the seed and on the request (method, target, body, and how often it was seen), not on the order in which
+    requests arrive. So a run with many requests at once meets the same faults when it is repeated.
     """
 
     def __init__(self, seed: int, faults: Iterable[Fault] = ()):
         self._seed = seed
-        self._faults: list[_Armed] = []
+        self._faults: list[_Counted] = []
         self._lock = threading.Lock()
         for fault in faults:
             self.add(fault)
 
     def add(self, fault: Fault) -> None:
-        """Arm another fault; its numbers count from the next request."""
+        """Add a fault; its numbers count from the next request."""
         with self._lock:
-            self._faults.append(_Armed(fault, f"{self._seed}:{len(self._faults)}"))
+            self._faults.append(_Counted(fault, f"{self._seed}:{len(self._faults)}"))
 
     def clear(self) -> None:
-        """Disarm all."""
+        """Remove all faults."""
         with self._lock:
             self._faults.clear()
 
     def draw(self, method: str, target: str, body: bytes) -> Fault | None:
-        """The fault that strikes this request: the first that fires, in the order they were added."""
+        """The fault that strikes this request: of several, the one that was added first."""
         if not self._faults:
             return None
         with self._lock:
-            fired = [armed for armed in self._faults if armed.strikes(method, target, body)]
-            if not fired:
+            striking = [counted for counted in self._faults if counted.strikes(method, target, body)]
+            if not striking:
                 return None
-            fired[0].fired += 1
-            return fired[0].fault
+            striking[0].struck += 1
+            return striking[0].fault
 
 
-class _Armed:
+class _Counted:
+    """A fault, with the requests that it has seen and struck."""
+
     def __init__(self, fault: Fault, salt: str):
         self.fault = fault
-        self.fired = 0
+        self.struck = 0
         self._salt = salt
         self._seen = 0
         self._repeats: Counter[bytes] = Counter()
@@ -117,7 +129,7 @@ class _Armed:
         if not self.fault.concerns(method, target.partition("?")[0]):
             return False
         self._seen += 1
-        if self.fault.times is not None and self.fired >= self.fault.times:
+        if self.fault.times is not None and self.struck >= self.fault.times:
             return False
         return self._seen in frozenset(self.fault.at) or self._by_chance(method, target, body)
 

@@ -1,4 +1,4 @@
-"""An agency that is the same at every start, so that an Airflow connection that was set up once keeps working."""
+"""An agency with the same ids and secrets at every start, so that an Airflow connection to it keeps working."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ __all__ = ["AGENCY", "FixedAgency", "sub_account"]
 AGENCY = "Ag7ncyZq4TnWb2KxMv9d"
 _CLIENT_ID = "5a9db0c5000040008000a9c1-sandbox1"
 _CLIENT_SECRET = "5a9db0c5-0000-4000-8000-000000000002"
-"""Opens nothing but sandboxes, as does the refresh token."""
+"""Worth nothing outside sandboxes, like the refresh token."""
 _CHAIN = "sandbox-agency-refresh"
 
 
 @dataclass(frozen=True, slots=True)
 class FixedAgency:
-    """An agency with an app in all of its sub-accounts.
+    """An agency with an app that is installed in all of its sub-accounts.
 
     ::
 
@@ -34,7 +34,10 @@ class FixedAgency:
 
     @classmethod
     def of(cls, sandbox: Sandbox, locations: int) -> FixedAgency:
-        """Add the agency, with so many sub-accounts, to a sandbox; what its state file remembers of them stays."""
+        """Add the agency to a sandbox. What the state file has of it stays.
+
+        :param locations: the number of its sub-accounts.
+        """
         app = sandbox.add_app(_CLIENT_ID, _CLIENT_SECRET)
         sandbox.add_company(AGENCY)
         location_ids = tuple(sub_account(number) for number in range(1, locations + 1))
@@ -46,10 +49,10 @@ class FixedAgency:
 
     @property
     def connection_json(self) -> str:
-        """An Airflow connection to the agency, as JSON for ``AIRFLOW_CONN_…``; the sandbox must be started."""
+        """An Airflow connection to the agency, as JSON for ``AIRFLOW_CONN_…``. The sandbox must have been started."""
         return self.sandbox.connection_json_for_agency(self.app, AGENCY, self.refresh_token)
 
 
 def sub_account(number: int) -> str:
-    """The id of a sub-account, from 1."""
+    """The id of a sub-account by its number, from 1."""
     return f"AgencySubaccount{number:04d}"

@@ -14,11 +14,11 @@ __all__ = ["ghl_sandbox"]
 
 @pytest.fixture
 def ghl_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
-    """A sandbox of its own for each test, without latency and burst limit.
+    """A new sandbox for each test, without latency and burst limit.
 
-    Other arguments of :class:`Sandbox` come by
-    ``@pytest.mark.parametrize("ghl_sandbox", [{"limit": 25, "seed": 7}], indirect=True)``. The seed is in the output of a
-    failing test.
+    To pass other arguments to :class:`Sandbox`:
+    ``@pytest.mark.parametrize("ghl_sandbox", [{"limit": 25, "seed": 7}], indirect=True)``. The output of a failing test shows
+    the seed.
     """
     with Sandbox(**{"limit": None, **getattr(request, "param", {})}) as sandbox:
         sys.stdout.write(f"{sandbox!r}\n")

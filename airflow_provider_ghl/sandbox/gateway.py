@@ -1,4 +1,4 @@
-"""What stands before the API: counts against the limits, takes its time, and loses some of the answers."""
+"""What stands between the network and the API: limits, latency, faults, and the counting of requests."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from airflow_provider_ghl.sandbox.limits import Limits, Rate
 from airflow_provider_ghl.sandbox.stats import Stats, StatsDict
 from airflow_provider_ghl.sandbox.wire import Request
 
-__all__ = ["CountAt", "Gateway", "Latency", "Line"]
+__all__ = ["Connection", "CountAt", "Gateway", "Latency"]
 
 CountAt = Literal["arrival", "answer"]
 STATS_PATH = "/sandbox/stats"
 
 
-class Line(Protocol):
-    """The connection on which a request came. Exactly one of these ends the request."""
+class Connection(Protocol):
+    """The connection that a request came on. A request ends with exactly one of these."""
 
     def answer(self, status: int, headers: Iterable[tuple[str, str]], body: bytes, content_type: str) -> None:
         """Send an answer."""
@@ -32,11 +32,11 @@ class Line(Protocol):
         """Reset the TCP connection."""
 
     def hang(self) -> None:
-        """Leave it without an answer."""
+        """Never answer."""
 
 
 class Latency:
-    """Draws the seconds between a request and its answer: uniform in ``seconds`` x (1 ± ``spread``)."""
+    """The time from a request to its answer: uniformly distributed in ``seconds`` × (1 ± ``spread``)."""
 
     def __init__(self, seconds: float, spread: float, seed: int):
         if seconds < 0 or not 0 <= spread <= 1:
@@ -46,13 +46,16 @@ class Latency:
         self._random = random.Random(seed)
 
     def draw(self) -> float:
-        """The next latency."""
+        """Seconds for the next request."""
         return self.seconds * self._random.uniform(1 - self.spread, 1 + self.spread) if self.seconds else 0.0
 
 
 @dataclass(slots=True)
 class Gateway:
-    """Runs in the server's thread. ``clock`` and ``later`` (call back after so many seconds) are passed in."""
+    """Runs in the server's thread.
+
+    :param clock: seconds of a monotonic clock.
+    """
 
     app: App
     limits: Limits
@@ -62,67 +65,70 @@ class Gateway:
     clock: Callable[[], float]
     stats: Stats
 
-    def arrive(self, request: Request, line: Line, later: Callable[[float, Callable[[], None]], object]) -> None:
-        """Take in a request; ``line`` gets its answer, at once or later."""
+    def handle(self, request: Request, connection: Connection, later: Callable[[float, Callable[[], None]], object]) -> None:
+        """Handle a request; ``connection`` gets its answer, at once or later.
+
+        :param later: calls a function after so many seconds.
+        """
         exchange = Exchange(request)
         if exchange.path == STATS_PATH:
-            line.answer(200, (), json.dumps(self.account()).encode(), JSON)
+            connection.answer(200, (), json.dumps(self.statistics()).encode(), JSON)
             return
-        self.stats.came(exchange.label)
+        self.stats.count_request(exchange.label)
         rate = self._admit(exchange) if self.count_at == "arrival" else None
         delay = self.latency.draw()
         if delay:
-            later(delay, lambda: self._finish(exchange, rate, line))
+            later(delay, lambda: self._finish(exchange, rate, connection))
         else:
-            self._finish(exchange, rate, line)
+            self._finish(exchange, rate, connection)
 
-    def account(self) -> StatsDict:
-        """What came and was answered so far."""
+    def statistics(self) -> StatsDict:
+        """Requests and answers so far."""
         return self.stats.as_dict(self.app.state.count_all())
 
     def _admit(self, exchange: Exchange) -> Rate:
-        return self.limits.admit(self.app.location_of(exchange), self.clock())
+        return self.limits.admit(self.app.limited_id(exchange), self.clock())
 
-    def _finish(self, exchange: Exchange, rate: Rate | None, line: Line) -> None:
+    def _finish(self, exchange: Exchange, rate: Rate | None, connection: Connection) -> None:
         rate = rate or self._admit(exchange)
         if not rate.admitted:
-            self._send(reply("day_spent" if rate.day_spent else "too_many_requests"), rate, line)
+            self._send(reply("day_spent" if rate.day_spent else "too_many_requests"), rate, connection)
             return
         request = exchange.request
         fault = self.faults.draw(request.method, request.target, request.body)
         if fault is None:
-            self._send(self._carry_out(exchange), rate, line)
+            self._send(self._execute(exchange), rate, connection)
         else:
-            self._strike(fault, exchange, rate, line)
+            self._strike(fault, exchange, rate, connection)
 
-    def _carry_out(self, exchange: Exchange) -> Reply:
+    def _execute(self, exchange: Exchange) -> Reply:
         answer = self.app.answer(exchange)
         if answer.name == "relation_created":
-            self.stats.wrote(self.clock())
+            self.stats.count_write(self.clock())
         elif answer.name == "refresh_token_invalid":
-            self.stats.refused_refresh()
+            self.stats.count_refused_refresh()
         return answer
 
-    def _strike(self, fault: Fault, exchange: Exchange, rate: Rate, line: Line) -> None:
-        self.stats.struck(fault.kind)
-        answer = self._carry_out(exchange) if fault.takes_effect else None
+    def _strike(self, fault: Fault, exchange: Exchange, rate: Rate, connection: Connection) -> None:
+        self.stats.count_fault(fault.kind)
+        answer = self._execute(exchange) if fault.takes_effect else None
         if fault.kind in _UNANSWERED:
-            self.stats.not_answered()
-            _UNANSWERED[fault.kind](line)
+            self.stats.count_unanswered()
+            _UNANSWERED[fault.kind](connection)
         elif answer is not None and fault.kind == "truncated_json":
-            self._send(replace(answer, body=answer.body[: len(answer.body) // 2]), rate, line)
+            self._send(replace(answer, body=answer.body[: len(answer.body) // 2]), rate, connection)
         else:
-            self._send(reply(_ANSWERED[fault.kind]), rate, line)
+            self._send(reply(_ANSWERED[fault.kind]), rate, connection)
 
-    def _send(self, answer: Reply, rate: Rate, line: Line) -> None:
-        self.stats.answered(answer.status)
-        line.answer(answer.status, (rate.headers() | answer.headers).items(), answer.body, answer.content_type)
+    def _send(self, answer: Reply, rate: Rate, connection: Connection) -> None:
+        self.stats.count_answer(answer.status)
+        connection.answer(answer.status, (rate.headers() | answer.headers).items(), answer.body, answer.content_type)
 
 
-_UNANSWERED: dict[FaultKind, Callable[[Line], None]] = {
-    "reset_before": lambda line: line.reset(),
-    "reset_after": lambda line: line.reset(),
-    "hang": lambda line: line.hang(),
+_UNANSWERED: dict[FaultKind, Callable[[Connection], None]] = {
+    "reset_before": lambda connection: connection.reset(),
+    "reset_after": lambda connection: connection.reset(),
+    "hang": lambda connection: connection.hang(),
 }
 _ANSWERED: dict[FaultKind, str] = {
     "error_before": "server_error",

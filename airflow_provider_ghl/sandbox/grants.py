@@ -1,4 +1,4 @@
-"""What each access token may do, until when."""
+"""What each access token may do, and until when."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ __all__ = ["Grant", "Grants"]
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a token may do: its scopes, and where.
+    """What a token may do.
 
-    ``location_id``: that sub-account; ``company_id``: that agency's own endpoints; neither: every sub-account of the sandbox.
-    ``client_id``: the app that it was issued to (``None``: a private integration's). ``ends`` is in seconds of the clock.
+    :param location_id: it opens this sub-account.
+    :param company_id: it opens this agency's own endpoints. With neither, it opens every sub-account of the sandbox.
+    :param client_id: the app that it was issued to; ``None``: a private integration.
+    :param ends: when it expires, in seconds of the clock.
     """
 
     scopes: frozenset[str] = ALL_SCOPES
@@ -28,7 +30,10 @@ class Grant:
 
 
 class Grants:
-    """Thread-safe. ``clock`` is passed in, in seconds."""
+    """Thread-safe.
+
+    :param clock: seconds of a monotonic clock.
+    """
 
     def __init__(self, clock: Callable[[], float]):
         self.clock = clock
@@ -36,7 +41,7 @@ class Grants:
         self._lock = threading.Lock()
 
     def find(self, token: str) -> Grant | None:
-        """What the token may do; ``None``: it was never given out, was revoked, or has expired."""
+        """What the token may do; ``None`` if it is unknown, revoked or expired."""
         grant = self._grants.get(token)
         return grant if grant is not None and (grant.ends == math.inf or self.clock() < grant.ends) else None
 
@@ -46,12 +51,12 @@ class Grants:
             self._grants[token] = grant
 
     def drop(self, token: str) -> None:
-        """Refuse it from now on."""
+        """Refuse the token from now on."""
         with self._lock:
             self._grants.pop(token, None)
 
-    def drop_of(self, location_id: str, client_id: str | None = None) -> None:
-        """Refuse an app's tokens for a location from now on; without an app, those of every app."""
+    def drop_all(self, location_id: str, client_id: str | None = None) -> None:
+        """Refuse the tokens for a location that an app has been issued; without ``client_id``, those of every app."""
         with self._lock:
             for token, grant in list(self._grants.items()):
                 if grant.location_id == location_id and grant.client_id is not None and client_id in (None, grant.client_id):

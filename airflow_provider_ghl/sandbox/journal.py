@@ -1,8 +1,8 @@
-"""An append-only file of JSON lines: what a sandbox remembers when it is started again.
+"""An append-only file of JSON lines, from which a sandbox restores its state.
 
-A line is in the operating system's hands before the request is answered, so killing the process loses nothing that was
-answered. What a kill can leave is a last line without its end: it was not answered, and reading drops it. A power cut is not
-covered: nothing is forced to the disk.
+A change is written to the file before its request is answered, so a killed process loses nothing that it has answered. A kill
+may leave a last line that is incomplete: its request was not answered, and reading drops it. A power failure may lose more,
+since nothing is synced to the disk.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _FIRST = {"ghl_sandbox": 1}
 
 
 class StateFileError(ValueError):
-    """The state file cannot be used: it is no state file, it is damaged, or another sandbox has it open."""
+    """The state file cannot be used: it is not a state file, it is damaged, or another sandbox has it open."""
 
 
 class Journal:
-    """Holds the file open, and locked, until :meth:`close`.
+    """Keeps the file open and locked until :meth:`close`.
 
-    :raises StateFileError: see there.
+    :raises StateFileError: another sandbox has it open.
     :raises OSError: the file cannot be opened.
     """
 
@@ -40,9 +40,9 @@ class Journal:
             raise StateFileError(f"{self.path} is in use by another sandbox") from error
 
     def replay(self) -> Iterator[list[Any]]:
-        """The events in the order they were appended; a last line without its end is cut off.
+        """The events in the order in which they were appended. An incomplete last line is removed from the file.
 
-        :raises StateFileError: the file is no state file, or a line inside it is damaged.
+        :raises StateFileError: the file is not a state file, or one of its lines is damaged.
         """
         self._file.seek(0)
         data = self._file.read()
@@ -62,7 +62,7 @@ class Journal:
         self._write(event)
 
     def close(self) -> None:
-        """Give up the file and its lock."""
+        """Close the file, which unlocks it."""
         self._file.close()
 
     def _begin(self, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""The limits of a location: a burst window and the day. Time is passed in, in seconds of a monotonic clock."""
+"""The limits of a location: a burst window and a daily quota. Times are seconds of a monotonic clock, and are passed in."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Day", "FixedWindow", "Limits", "Rate", "SlidingWindow", "Window", "W
 
 WindowKind = Literal["sliding", "fixed"]
 
-#: What the headers say where there is no limit.
+#: The limit in the headers where there is none.
 UNLIMITED = 1_000_000_000
 
 
@@ -23,14 +23,14 @@ class Window(Protocol):
     limit: int | None
 
     def used(self, now: float) -> int:
-        """How many of the limit's requests are taken."""
+        """How many of the limit's requests are used up."""
 
     def count(self, now: float, requests: int = 1) -> None:
-        """Count requests that were let through."""
+        """Count requests that are let through."""
 
 
 class SlidingWindow:
-    """At most ``limit`` requests in any ``interval`` seconds; a slot is free again one interval after it was taken."""
+    """At most ``limit`` requests in any ``interval`` seconds: each request counts for one interval."""
 
     def __init__(self, limit: int | None, interval: float):
         self.limit = limit
@@ -49,7 +49,7 @@ class SlidingWindow:
 
 
 class FixedWindow:
-    """At most ``limit`` requests in a window that starts with the first request after the previous one's end."""
+    """At most ``limit`` requests in a window. It begins with the first request after the end of the previous window."""
 
     def __init__(self, limit: int | None, interval: float):
         self.limit = limit
@@ -67,7 +67,7 @@ class FixedWindow:
 
 
 class Day:
-    """The daily quota: ``limit`` requests until ``ends``, then the count starts anew every ``length`` seconds."""
+    """The daily quota: at most ``limit`` requests until ``ends``, and then in every ``length`` seconds."""
 
     def __init__(self, limit: int | None, ends: float, length: float = 86_400.0):
         self.limit = limit
@@ -84,7 +84,7 @@ class Day:
         self._count += requests
 
     def resets_in(self, now: float) -> float:
-        """Seconds until the count starts anew."""
+        """Seconds until the count starts from 0 again."""
         self._roll(now)
         return self._ends - now
 
@@ -96,7 +96,7 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """The verdict on one request, and what the headers of its answer say. Header names: observed on live trial tokens."""
+    """Whether a request is let through, and the rate headers of its answer. Header names: observed with live trial tokens."""
 
     admitted: bool
     day_spent: bool
@@ -108,7 +108,7 @@ class Rate:
     daily_resets_in: float
 
     def headers(self) -> dict[str, str]:
-        """Lower case, as on the wire; times in milliseconds. There is no ``retry-after`` (observed)."""
+        """The headers. Names are lower case, times in milliseconds. There is no ``retry-after`` (observed)."""
         return {
             "x-ratelimit-max": str(self.limit),
             "x-ratelimit-remaining": str(self.remaining),
@@ -126,18 +126,18 @@ class _Location:
     day: Day
 
     def admit(self, now: float) -> Rate:
-        day_spent = _left(self.day, now) == 0
-        admitted = not day_spent and _left(self.window, now) > 0
-        if admitted:  # whether a refused request counts is unknown: here it does not
+        day_spent = _remaining(self.day, now) == 0
+        admitted = not day_spent and _remaining(self.window, now) > 0
+        if admitted:  # whether HighLevel counts refused requests is unknown; here they do not count
             self.count(now, 1)
         return Rate(
             admitted=admitted,
             day_spent=day_spent,
-            limit=_most(self.window),
-            remaining=_left(self.window, now),
+            limit=_limit(self.window),
+            remaining=_remaining(self.window, now),
             interval=self.interval,
-            daily_limit=_most(self.day),
-            daily_remaining=_left(self.day, now),
+            daily_limit=_limit(self.day),
+            daily_remaining=_remaining(self.day, now),
             daily_resets_in=self.day.resets_in(now),
         )
 
@@ -146,16 +146,16 @@ class _Location:
         self.day.count(now, requests)
 
 
-def _most(counted: Window | Day) -> int:
+def _limit(counted: Window | Day) -> int:
     return UNLIMITED if counted.limit is None else counted.limit
 
 
-def _left(counted: Window | Day, now: float) -> int:
+def _remaining(counted: Window | Day, now: float) -> int:
     return UNLIMITED if counted.limit is None else max(0, counted.limit - counted.used(now))
 
 
 class Limits:
-    """One window and one day for each location, company or app. May be used from several threads."""
+    """A window and a daily quota for each location, company or app. Thread-safe."""
 
     def __init__(self, new_window: Callable[[], Window], interval: float, new_day: Callable[[], Day]):
         self._new_window = new_window
@@ -166,22 +166,22 @@ class Limits:
         self._lock = threading.Lock()
 
     def admit(self, location_id: str, now: float) -> Rate:
-        """Let a request through and count it, or refuse it."""
+        """Decide about a request, and count it if it is let through."""
         with self._lock:
-            return self._of(location_id).admit(now)
+            return self._location(location_id).admit(now)
 
     def count(self, location_id: str, now: float, requests: int) -> None:
-        """Count requests of other users against window and day, whether or not there is room."""
+        """Count requests of other users against window and quota, even beyond the limits."""
         with self._lock:
-            self._of(location_id).count(now, requests)
+            self._location(location_id).count(now, requests)
 
     def spend_daily(self, location_id: str, now: float, requests: int) -> None:
-        """Count requests against the day only."""
+        """Count requests against the daily quota only."""
         with self._lock:
-            self._of(location_id).day.count(now, requests)
+            self._location(location_id).day.count(now, requests)
 
     def set_limit(self, limit: int | None, location_id: str | None = None) -> None:
-        """Another burst limit from now on, in one location or in every; what was counted stays counted."""
+        """Change the burst limit, of one location or of all. Requests that were counted stay counted."""
         with self._lock:
             if location_id is None:
                 self._limits.clear()
@@ -190,7 +190,7 @@ class Limits:
                 if location_id in (None, key):
                     location.window.limit = limit
 
-    def _of(self, location_id: str) -> _Location:
+    def _location(self, location_id: str) -> _Location:
         found = self._locations.get(location_id)
         if found is None:
             found = self._locations[location_id] = _Location(self._new_window(), self._interval, self._new_day())

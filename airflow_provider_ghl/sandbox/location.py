@@ -1,4 +1,4 @@
-"""What one sub-account holds: associations, records, relations, and the rules between them."""
+"""What one sub-account holds: associations, records and relations, and the rules about them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ __all__ = ["SYSTEM_ASSOCIATIONS", "Association", "Location", "Refused", "Relatio
 
 
 class Refused(Exception):
-    """A rule of HighLevel says no. ``name`` is the answer's row in the recorded table, ``values`` fill its placeholders."""
+    """HighLevel refuses the request.
+
+    :param name: the answer's row in the recorded table.
+    :param values: fill the placeholders of its body.
+    """
 
     def __init__(self, name: str, /, **values: object):
         super().__init__(name, values)
@@ -24,7 +28,11 @@ class Refused(Exception):
 
 @dataclass(slots=True)
 class Association:
-    """``max_per_first``: how many relations one first record may have (``None``: any number)."""
+    """An association.
+
+    :param max_per_first: how many of its relations one first record may have; ``None``: any number.
+    :param max_per_second: how many of them one second record may have.
+    """
 
     id: str
     key: str
@@ -37,7 +45,7 @@ class Association:
     system: bool = False
 
     def as_answer(self, location_id: str) -> dict[str, object]:
-        """The fields as HighLevel names them; limits are not among them (observed)."""
+        """The fields as HighLevel names them. The limits are not among them (observed)."""
         return {
             "locationId": location_id,
             "id": self.id,
@@ -51,7 +59,7 @@ class Association:
 
 
 class Relation(NamedTuple):
-    """A link; first and second are those of its association."""
+    """A link between two records, in the order of its association."""
 
     id: str
     association_id: str
@@ -65,7 +73,7 @@ def _system(key: str, first: str, second: str, most: tuple[int, int]) -> Associa
 
 
 def SYSTEM_ASSOCIATIONS() -> list[Association]:
-    """Those every location has. Ids and most numbers: observed in a live sub-account; labels: inferred."""
+    """Those that every location has. Ids and limits were observed in a live sub-account, labels are inferred."""
     return [
         _system("OPPORTUNITIES_CONTACTS_ASSOCIATION", "opportunity", "contact", (25, 1000)),
         _system("BUSINESSES_CONTACTS_ASSOCIATION", "business", "contact", (10_000, 1)),
@@ -78,7 +86,7 @@ _KEY = re.compile(r".*@.*|\+[0-9 ().-]+", re.DOTALL)
 
 
 class Location:
-    """Not for several threads at once: ``State`` has the lock."""
+    """One sub-account. Not thread-safe: :class:`State` has the lock."""
 
     def __init__(self, location_id: str):
         self.id = location_id
@@ -89,26 +97,29 @@ class Location:
         self._by_record: dict[str, list[Relation]] = {}
 
     def association(self, association_id: str) -> Association:
-        """:raises Refused: there is none."""
+        """The association with this id.
+
+        :raises Refused: there is none.
+        """
         found = self.associations.get(association_id)
         if found is None:
             raise Refused("association_not_found_400")
         return found
 
     def by_key(self, key: str) -> Association | None:
-        """The association of that key; case counts."""
+        """The association with this key; case counts."""
         return next((a for a in self.associations.values() if a.key == key), None)
 
     def by_object(self, object_key: str) -> list[Association]:
-        """The associations with this object on either side."""
+        """The associations that have this object on either side."""
         return [a for a in self.associations.values() if object_key in (a.first_object_key, a.second_object_key)]
 
     def pairs(self, association_id: str) -> Collection[tuple[str, str]]:
-        """The pairs of one association."""
+        """The pairs (first record, second record) of an association."""
         return self._pairs.get(association_id, {}).keys()
 
     def relations_of(self, record_id: str, association_ids: Collection[str]) -> list[Relation]:
-        """The relations of a record on either side, oldest first; no ids: of all associations."""
+        """The relations that have a record on either side, oldest first; without association ids, of all associations."""
         found = self._by_record.get(record_id, [])
         return [r for r in found if r.association_id in association_ids] if association_ids else found
 
@@ -126,7 +137,7 @@ class Location:
         }
 
     def records(self, object_key: str) -> Collection[str]:
-        """Ids of the records of an object."""
+        """The ids of an object's records."""
         return self._records.get(object_key, ())
 
     def has_record(self, object_key: str, record_id: str) -> bool:
@@ -134,14 +145,20 @@ class Location:
         return record_id in self.records(object_key)
 
     def check_association(self, association: Association) -> None:
-        """:raises Refused: labels or key are not allowed."""
+        """Check a new association.
+
+        :raises Refused: its labels are equal, or its key is taken.
+        """
         if association.first_label == association.second_label:
             raise Refused("equal_labels")
         if self.by_key(association.key):
             raise Refused("duplicate_association")
 
     def check_relation(self, association_id: str, first: str, second: str) -> None:
-        """:raises Refused: the first rule that is broken; the limit comes before the duplicate (observed)."""
+        """Check a new relation.
+
+        :raises Refused: by the first rule that it breaks. The limit is checked before the duplicate (observed).
+        """
         association = self.association(association_id)
         self._check_record(association.first_object_key, first)
         self._check_record(association.second_object_key, second)
@@ -182,7 +199,7 @@ class Location:
             self._by_record[record_id].remove(relation)
 
     def drop_association(self, association_id: str) -> None:
-        """With its relations (specified)."""
+        """Remove an association and its relations (specified)."""
         for relation in list(self._pairs.get(association_id, {}).values()):
             self.drop_relation(relation.id)
         del self.associations[association_id]

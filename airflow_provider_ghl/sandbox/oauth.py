@@ -1,4 +1,4 @@
-"""The rules of tokens: who gets a pair, when it ends, and what a spent refresh token is worth."""
+"""The rules of OAuth tokens: who gets a pair, when it expires, and what a spent refresh token is good for."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OAUTH_SCOPES = frozenset({"oauth.readonly", "oauth.write"})
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """An app of the marketplace."""
+    """An app of HighLevel's Marketplace."""
 
     client_id: str
     client_secret: str = field(repr=False)
@@ -29,13 +29,13 @@ class Application:
 
     @property
     def app_id(self) -> str:
-        """What is before the dash of ``client_id`` (observed)."""
+        """The part of ``client_id`` before the dash (observed)."""
         return self.client_id.partition("-")[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """For whom a pair of tokens is: an agency, or one of its locations."""
+    """Whom a pair of tokens is for: an agency, or one of its locations."""
 
     app: Application
     company_id: str
@@ -49,7 +49,10 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """An access token, until when it is good, and the refresh token that came with it."""
+    """An access token, and the refresh token that was issued with it.
+
+    :param ends: when the access token expires, in seconds of the clock.
+    """
 
     holder: Holder
     access_token: str = field(repr=False)
@@ -59,7 +62,7 @@ class Pair:
 
 @dataclass(slots=True)
 class _Refresh:
-    """A refresh token: ``{chain}-{number}``. It is spent once it has a successor."""
+    """A refresh token, ``{chain}-{number}``. It is spent once it has a successor."""
 
     holder: Holder
     chain: str
@@ -69,10 +72,10 @@ class _Refresh:
 
 
 class OAuth:
-    """Thread-safe. The clock is that of the grants.
+    """Thread-safe. Its clock is that of the grants.
 
-    :param lifetime: seconds that an access token is good.
-    :param grace: seconds in which a refresh token that was spent gets the same pair again (specified, 30 s).
+    :param lifetime: seconds until an access token expires.
+    :param grace: seconds in which a spent refresh token is answered with the same pair again (30, specified).
     """
 
     def __init__(self, agencies: Agencies, grants: Grants, lifetime: float, grace: float):
@@ -87,19 +90,19 @@ class OAuth:
         self._lock = threading.RLock()
 
     def add_app(self, client_id: str | None, client_secret: str | None, scopes: Iterable[str]) -> Application:
-        """An app; ids have the shape of HighLevel's (observed): 24 hex digits, a dash, 8 characters, and a UUID's look."""
+        """Add an app. New ids look like HighLevel's (observed): 24 hex digits, a dash, 8 characters; the secret is a UUID."""
         client_id = client_id or f"{secrets.token_hex(12)}-{secrets.token_hex(4)}"
         digits = secrets.token_hex(16)
-        made_up = f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
-        app = self._apps[client_id] = Application(client_id, client_secret or made_up, frozenset(scopes))
+        new_secret = f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+        app = self._apps[client_id] = Application(client_id, client_secret or new_secret, frozenset(scopes))
         return app
 
     def app(self, client_id: str) -> Application | None:
-        """The app of that client id."""
+        """The app with this client id."""
         return self._apps.get(client_id)
 
     def holder(self, app: Application, company_id: str | None, location_id: str | None) -> Holder:
-        """Whose tokens these are to be: a company's, or a location's, in which the app is then installed.
+        """A holder for tokens of a company, or of a location; in a location the app is then installed.
 
         :raises ValueError: neither or both are given, or there is no such company or location.
         """
@@ -113,25 +116,25 @@ class OAuth:
         return Holder(app, self.agencies.owner(location_id) or "", location_id)
 
     def authorize(self, holder: Holder) -> str:
-        """What the consent page gives out: a code, good for one exchange."""
+        """A code, as the consent page issues it. It can be exchanged once."""
         code = secrets.token_hex(20)
         self._codes[code] = holder
         return code
 
     def issue(self, holder: Holder) -> Pair:
-        """A new pair of tokens, of a chain of its own."""
+        """A new pair of tokens, which begins a new chain of refresh tokens."""
         with self._lock:
             return self._issue(holder, secrets.token_hex(20), 0)
 
     def keep(self, holder: Holder, chain: str) -> str:
-        """A refresh token that outlives a restart: of this chain, every token that was not seen yet is good."""
+        """The first refresh token of a chain that survives restarts: every token of it that was not used yet is accepted."""
         self._kept[chain] = holder
         return f"{chain}-0"
 
     def exchange(self, client_id: str, client_secret: str, code: str) -> Pair:
         """A pair of tokens for a code.
 
-        :raises Refused: the code is unknown or used, or the client is (in this order: observed).
+        :raises Refused: the code is unknown or used up; or, checked after it (observed), the client is unknown.
         """
         with self._lock:
             holder = self._codes.get(code)
@@ -142,14 +145,14 @@ class OAuth:
             return self.issue(holder)
 
     def refresh(self, client_id: str, client_secret: str, refresh_token: str) -> Pair:
-        """A new pair for a refresh token, which is spent then; within the grace it gets that pair again.
+        """A new pair for a refresh token, which is then spent. Within the grace period it gets the same pair again.
 
-        :raises Refused: the client is unknown, or the refresh token is unknown, spent, or of a location without the app.
+        :raises Refused: the client is unknown; or the refresh token is unknown, spent, or for a location without the app.
         """
         with self._lock:
             self._check_client(client_id, client_secret)
             found = self._refreshes.get(refresh_token) or self._kept_token(refresh_token)
-            if found is None or found.holder.app.client_id != client_id or not self._still_installed(found.holder):
+            if found is None or found.holder.app.client_id != client_id or not self._is_installed(found.holder):
                 raise Refused("refresh_token_invalid")
             now = self.grants.clock()
             if found.successor is None:
@@ -159,9 +162,9 @@ class OAuth:
             return found.successor
 
     def mint(self, grant: Grant, company_id: str, location_id: str) -> Pair:
-        """A location's token for an agency's.
+        """A pair of tokens for a location, made with an agency's token.
 
-        :raises Refused: the location is not the agency's, or does not have the app; or it is another agency's token.
+        :raises Refused: it is another agency's token, or the location is another agency's or does not have the app.
         """
         app = self._apps[grant.client_id or ""]
         owner = self.agencies.owner(location_id)
@@ -176,12 +179,12 @@ class OAuth:
         return self.issue(Holder(app, company_id, location_id, OAUTH_SCOPES))
 
     def expires_in(self, pair: Pair) -> float:
-        """Seconds that the access token is good from now on: a whole number where it can be one."""
+        """Seconds until the access token expires; an ``int`` if it is a whole number."""
         seconds = round(max(0.0, pair.ends - self.grants.clock()), 3)
         return int(seconds) if seconds.is_integer() else seconds
 
     def revoke(self, token: str) -> None:
-        """Refuse an access token or a refresh token from now on."""
+        """Refuse a token from now on: an access token or a refresh token."""
         self.grants.drop(token)
         with self._lock:
             self._refreshes.pop(token, None)
@@ -202,7 +205,7 @@ class OAuth:
         found = self._refreshes[refresh_token] = _Refresh(self._kept[chain], chain, int(number))
         return found
 
-    def _still_installed(self, holder: Holder) -> bool:
+    def _is_installed(self, holder: Holder) -> bool:
         return holder.location_id is None or (
             self.agencies.owner(holder.location_id) == holder.company_id
             and self.agencies.is_installed(holder.app.app_id, holder.location_id)

@@ -1,4 +1,4 @@
-"""The endpoints of tokens and agencies, in the form of each API version, and the page on which a person consents."""
+"""The endpoints for tokens and agencies, as each API version has them, and the consent page."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _NAMES = {
 
 
 class OAuthApi:
-    """Turns requests into answers; it knows no limits."""
+    """Turns requests into answers. Without limits."""
 
     def __init__(self, oauth: OAuth, agencies: Agencies, first_location: str):
         self.oauth = oauth
@@ -48,32 +48,32 @@ class OAuthApi:
         }
 
     @staticmethod
-    def is_agencys(exchange: Exchange) -> bool:
+    def is_for_agencies(exchange: Exchange) -> bool:
         """Whether the endpoint takes an agency's token."""
         return exchange.path.startswith("/oauth/")
 
     @staticmethod
     def needs_no_token(exchange: Exchange) -> bool:
-        """Whether the endpoint takes none."""
+        """Whether the endpoint takes no token."""
         return exchange.path == _TOKEN_PATH or exchange.path in _CONSENT_PATHS
 
-    def limited_as(self, exchange: Exchange) -> str:
-        """Whose limits a request without a token counts against: its app's (inferred)."""
+    def limited_id(self, exchange: Exchange) -> str:
+        """Whose limits a request without a token counts against: the client id of its app (inferred)."""
         fields = _fields(exchange)
         return fields.get("client_id") or fields.get("clientId") or exchange.query.get("client_id", ["nobody"])[0]
 
     def answer_without_token(self, exchange: Exchange) -> Reply:
-        """The token endpoint, and the page of consent."""
+        """Answer a request to the token endpoint or to the consent page."""
         is_token = exchange.path == _TOKEN_PATH
         if exchange.request.method != ("POST" if is_token else "GET"):
             raise Refused("unknown_path")
         return self._token(exchange) if is_token else self._consent(exchange)
 
     def answer(self, exchange: Exchange, grant: Grant) -> Reply:
-        """The endpoints that take an agency's token."""
+        """Answer a request to an endpoint that takes an agency's token."""
         route = self._routes.get((exchange.request.method, exchange.path))
         is_v3 = exchange.version == _V3
-        if route is None or (route[1] and not is_v3):  # of a later version: as an unknown one (observed)
+        if route is None or (route[1] and not is_v3):  # an endpoint of a later version is unknown (observed)
             raise Refused("unknown_route", method=exchange.request.method, path=exchange.path)
         scope, of_v3, handle = route
         if of_v3 != is_v3:
@@ -96,19 +96,19 @@ class OAuthApi:
         if exchange.version is not None and exchange.version not in VERSIONS:
             raise Refused("version_unknown")
         form = _Form(exchange)
-        client_id, client_secret = form.need("client_id"), form.need("client_secret")
-        match form.need("grant_type"):
+        client_id, client_secret = form.require("client_id"), form.require("client_secret")
+        match form.require("grant_type"):
             case "authorization_code":
-                pair = self.oauth.exchange(client_id, client_secret, form.need("code"))
+                pair = self.oauth.exchange(client_id, client_secret, form.require("code"))
             case "refresh_token":
-                pair = self.oauth.refresh(client_id, client_secret, form.need("refresh_token"))
-            case _:  # client_credentials is in the spec's list; nobody knows what it does
-                raise form.wrong("grant_type")
+                pair = self.oauth.refresh(client_id, client_secret, form.require("refresh_token"))
+            case _:  # client_credentials is in the spec, but what it does is unknown
+                raise form.invalid("grant_type")
         return self._reply("company_token" if pair.holder.location_id is None else "location_token", pair, form.is_v3)
 
     def _mint(self, exchange: Exchange, grant: Grant) -> Reply:
         fields = exchange.form
-        _need(fields, "companyId", "locationId")
+        _require(fields, "companyId", "locationId")
         pair = self.oauth.mint(grant, fields["companyId"], fields["locationId"])
         return self._reply("minted_token", pair, exchange.version == _V3)
 
@@ -116,7 +116,7 @@ class OAuthApi:
         return reply(f"{name}_v3" if is_v3 else name, **self.shown(pair))
 
     def shown(self, pair: Pair) -> dict[str, object]:
-        """A pair's fields as HighLevel names them."""
+        """A pair's fields, as HighLevel names them."""
         holder = pair.holder
         return {
             "access_token": pair.access_token,
@@ -160,7 +160,7 @@ class OAuthApi:
 
     def _check_app(self, exchange: Exchange, grant: Grant, not_found: str) -> None:
         query = {name: values[0] for name, values in exchange.query.items()}
-        _need(query, "companyId", "appId")
+        _require(query, "companyId", "appId")
         if query["companyId"] != grant.company_id:
             raise Refused("wrong_company")
         if query["appId"] != _app_id(grant):
@@ -181,9 +181,9 @@ class OAuthApi:
     # Consent
 
     def _consent(self, exchange: Exchange) -> Reply:
-        """Consents at once: for the agency that has the app installed, else for the first location.
+        """Consent at once, for the agency that has the app installed, else for the first location.
 
-        ``companyId`` or ``locationId`` in the query choose another; a real page has a person do that.
+        ``companyId`` or ``locationId`` in the query choose another; on the real page a person does that.
         """
         asked = {name: values[0] for name, values in exchange.query.items()}
         app = self.oauth.app(asked.get("client_id", ""))
@@ -191,7 +191,7 @@ class OAuthApi:
             return _page(400, f"No integration found with the id: {asked.get('client_id', '')}")
         company_id, location_id = asked.get("companyId"), asked.get("locationId")
         if not company_id and not location_id:
-            company_id = self.agencies.with_app(app.app_id)
+            company_id = self.agencies.company_with_app(app.app_id)
             location_id = None if company_id else self._first_location
         try:
             code = self.oauth.authorize(self.oauth.holder(app, company_id, location_id))
@@ -206,36 +206,41 @@ class OAuthApi:
 
 
 class _Form:
-    """The body of a token request, by the names of ``2021-07-28``."""
+    """The fields of a token request, by their names in ``2021-07-28``."""
 
     def __init__(self, exchange: Exchange):
         self.is_v3 = exchange.version == _V3
         self._fields = _fields(exchange)
 
-    def need(self, name: str) -> str:
-        value = self._fields.get(self._own(name), "")
+    def require(self, name: str) -> str:
+        """The field.
+
+        :raises Refused: it is missing.
+        """
+        value = self._fields.get(self._version_name(name), "")
         if value:
             return value
         if self.is_v3:
-            raise Refused("oauth_parameter_missing", parameter=self._own(name))
+            raise Refused("oauth_parameter_missing", parameter=self._version_name(name))
         raise Refused("invalid_fields", messages=[f"{name} should not be empty"])
 
-    def wrong(self, name: str) -> Refused:
+    def invalid(self, name: str) -> Refused:
+        """The refusal of a field's value."""
         if self.is_v3:
-            return Refused("oauth_parameter_invalid", parameter=self._own(name))
+            return Refused("oauth_parameter_invalid", parameter=self._version_name(name))
         return Refused("invalid_fields", messages=[f"{name} must be a valid enum value"])
 
-    def _own(self, name: str) -> str:
+    def _version_name(self, name: str) -> str:
         return _NAMES.get(name, name) if self.is_v3 else name
 
 
 def _fields(exchange: Exchange) -> dict[str, str]:
-    if exchange.form or exchange.version != _V3 or not isinstance(exchange.body, dict):  # JSON is v3's alone
+    if exchange.form or exchange.version != _V3 or not isinstance(exchange.body, dict):  # only v3 takes JSON
         return exchange.form
     return {name: value for name, value in exchange.body.items() if isinstance(value, str)}
 
 
-def _need(fields: dict[str, str], *names: str) -> None:
+def _require(fields: dict[str, str], *names: str) -> None:
     missing = [f"{name} should not be empty" for name in names if not fields.get(name)]
     if missing:
         raise Refused("invalid_fields", messages=missing)
@@ -246,7 +251,7 @@ def _app_id(grant: Grant) -> str:
 
 
 def _page_token(skip: int) -> str:
-    """The shape of the spec's example."""
+    """A page token that looks like the spec's example."""
     return base64.urlsafe_b64encode(json.dumps({"skip": skip}, separators=(",", ":")).encode()).decode().rstrip("=")
 
 

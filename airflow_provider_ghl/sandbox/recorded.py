@@ -1,9 +1,9 @@
-"""What HighLevel answers: one table that the sandbox must say and the client must understand.
+"""HighLevel's answers: one table of what the sandbox sends and the client must understand.
 
-``{name}`` in a body is a placeholder; a value that is nothing but a placeholder takes the type of what fills it.
+``{name}`` in a body is a placeholder. A value that is nothing but a placeholder takes the type of what fills it.
 
-``evidence``: ``observed`` live by a third party, ``specified`` by the vendor, ``inferred`` from either. ``source`` names the
-place: a numbered issue is one of ``GoHighLevel/highlevel-api-docs``; RR is ``rocketride-org/rocketride-server``
+``evidence``: ``observed`` live by a third party, ``specified`` by the vendor, or ``inferred`` from either. ``source`` is where:
+a numbered issue is one of ``GoHighLevel/highlevel-api-docs``; RR is ``rocketride-org/rocketride-server``
 (``tool_gohighlevel``, tested against a trial sub-account); LS is ``losched16/growth-suite-dashboards``
 (``lib/ghl/associations.ts``); spec is ``apps/associations.json`` of the docs repository.
 """
@@ -40,7 +40,7 @@ _NOT_IN_VERSION = (
     "Endpoint {path} not available in API version v3. This endpoint was removed in version v3. Please use a version before v3."
 )
 _TOO_MANY = {"statusCode": 429, "message": "Too Many Requests"}
-_PROBES = "live probes of 2026-08-03, told in the public documentation of a client"
+_PROBES = "live probes of 2026-08-03, reported in the public documentation of a client"
 
 _SUCCESSES = (
     success("association", 200, _ASSOCIATION | TRACE, "specified", "spec: GET by id, by key, PUT; flat (LS)"),

@@ -1,4 +1,4 @@
-"""The endpoints: ten that are public, and what other paths are answered.
+"""The ten public endpoints, and the answers to other paths.
 
 Source: ``paths`` and ``security`` of the vendor's ``associations.json``, the same under ``2021-07-28`` and ``v3``.
 """
@@ -13,7 +13,7 @@ from airflow_provider_ghl.sandbox.location import Refused
 
 __all__ = ["ALL_SCOPES", "ROUTES", "VERSIONS", "Route", "find_route"]
 
-#: Values of the ``Version`` header that the API knows: observed, on other families than this one.
+#: Values of the ``Version`` header that the API accepts; observed with other endpoints than these.
 VERSIONS = frozenset({"2021-04-15", "2021-07-28", "2023-02-21", "v3"})
 
 _READ, _WRITE = "associations.readonly", "associations.write"
@@ -23,7 +23,11 @@ ALL_SCOPES = frozenset({_READ, _WRITE, _READ_RELATIONS, _WRITE_RELATIONS})
 
 @dataclass(frozen=True)
 class Route:
-    """An endpoint. ``path`` is the spec's template, ``names_location`` whether its query must hold ``locationId``."""
+    """An endpoint.
+
+    :param path: the spec's path template.
+    :param names_location: whether its query must have ``locationId``.
+    """
 
     name: str
     method: str
@@ -36,7 +40,7 @@ class Route:
         return tuple(self.path.split("/"))
 
     def match(self, segments: list[str]) -> str | None:
-        """The path's one parameter (``""`` if it has none), or ``None`` if the path is another."""
+        """The path's parameter, ``""`` if it has none; ``None`` if the path is another one."""
         if len(segments) != len(self.parts):
             return None
         found = ""
@@ -48,7 +52,7 @@ class Route:
         return found
 
 
-#: In the order in which they are tried: fixed words go before parameters.
+#: In the order in which they are tried: fixed segments come before parameters.
 ROUTES = (
     Route("create_relation", "POST", "/associations/relations", _WRITE_RELATIONS),
     Route("list_relations", "GET", "/associations/relations/{recordId}", _READ_RELATIONS, names_location=True),
@@ -62,25 +66,25 @@ ROUTES = (
     Route("delete_association", "DELETE", "/associations/{associationId}", _WRITE),
 )
 
-# Inferred: the vendor's page on creating an association shows its path without the slash.
-_ALSO = {("POST", "/associations"): "/associations/"}
+# Inferred: the vendor's page about creating an association shows its path without the slash.
+_ALIASES = {("POST", "/associations"): "/associations/"}
 # Undocumented, and called by public code nevertheless: the first is asked for in issue 189, the second takes a body instead
 # of an id. Inferred: they answer like other routes that are not open to tokens.
 _NOT_PUBLIC = {("POST", "/associations/relations/bulk"), ("DELETE", "/associations/relations")}
 
 
 def find_route(method: str, path: str) -> tuple[Route, str]:
-    """The endpoint of a raw path and its parameter, percent-decoded only after the path was split.
+    """The endpoint of a path as received, and its parameter. Percent signs are decoded after the path is split.
 
-    :raises Refused: no endpoint. A path that is right but for its case is answered 401 (observed), others 404 without a body.
+    :raises Refused: there is no such endpoint. A path in the wrong case is answered 401 (observed), others 404 without a body.
     """
     if (method, path) in _NOT_PUBLIC:
         raise Refused("route_not_public")
-    path = _ALSO.get((method, path), path)
+    path = _ALIASES.get((method, path), path)
     found = _match(method, path)
     if found:
         return found
-    raise Refused("route_not_public" if _is_mis_cased(method, path) else "unknown_path")
+    raise Refused("route_not_public" if _has_wrong_case(method, path) else "unknown_path")
 
 
 def _match(method: str, path: str) -> tuple[Route, str] | None:
@@ -93,6 +97,6 @@ def _match(method: str, path: str) -> tuple[Route, str] | None:
     return None
 
 
-def _is_mis_cased(method: str, path: str) -> bool:
+def _has_wrong_case(method: str, path: str) -> bool:
     lowered = path.lower().replace("/objectkey/", "/objectKey/")
     return lowered != path and _match(method, lowered) is not None

@@ -1,4 +1,4 @@
-"""The sandbox as one thing: state, limits, faults and server, built from a handful of numbers."""
+"""The sandbox: state, limits, faults and server, put together."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ __all__ = ["DEFAULT_LOCATION", "DEFAULT_TOKEN", "Sandbox"]
 #: Fixed, so that an Airflow connection that was set up once keeps working.
 DEFAULT_LOCATION = "Xk2v7QpLr9TfBz4NwHd1"
 DEFAULT_TOKEN = "pit-5a9db0c5-0000-4000-8000-000000000001"
-"""Opens nothing but sandboxes."""
+"""Worth nothing outside sandboxes."""
 
 _WINDOWS: dict[WindowKind, Callable[[int | None, float], Window]] = {"sliding": SlidingWindow, "fixed": FixedWindow}
 
 
 class Sandbox:
-    """HighLevel on 127.0.0.1, in this process. A context manager; or :meth:`start` and :meth:`stop`.
+    """A HighLevel on 127.0.0.1, in this process. Use it as a context manager, or call :meth:`start` and :meth:`stop`.
 
     ::
 
@@ -41,22 +41,26 @@ class Sandbox:
             os.environ["AIRFLOW_CONN_GHL_DEFAULT"] = sandbox.connection_json
 
     :param port: 0 for a free one.
-    :param state_path: file that remembers locations, associations, records and relations; ``None``: nothing is kept.
-    :param limit: requests in ``interval`` seconds, for each location, each agency's own endpoints, and each app's tokens;
-        ``None``: no limit.
-    :param window: ``sliding`` or ``fixed`` (which of them the real one is, is unknown).
-    :param daily_limit: requests a day, for each location; ``None``: no limit.
-    :param daily_resets_in: seconds from the start until the day's count starts anew, and then every ``day`` seconds.
-    :param count_at: whether a request is counted when it arrives or when its latency is over (unknown as well).
-    :param latency: seconds a request takes, ± ``latency_spread`` (a share: 0.3 is from 0.7 to 1.3 times that).
-    :param page_cap: the most items on a page of a list, whatever ``limit`` asks.
-    :param tokens: token to scopes; they reach every location here (see :meth:`add_token`). Default: one with all scopes.
-    :param location_id: the first location; more are added with ``state.add_location()``.
-    :param faults: what goes wrong, see :class:`Fault`.
-    :param seed: drives ids, latency and faults; chosen, and shown by ``repr``, if none is given.
-    :param token_lifetime: seconds that an OAuth access token is good.
-    :param refresh_grace: seconds in which a spent refresh token gets the same new pair again.
-    :param single_object: the list by object key shows a single association as an object (sources contradict each other).
+    :param state_path: the file that keeps locations, associations, records and relations; ``None``: nothing is kept.
+    :param limit: requests that are allowed in ``interval`` seconds: to each location, to each agency's own endpoints, and to
+        each app at the token endpoint; ``None``: no limit.
+    :param interval: seconds.
+    :param window: ``sliding`` or ``fixed``; which of them HighLevel has is unknown.
+    :param daily_limit: requests a day that are allowed to each of these; ``None``: no limit.
+    :param daily_resets_in: seconds from now until the daily count first starts from 0 again.
+    :param day: seconds between two resets of the daily count.
+    :param count_at: whether a request counts from its ``arrival`` or from its ``answer``; HighLevel's way is unknown.
+    :param latency: seconds from a request to its answer.
+    :param latency_spread: a share of the latency: 0.3 is from 0.7 to 1.3 times the latency.
+    :param page_cap: the longest page of a list, whatever the request's ``limit``.
+    :param tokens: scopes by token. These tokens open every location, unlike those of :meth:`add_token`. Default: one token with
+        all scopes.
+    :param location_id: the first location; ``state.add_location()`` adds more.
+    :param faults: what goes wrong; see :class:`Fault`.
+    :param seed: the same seed gives the same ids, latencies and faults. By default a new one, which ``repr`` shows.
+    :param single_object: whether the list by object key shows a single association as an object; sources contradict each other.
+    :param token_lifetime: seconds until an OAuth access token expires.
+    :param refresh_grace: seconds in which a spent refresh token is answered with the same new pair again.
     :raises ValueError: a number is out of range.
     :raises StateFileError: the state file cannot be used.
     """
@@ -123,7 +127,7 @@ class Sandbox:
         self.stop()
 
     def start(self) -> None:
-        """Begin to answer.
+        """Start to serve.
 
         :raises OSError: the port is taken.
         """
@@ -135,14 +139,14 @@ class Sandbox:
         self._server.start()
 
     def stop(self) -> None:
-        """Close all connections and the state file; what is in memory can still be read."""
+        """Close all connections and the state file. What is in memory can still be read."""
         if self._server:
             self._server.stop()
         self.state.close()
 
     @property
     def url(self) -> str:
-        """Base URL, without a slash at its end; there is none before the start."""
+        """The base URL, without a slash at its end. Raises ``RuntimeError`` before the start."""
         if self._server is None:
             raise RuntimeError("the sandbox is not started: use it in a with block")
         return f"http://127.0.0.1:{self._server.port}"
@@ -163,25 +167,25 @@ class Sandbox:
         return json.dumps({"conn_type": "ghl", "host": self.url, "password": token or self.token, "extra": extra})
 
     def stats(self) -> StatsDict:
-        """What came and was answered so far; also at ``GET /sandbox/stats``, which is not counted."""
-        return self._gateway.account()
+        """Requests and answers so far; also at ``GET /sandbox/stats``, which is not counted itself."""
+        return self._gateway.statistics()
 
     def write_times(self) -> list[float]:
         """When each relation was created over HTTP, in seconds of ``time.monotonic``."""
         return self._gateway.stats.write_times()
 
     def add_token(self, token: str | None = None, scopes: Iterable[str] = ALL_SCOPES, location_id: str | None = None) -> str:
-        """Another token, as a location's own: it reaches that location only (default: the first)."""
+        """Add the token of one location, and return it. It opens that location only; default: the first one."""
         token = token or f"pit-{secrets.token_hex(16)}"
         self._grants.put(token, Grant(frozenset(scopes), location_id or self.location_id))
         return token
 
     def revoke(self, token: str) -> None:
-        """From now on the token is refused: a private one, an access token, or a refresh token."""
+        """Refuse a token from now on: a private integration's, an access token, or a refresh token."""
         self._oauth.revoke(token)
 
     def set_scopes(self, token: str, scopes: Iterable[str]) -> None:
-        """Change what a token may do; the token stays the same, as with HighLevel's private integrations."""
+        """Change a token's scopes. The token stays the same, as with HighLevel's private integrations."""
         self._grants.set_scopes(token, frozenset(scopes))
 
     # Apps and agencies
@@ -192,46 +196,49 @@ class Sandbox:
         client_secret: str | None = None,
         scopes: Iterable[str] = ALL_SCOPES | OAUTH_SCOPES,
     ) -> Application:
-        """An app of the marketplace, installed nowhere. A state file does not remember it: add it again by its ids."""
+        """Add an app of the Marketplace, which is not installed anywhere yet.
+
+        A state file does not keep apps: after a restart, add it again with the same ids.
+        """
         return self._oauth.add_app(client_id, client_secret, scopes)
 
     def add_company(self, company_id: str | None = None) -> str:
-        """Another agency; its id. Its locations are added with ``state.add_location(company_id=…)``."""
+        """Add an agency and return its id. ``state.add_location(company_id=…)`` adds its locations."""
         return self.state.agencies.add_company(company_id)
 
     def install(self, app: Application, location_id: str) -> None:
-        """Install the app in a location, so that its agency's token gets tokens for it."""
+        """Install the app in a location, so that the agency can get tokens for it."""
         self.state.agencies.install(app.app_id, location_id)
 
     def uninstall(self, app: Application, location_id: str) -> None:
-        """Remove the app from a location; its tokens for the location are refused from now on (inferred)."""
+        """Uninstall the app from a location. The app's tokens for it are refused from now on (inferred)."""
         self.state.agencies.uninstall(app.app_id, location_id)
-        self._grants.drop_of(location_id, app.client_id)
+        self._grants.drop_all(location_id, app.client_id)
 
     def move_location(self, location_id: str, company_id: str) -> None:
-        """Give a location to another agency; the apps in it, and their tokens for it, are gone (inferred)."""
+        """Give a location to another agency. Its apps are uninstalled, and their tokens for it are refused (inferred)."""
         self.state.agencies.move(location_id, company_id)
-        self._grants.drop_of(location_id)
+        self._grants.drop_all(location_id)
 
     def authorize(self, app: Application, *, company_id: str | None = None, location_id: str | None = None) -> str:
-        """The code that the consent page would give out; consent for a location installs the app there."""
+        """A code, as the consent page issues it. Consent for a location installs the app there."""
         return self._oauth.authorize(self._oauth.holder(app, company_id, location_id))
 
     def issue(self, app: Application, *, company_id: str | None = None, location_id: str | None = None) -> dict[str, Any]:
-        """A new pair of tokens, as the token endpoint of ``2021-07-28`` gives it: ``access_token``, ``refresh_token``, …"""
+        """A new pair of tokens, as the token endpoint of ``2021-07-28`` answers: ``access_token``, ``refresh_token``, …"""
         pair = self._oauth.issue(self._oauth.holder(app, company_id, location_id))
         return {name: value for name, value in self._oauth_api.shown(pair).items() if value is not None}
 
     def expire(self, token: str) -> None:
-        """An access token is over now, before its time."""
+        """Let an access token expire now."""
         self._grants.drop(token)
 
     def keep_refresh_token(self, app: Application, company_id: str, chain: str) -> str:
-        """An agency's refresh token that is good after a restart too, and so are its successors: for demonstrations."""
+        """An agency's refresh token that stays valid after a restart, as do its successors. For demonstrations."""
         return self._oauth.keep(self._oauth.holder(app, company_id, None), chain)
 
     def connection_json_for_agency(self, app: Application, company_id: str, refresh_token: str | None = None) -> str:
-        """An Airflow connection to an agency, as JSON; by default with a new refresh token."""
+        """An Airflow connection to an agency, as JSON. By default it has a new refresh token."""
         extra = {
             "client_id": app.client_id,
             "client_secret": app.client_secret,
@@ -243,25 +250,28 @@ class Sandbox:
     # Limits and faults
 
     def set_limit(self, limit: int | None, location_id: str | None = None) -> None:
-        """Another burst limit from now on: in one location (or one company, or for one app's tokens), else in all."""
+        """Change the burst limit.
+
+        :param location_id: of one location, company or app (by its client id); default: of all.
+        """
         self._limits.set_limit(limit, location_id)
 
     def foreign(self, requests: int, location_id: str | None = None) -> None:
-        """Count so many requests of other users of the location now."""
+        """Count requests that other users of the location have sent just now."""
         self._limits.count(location_id or self.location_id, time.monotonic(), requests)
 
     def spend_daily(self, requests: int, location_id: str | None = None) -> None:
-        """Count so many requests against the day only."""
+        """Count requests against the daily quota only."""
         self._limits.spend_daily(location_id or self.location_id, time.monotonic(), requests)
 
     def add_fault(self, fault: Fault) -> None:
-        """Arm another fault; its numbers count from the next request."""
+        """Add a fault; its numbers count from the next request."""
         self._faults.add(fault)
 
     def clear_faults(self) -> None:
-        """Disarm all faults."""
+        """Remove all faults."""
         self._faults.clear()
 
     def set_latency(self, latency: float, latency_spread: float = 0.0) -> None:
-        """Another latency for requests that arrive from now on."""
+        """Change the latency of requests that arrive from now on."""
         self._gateway.latency = Latency(latency, latency_spread, self.seed)

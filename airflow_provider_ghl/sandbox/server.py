@@ -1,4 +1,4 @@
-"""HTTP/1.1 with keep-alive on a loopback socket, in a thread with an event loop of its own: no thread a connection."""
+"""HTTP/1.1 with keep-alive on a loopback socket. One thread with an event loop serves all connections."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class _Connection(asyncio.Protocol):
-    """One connection; answers come in the order of the requests, so the next is read when the last was answered."""
+    """One connection. Requests are answered in order, so the next one is read when the last one has been answered."""
 
     def __init__(self, gateway: Gateway, open_connections: set[asyncio.Transport]):
         self._gateway = gateway
@@ -52,12 +52,12 @@ class _Connection(asyncio.Protocol):
             self._transport.close()
             return
         if self._request is not None:
-            self._gateway.arrive(self._request, self, self._loop.call_later)
+            self._gateway.handle(self._request, self, self._loop.call_later)
 
     def answer(self, status: int, headers: Iterable[tuple[str, str]], body: bytes, content_type: str) -> None:
         keep_alive = self._request is not None and self._request.keep_alive
         self._request = None
-        if self._transport.is_closing():  # the client did not wait
+        if self._transport.is_closing():  # the client has gone
             return
         self._transport.write(response(status, headers, body, content_type, keep_alive))
         if not keep_alive:
@@ -72,7 +72,7 @@ class _Connection(asyncio.Protocol):
         self._transport.abort()
 
     def hang(self) -> None:
-        pass  # the request stays open, so nothing more is read from this connection
+        pass  # The request stays open, so nothing more is read from this connection.
 
 
 class Server:
@@ -92,7 +92,7 @@ class Server:
         self._thread = threading.Thread(target=self._run, name="ghl-sandbox", daemon=True)
 
     def start(self) -> None:
-        """Begin to answer; returns when it does."""
+        """Start to serve; returns once it does."""
         self._thread.start()
         self._ready.wait()
 
@@ -108,7 +108,7 @@ class Server:
         try:
             asyncio.run(self._serve())
         finally:
-            self._ready.set()  # whoever waits for a start that failed
+            self._ready.set()  # for start(), if serving has failed
 
     async def _serve(self) -> None:
         self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()

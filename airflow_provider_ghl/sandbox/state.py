@@ -1,4 +1,4 @@
-"""All that the sandbox holds, over all locations, kept in a journal if there is one."""
+"""Everything that the sandbox holds, of all locations; kept in a journal if there is one."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ _LETTERS = string.ascii_letters + string.digits
 
 
 class State:
-    """Thread-safe: tests may read and change it while the server runs. No ``location_id`` means the first location.
+    """Thread-safe: tests may read and change it while the server runs. Methods without ``location_id`` use the first location.
 
     Changes obey HighLevel's rules: what the API would refuse raises :class:`Refused`.
 
-    :param state_path: file that remembers it all; ``None``: nothing is kept.
-    :param location_id: the first location; default: the file's first, else ``otherwise``, else a new one.
-    :param seed: makes ids, so that a run can be replayed.
+    :param state_path: the file that keeps the state; ``None``: nothing is kept.
+    :param location_id: the first location; default: that of the file, else ``otherwise``, else a new id.
+    :param seed: the same seed gives the same ids, so that a run can be repeated.
+    :param otherwise: the first location where neither ``location_id`` nor the file gives one.
     :raises StateFileError: the file cannot be used.
     """
 
@@ -42,14 +43,14 @@ class State:
         self._journal: Journal | None = None
         self.agencies = Agencies(self._lock, self._commit, self._new_code)
         replayed = 0 if state_path is None else self._load(Journal(state_path))
-        self._random = random.Random(f"{seed}:{replayed}")  # with the same seed, but never the same ids again
+        self._random = random.Random(f"{seed}:{replayed}")  # the same seed must not give the same ids twice in one file
         self.location_id = location_id or next(iter(self._locations), None) or otherwise or self._new_code()
         self.add_location(self.location_id)
 
     # Locations and records
 
     def add_location(self, location_id: str | None = None, company_id: str | None = None) -> str:
-        """Another sub-account, with the system associations; its id (20 characters). One that is there stays as it is."""
+        """Add a sub-account, with the system associations. Returns its id (20 characters). An existing one stays as it is."""
         with self._lock:
             self.agencies.check(company_id or DEFAULT_COMPANY)
             location_id = location_id or self._new_code()
@@ -58,16 +59,19 @@ class State:
             return location_id
 
     def locations(self) -> list[str]:
-        """Ids of all locations, oldest first."""
+        """The ids of all locations, oldest first."""
         with self._lock:
             return list(self._locations)
 
     def has_location(self, location_id: str) -> bool:
-        """Whether there is a location of that id."""
+        """Whether there is a location with this id."""
         return location_id in self._locations
 
     def add_record(self, object_key: str, record_id: str | None = None, location_id: str | None = None) -> str:
-        """A record; its id. Once an object has one record, relations to records of it that were not added are refused."""
+        """Add a record and return its id.
+
+        Once an object has a record, relations to other ids of that object are refused.
+        """
         with self._lock:
             location = self._at(location_id)
             record_id = record_id or (self._new_code() if object_key == "contact" else self._new_id())
@@ -76,7 +80,7 @@ class State:
             return record_id
 
     def records(self, object_key: str, location_id: str | None = None) -> set[str]:
-        """Ids of the records of an object."""
+        """The ids of an object's records."""
         with self._lock:
             return set(self._at(location_id).records(object_key))
 
@@ -94,7 +98,11 @@ class State:
         id: str | None = None,
         location_id: str | None = None,
     ) -> str:
-        """An association; its id (24 hex digits). ``max_per_first``: relations that one first record may have."""
+        """Add an association and return its id (24 hex digits).
+
+        :param max_per_first: how many of its relations one first record may have; ``None``: any number.
+        :param max_per_second: how many of them one second record may have.
+        """
         with self._lock:
             location = self._at(location_id)
             association = Association(
@@ -121,7 +129,10 @@ class State:
             self._commit("labels", location.id, association_id, first_label, second_label)
 
     def remove_association(self, association_id: str, location_id: str | None = None) -> None:
-        """Remove an association with its relations; those of the system stay."""
+        """Remove an association and its relations.
+
+        :raises Refused: it is one of the system's.
+        """
         with self._lock:
             location = self._at(location_id)
             if location.association(association_id).system:
@@ -129,7 +140,7 @@ class State:
             self._commit("association-", location.id, association_id)
 
     def associations(self, location_id: str | None = None) -> list[dict[str, object]]:
-        """All associations of a location as the API shows them, those of the system first."""
+        """All associations of a location as the API shows them, the system's first."""
         with self._lock:
             location = self._at(location_id)
             return [association.as_answer(location.id) for association in location.associations.values()]
@@ -141,7 +152,7 @@ class State:
             return [association.as_answer(location.id) for association in location.by_object(object_key)]
 
     def association(self, association_id: str, location_ids: Collection[str] | None = None) -> dict[str, object]:
-        """One association, looked for in these locations (default: in all)."""
+        """One association, looked for in these locations; default: in all."""
         with self._lock:
             for location_id in location_ids or self._locations:
                 location = self._locations[location_id]
@@ -150,7 +161,7 @@ class State:
         raise Refused("association_not_found_400")
 
     def association_by_key(self, key: str, location_id: str | None = None) -> dict[str, object]:
-        """The association of that key."""
+        """The association with this key."""
         with self._lock:
             location = self._at(location_id)
             found = location.by_key(key)
@@ -161,7 +172,7 @@ class State:
     # Relations
 
     def add_relation(self, association_id: str, first: str, second: str, location_id: str | None = None) -> str:
-        """A relation; its id (24 hex digits)."""
+        """Add a relation and return its id (24 hex digits)."""
         with self._lock:
             location = self._at(location_id)
             location.check_relation(association_id, first, second)
@@ -199,7 +210,7 @@ class State:
         limit: int | None = None,
         location_id: str | None = None,
     ) -> tuple[list[dict[str, object]], int]:
-        """A page of a record's relations on either side, oldest first, and how many there are on all pages."""
+        """A page of the relations that have a record on either side, oldest first; and their number on all pages."""
         with self._lock:
             location = self._at(location_id)
             found = location.relations_of(record_id, association_ids)
@@ -212,23 +223,23 @@ class State:
             return set(self._at(location_id).pairs(association_id))
 
     def count_relations(self, association_id: str | None = None, location_id: str | None = None) -> int:
-        """How many relations there are: of one association, or of all."""
+        """How many relations a location has: of one association, or of all."""
         with self._lock:
             location = self._at(location_id)
             return len(location.relations if association_id is None else location.pairs(association_id))
 
     def count_all(self) -> int:
-        """How many relations there are in all locations."""
+        """How many relations all locations have."""
         with self._lock:
             return sum(len(location.relations) for location in self._locations.values())
 
     def close(self) -> None:
-        """Give up the state file; what is in memory can still be read."""
+        """Close the state file. What is in memory can still be read."""
         with self._lock:
             if self._journal:
                 self._journal.close()
 
-    # The one way in which anything changes
+    # Changes: all of them are written to the journal, then applied
 
     def _commit(self, *event: Any) -> None:
         if self._journal:

@@ -1,4 +1,4 @@
-"""The account of what came and what was answered. Times are seconds of ``time.monotonic`` on the server's side."""
+"""Statistics of requests and answers. Times are seconds of the server's ``time.monotonic``."""
 
 from __future__ import annotations
 
@@ -10,29 +10,31 @@ __all__ = ["Stats", "StatsDict"]
 
 
 class StatsDict(TypedDict):
-    """``requests``: all that came. ``by_status``: answers, by status as text.
-
-    ``by_route``: requests, by method and path template. ``rate_limited``: answers 429 of either limit. ``faults``: faults
-    that struck, by kind. ``writes``: relations that were created over HTTP; ``first_write`` and ``last_write``: when.
-    ``refused_refreshes``: refresh tokens that were spent, revoked or unknown.
-    ``relations``: how many there are now, in all locations. ``most_in_flight``: the most requests in work at once.
-    """
+    """As ``GET /sandbox/stats`` answers it."""
 
     requests: int
+    #: Answers, by their status as text.
     by_status: dict[str, int]
+    #: Requests, by method and path template.
     by_route: dict[str, int]
+    #: Answers 429, of either limit.
     rate_limited: int
+    #: Refreshes that failed because the refresh token was spent, revoked or unknown.
     refused_refreshes: int
+    #: Requests that were struck by a fault, by its kind.
     faults: dict[str, int]
+    #: Relations that were created over HTTP, and when the first and the last one was.
     writes: int
     first_write: float | None
     last_write: float | None
+    #: Relations that there are now, in all locations.
     relations: int
+    #: The most requests that were being handled at once.
     most_in_flight: int
 
 
 class Stats:
-    """Counted by the server's thread, read by any."""
+    """Written by the server's thread, read by any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -46,48 +48,48 @@ class Stats:
         self._in_flight = 0
         self._most_in_flight = 0
 
-    def came(self, route: str) -> None:
-        """A request arrived."""
+    def count_request(self, route: str) -> None:
+        """Count a request that has arrived."""
         with self._lock:
             self._requests += 1
             self._routes[route] += 1
             self._in_flight += 1
             self._most_in_flight = max(self._most_in_flight, self._in_flight)
 
-    def answered(self, status: int) -> None:
-        """It was answered."""
+    def count_answer(self, status: int) -> None:
+        """Count an answer."""
         with self._lock:
             self._statuses[status] += 1
             self._limited += status == 429
             self._in_flight -= 1
 
-    def not_answered(self) -> None:
-        """It will never be answered."""
+    def count_unanswered(self) -> None:
+        """Count a request that will not be answered."""
         with self._lock:
             self._in_flight -= 1
 
-    def struck(self, fault: str) -> None:
-        """A fault struck it."""
+    def count_fault(self, fault: str) -> None:
+        """Count a request that a fault has struck."""
         with self._lock:
             self._faults[fault] += 1
 
-    def wrote(self, now: float) -> None:
-        """It created a relation."""
+    def count_write(self, now: float) -> None:
+        """Count a relation that was created."""
         with self._lock:
             self._writes.append(now)
 
-    def refused_refresh(self) -> None:
-        """It was a refresh, and the refresh token was no good."""
+    def count_refused_refresh(self) -> None:
+        """Count a refresh that failed because of its refresh token."""
         with self._lock:
             self._refused_refreshes += 1
 
     def write_times(self) -> list[float]:
-        """When each relation was created."""
+        """When each relation was created over HTTP."""
         with self._lock:
             return list(self._writes)
 
     def as_dict(self, relations: int) -> StatsDict:
-        """The account so far."""
+        """The statistics so far."""
         with self._lock:
             return StatsDict(
                 requests=self._requests,
