@@ -12,7 +12,7 @@ from typing import Any, TypedDict, cast
 from airflow_provider_ghl.api.budget import Budget
 from airflow_provider_ghl.api.calls import Answer, Call, Endpoint
 from airflow_provider_ghl.api.client import Client
-from airflow_provider_ghl.api.paging import iterate_pages
+from airflow_provider_ghl.api.paging import iterate_pages, read_total
 from airflow_provider_ghl.exceptions import (
     DuplicateAssociation,
     GHLError,
@@ -118,7 +118,8 @@ class Associations:
 
     def delete(self, association_id: str) -> dict[str, Any]:
         """Delete it, and with it all its relations (specified). :raises NotFound: there is none."""
-        return self._delete_answer(association_id).data or {}
+        data = self._delete_answer(association_id).data
+        return data if isinstance(data, dict) else {"id": association_id}
 
     def _delete_answer(self, association_id: str) -> Answer:
         try:
@@ -172,24 +173,24 @@ def list_call(location_id: str, skip: int, limit: int) -> Call:
 
 def one_of(call: Call, data: Any) -> Association:
     """The association that was answered. :raises ServerError: there is none in the answer."""
-    found = _many(data)
-    if not found:
-        raise ServerError("the answer holds no association", method=call.method, path=call.template, status=200)
-    return found[0]
+    for association in _many(data):
+        if association.get("id"):
+            return association
+    raise ServerError("the answer holds no association", method=call.method, path=call.template, status=200)
 
 
 def page_of(data: Any) -> tuple[list[dict[str, Any]], int | None]:
     """The associations of a page, and how many there are in all, where that is said. :raises ServerError: it is no page."""
-    if not isinstance(data, list) and not {"associations", "id"} & set(data or ()):
+    found = data.get("associations", data) if isinstance(data, dict) else data
+    if not isinstance(found, list) and not (isinstance(found, dict) and found.get("id")):
         raise ServerError("the answer holds no associations", method=_LIST.method, path=_LIST.template, status=200)
-    return cast("list[dict[str, Any]]", _many(data)), data.get("total") if isinstance(data, dict) else None
+    return cast("list[dict[str, Any]]", _many(found)), read_total(data)
 
 
 def _many(data: Any) -> list[Association]:
     """One object, an array, ``{"associations": …}`` or ``{"association": …}``: all were seen or are specified."""
     if isinstance(data, dict):
-        for name in ("associations", "association"):
-            if name in data:
-                return _many(data[name])
+        data = data.get("associations", data.get("association", data))
+    if isinstance(data, dict):
         return [cast(Association, data)] if data.get("id") else []
     return [cast(Association, item) for item in data if isinstance(item, dict)] if isinstance(data, list) else []

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
 
 from airflow_provider_ghl.api.authorization import NoToken
 from airflow_provider_ghl.api.calls import Call, Endpoint
@@ -14,16 +13,15 @@ from airflow_provider_ghl.api.client import Client, version_of
 from airflow_provider_ghl.api.clock import Clock, Stop
 from airflow_provider_ghl.api.retry import Retry
 from airflow_provider_ghl.api.token_store import LIFETIME, TokenPair
-from airflow_provider_ghl.api.transport import RequestsTransport, Transport, is_loopback, safe_host
+from airflow_provider_ghl.api.transport import RequestsTransport, Transport
 from airflow_provider_ghl.exceptions import APIError, ConfigurationError, RequestRejected, ServerError, Unauthorized
 
-__all__ = ["App", "OAuth", "authorize_url", "token_client"]
+__all__ = ["App", "OAuth", "token_client"]
 
-#: Where a person says yes (specified; ``/v2`` since May 2026).
-_MARKETPLACE = "https://marketplace.gohighlevel.com"
-_CONSENT = "/v2/oauth/chooselocation"
 #: Under which the limits of the token endpoint, which belongs to no location, are kept.
 _TOKEN_LIMIT = "/oauth/token"
+#: Seconds. A refresh token itself is good for a year (specified).
+_LONGEST_LIFE = 366 * 86_400.0
 #: Locations asked for at once: the most that v3 gives (specified).
 _PAGE = 100
 #: Equal calls are answered alike for 30 s (the vendor's changelog): so that a lost answer is asked for again meanwhile.
@@ -150,7 +148,7 @@ class OAuth:
         skip, before = 0, None
         while True:
             data = self._data(replace(call, params={**params, "skip": str(skip), "limit": str(_PAGE)}))
-            page = _items(data, "locations")
+            page = _items(call, data, "locations")
             if not page or page == before:  # a server that gives the same page for ever must not keep us
                 return
             yield page
@@ -160,7 +158,7 @@ class OAuth:
         tokens: list[str | None] = [None]
         while True:
             data = self._data(replace(call, params={**params, "pageSize": str(_PAGE), "pageToken": tokens[-1]}))
-            yield _items(data, "items")
+            yield _items(call, data, "items")
             token = _next_page_in(data.get("pagination"))
             if token is None or token in tokens:
                 return
@@ -179,9 +177,9 @@ class OAuth:
         began = self.client.clock.utc_now().timestamp()
         data = self._data(call)
         access = data.get("access_token") or data.get("accessToken")
-        if not isinstance(access, str):
+        if not isinstance(access, str) or not _is_token(access):
             raise _unlike(call)
-        lifetime = _seconds(data.get("expires_in", data.get("expiresIn")))
+        lifetime = _lifetime(data.get("expires_in", data.get("expiresIn")))
         return TokenPair(
             access_token=access,
             refresh_token=_text(data.get("refresh_token") or data.get("refreshToken")),
@@ -228,24 +226,6 @@ def token_client(
     )
 
 
-def authorize_url(app: App, *, redirect_uri: str | None, scopes: str | Sequence[str], host: str | None = None) -> str:
-    """Where a person says yes to the app.
-
-    :param scopes: with blanks between, or one by one.
-    :param host: the connection's; a loopback one (the sandbox) has the page itself.
-    """
-    base = safe_host(host)
-    at = base if is_loopback(urlsplit(base).hostname or "") else _MARKETPLACE
-    asked = {
-        "response_type": "code",
-        "redirect_uri": redirect_uri,
-        "client_id": app.client_id,
-        "version_id": app.app_id,  # undocumented; without it the page says error.noversionid (observed)
-        "scope": scopes if isinstance(scopes, str) else " ".join(scopes),
-    }
-    return f"{at}{_CONSENT}?{urlencode({name: value for name, value in asked.items() if value}, quote_via=quote)}"
-
-
 def _refused(error: APIError, otherwise: str) -> str:
     """Why the token endpoint refuses, in plain words."""
     if _is_paused(error):
@@ -275,9 +255,11 @@ def _id_of(item: Mapping[str, Any]) -> str:
     return str(item.get("_id") or item.get("id") or item.get("locationId") or "")
 
 
-def _items(data: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    found = data.get(name)
-    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+def _items(call: Call, data: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    found = data.get(name) or []
+    if not isinstance(found, list):
+        raise _unlike(call)
+    return [item for item in found if isinstance(item, dict)]
 
 
 def _next_page_in(pagination: Any) -> str | None:
@@ -289,8 +271,15 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _seconds(value: Any) -> float:
-    return max(0.0, float(value)) if isinstance(value, int | float) and not isinstance(value, bool) else LIFETIME
+def _is_token(text: str) -> bool:
+    """Whether it can stand in a header."""
+    return text.isascii() and text.isprintable() and bool(text.strip())
+
+
+def _lifetime(value: Any) -> float:
+    """Seconds that a token is good for; what no token can be good for is not believed."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return max(0.0, float(value)) if is_number and value <= _LONGEST_LIFE else LIFETIME
 
 
 def _unlike(call: Call) -> ServerError:

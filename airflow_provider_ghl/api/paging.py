@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-__all__ = ["PAGE_SIZE", "Pages", "iterate_pages"]
+__all__ = ["PAGE_SIZE", "Pages", "iterate_pages", "read_total"]
 
 #: Items asked for at once. The largest that HighLevel gives is unknown; clients use 100, as the spec's example does.
 PAGE_SIZE = 100
@@ -31,17 +32,32 @@ class Pages:
 
     def take(self, items: Items, total: int | None) -> Items:
         """Take in the page that was asked for; the items that were on no earlier page."""
-        new = [item for item in items if item.get("id") is None or str(item["id"]) not in self._seen]
-        self._seen.update(str(item.get("id")) for item in new)
+        new = {_identity(item): item for item in items}
+        new = {identity: item for identity, item in new.items() if identity not in self._seen}
+        self._seen.update(new)
         skip = (self.skip or 0) + len(items)
         is_last = not new or (skip >= total if total is not None else len(items) < self._longest)
         self.skip = None if is_last else skip
         self._longest = max(self._longest, len(items))
-        return new
+        return list(new.values())
 
 
 def iterate_pages(page: Callable[[int, int], tuple[Items, int | None]]) -> Iterator[dict[str, Any]]:
-    """Every item once. ``page(skip, limit)`` asks for a page: its items, and how many there are in all if that is said."""
+    """Every item once.
+
+    :param page: asks for the page after ``skip`` items, of ``limit``: its items, and how many there are in all if that is said.
+    """
     pages = Pages()
     while pages.skip is not None:
         yield from pages.take(*page(pages.skip, PAGE_SIZE))
+
+
+def read_total(data: Any) -> int | None:
+    """How many items there are on all pages, where a page says so."""
+    total = data.get("total") if isinstance(data, dict) else None
+    return total if isinstance(total, int) and not isinstance(total, bool) and total >= 0 else None
+
+
+def _identity(item: dict[str, Any]) -> str:
+    """What tells an item from others: its id, else all of it."""
+    return str(item["id"]) if item.get("id") is not None else json.dumps(item, sort_keys=True)

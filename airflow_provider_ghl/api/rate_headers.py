@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 __all__ = ["RateHeaders"]
 
-#: Seconds. A longer or negative "resets in" is nonsense and is ignored.
-_LONGEST_DAY = 25 * 3600.0
+#: Bounds of what can be meant; a number beyond them is ignored. Documented: 100 requests in 10 s, 200,000 a day.
+_MOST_IN_WINDOW = 1_000_000
+_MOST_IN_DAY = 1_000_000_000
+_LONGEST_WINDOW = 3_600_000  # milliseconds, as the next
+_LONGEST_DAY = 25 * 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +30,19 @@ class RateHeaders:
 
     @classmethod
     def from_headers(cls, headers: Mapping[str, str]) -> RateHeaders:
-        """Read them; what is absent or no number is ``None``. ``headers`` must not mind the case of names."""
-        interval = _number(headers.get("x-ratelimit-interval-milliseconds"), least=1)
-        reset = _number(headers.get("x-ratelimit-daily-reset"), least=0)
+        """Read them; what is absent, no number or out of bounds is ``None``.
+
+        :param headers: by name, in whatever case (a mapping that does not mind it).
+        """
+        interval = _number(headers.get("x-ratelimit-interval-milliseconds"), 1, _LONGEST_WINDOW)
+        reset = _number(headers.get("x-ratelimit-daily-reset"), 0, _LONGEST_DAY)
         return cls(
-            limit=_number(headers.get("x-ratelimit-max"), least=1),
-            remaining=_number(headers.get("x-ratelimit-remaining"), least=0),
-            interval=interval / 1000.0 if interval else None,
-            daily_limit=_number(headers.get("x-ratelimit-limit-daily"), least=1),
-            daily_remaining=_number(headers.get("x-ratelimit-daily-remaining"), least=0),
-            daily_resets_in=reset / 1000.0 if reset is not None and reset / 1000.0 <= _LONGEST_DAY else None,
+            limit=_number(headers.get("x-ratelimit-max"), 1, _MOST_IN_WINDOW),
+            remaining=_number(headers.get("x-ratelimit-remaining"), 0, _MOST_IN_WINDOW),
+            interval=interval / 1000.0 if interval is not None else None,
+            daily_limit=_number(headers.get("x-ratelimit-limit-daily"), 1, _MOST_IN_DAY),
+            daily_remaining=_number(headers.get("x-ratelimit-daily-remaining"), 0, _MOST_IN_DAY),
+            daily_resets_in=reset / 1000.0 if reset is not None else None,
         )
 
     @property
@@ -45,9 +51,9 @@ class RateHeaders:
         return self.daily_remaining == 0
 
 
-def _number(text: str | None, *, least: int) -> int | None:
+def _number(text: str | None, least: int, most: int) -> int | None:
     try:
         value = int(text or "")
     except ValueError:
         return None
-    return value if value >= least else None
+    return value if least <= value <= most else None

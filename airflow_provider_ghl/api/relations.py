@@ -12,7 +12,7 @@ from typing import Any, TypedDict, cast
 from airflow_provider_ghl.api.budget import Budget
 from airflow_provider_ghl.api.calls import Call, Endpoint
 from airflow_provider_ghl.api.client import Client
-from airflow_provider_ghl.api.paging import iterate_pages
+from airflow_provider_ghl.api.paging import iterate_pages, read_total
 from airflow_provider_ghl.exceptions import DuplicateRelation, NotFound, ServerError
 
 __all__ = ["Relation", "Relations", "create_call", "is_pair", "list_call", "page_of", "relation_id_of"]
@@ -64,17 +64,16 @@ def page_of(call: Call, data: Any) -> tuple[list[dict[str, Any]], int | None]:
     relations = data.get("relations") if isinstance(data, dict) else None
     if not isinstance(relations, list):
         raise ServerError("the answer holds no relations", method=call.method, path=call.template, status=200)
-    total = data.get("total")
-    return [item for item in relations if isinstance(item, dict)], total if isinstance(total, int) else None
+    return [item for item in relations if isinstance(item, dict)], read_total(data)
 
 
 def relation_id_of(data: Any) -> str | None:
     """The id in a create's answer."""
-    if not isinstance(data, dict):
-        return None
-    inner = data.get("relation")
-    found = data.get("id") or data.get("relationId") or (relation_id_of(inner) if inner is not data else None)
-    return str(found) if found else None
+    inner = data.get("relation") if isinstance(data, dict) else None
+    for holder in (data, inner):
+        if isinstance(holder, dict) and (found := holder.get("id") or holder.get("relationId")):
+            return str(found)
+    return None
 
 
 class Relations:
@@ -96,7 +95,7 @@ class Relations:
         """
         call = create_call(self._location_id, association_id, first_record_id, second_record_id)
         try:
-            return cast(Relation, self._client.request(call, self._budget).data)
+            data = self._client.request(call, self._budget).data
         except DuplicateRelation as error:
             if not error.unanswered_before:
                 raise
@@ -104,6 +103,10 @@ class Relations:
             if found is None:
                 raise
             return found
+        if isinstance(data, dict):
+            return cast(Relation, data)
+        # It was created, whatever the answer holds; only its id is not known.
+        return {"associationId": association_id, "firstRecordId": first_record_id, "secondRecordId": second_record_id}
 
     def iterate(self, record_id: str, association_ids: Sequence[str] | None = None) -> Iterator[Relation]:
         """A record's relations, on either side, page by page."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from airflow_provider_ghl.api.clock import Stop
-from airflow_provider_ghl.api.oauth import authorize_url
+from airflow_provider_ghl.api.consent import authorize_url
 from airflow_provider_ghl.commands.output import Out, escape, facts, iso, moment
 from airflow_provider_ghl.commands.running import WrongUsage
 from airflow_provider_ghl.exceptions import ConfigurationError

@@ -10,7 +10,8 @@ import pytest
 from api_fakes import FakeClock, FakeTransport, answer, refusal
 from oauth_server import APP, COMPANY, OAuthServer
 
-from airflow_provider_ghl.api.oauth import App, OAuth, authorize_url, token_client
+from airflow_provider_ghl.api.consent import authorize_url
+from airflow_provider_ghl.api.oauth import App, OAuth, token_client
 from airflow_provider_ghl.api.token_store import LIFETIME, Stored, TokenPair, fingerprint_of
 from airflow_provider_ghl.api.transport import RawAnswer
 from airflow_provider_ghl.exceptions import ConfigurationError, ServerError, Unauthorized

@@ -40,6 +40,8 @@ def test_no_headers_say_nothing() -> None:
         ("x-ratelimit-daily-remaining", "1.5"),
         ("x-ratelimit-daily-reset", "-1"),
         ("x-ratelimit-daily-reset", "1793232000000"),
+        *((name, "9" * 100) for name in NAMES),
+        *((name, "9" * 5_000) for name in NAMES),
     ],
 )
 def test_nonsense_is_ignored(name: str, value: str) -> None:
@@ -52,8 +54,8 @@ def test_only_zero_is_a_spent_day() -> None:
     assert not RateHeaders().day_is_spent
 
 
-@given(st.dictionaries(st.sampled_from(NAMES), st.text(max_size=12)))
+@given(st.dictionaries(st.sampled_from(NAMES), st.text(max_size=12) | st.integers().map(str)))
 def test_no_header_breaks_it(headers: dict[str, str]) -> None:
     rate = RateHeaders.from_headers(headers)
-    assert rate.limit is None or rate.limit >= 1
-    assert rate.interval is None or rate.interval > 0.0
+    assert rate.limit is None or 1 <= rate.limit <= 1_000_000
+    assert rate.interval is None or 0.0 < rate.interval <= 3_600.0
