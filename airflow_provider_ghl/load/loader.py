@@ -24,6 +24,7 @@ from airflow_provider_ghl.load.results.verdict import Ending, StoppedLocation, V
 from airflow_provider_ghl.load.send.dispatch import Dispatch
 from airflow_provider_ghl.load.send.journal import Journal
 from airflow_provider_ghl.load.send.location import Location
+from airflow_provider_ghl.load.send.outage import Outage
 from airflow_provider_ghl.load.send.steps import Steps
 from airflow_provider_ghl.load.send.supply import Supply
 from airflow_provider_ghl.load.send.workers import ThreadWorkers
@@ -118,7 +119,8 @@ class _Load:
 
         def open_location(line: Line) -> Location:
             steps = Steps(spec, line, self._report, journal, self._partition, memories, clock, self._announce)
-            return Location(line, steps, spec.abort_after, cautious)
+            outage = Outage(spec.outage_timeout, self._client.retry.draw)
+            return Location(line, steps, outage, spec.abort_after, cautious)
 
         return open_location
 

@@ -50,6 +50,8 @@ class LoadSpec:
     ledger_max_age: timedelta = timedelta(days=30)
     tolerance: Tolerance = field(default_factory=lambda: Tolerance(0))
     abort_after: int = 20
+    #: How long HighLevel may give no answers in a row.
+    outage_timeout: timedelta = timedelta(minutes=5)
     max_requests: int | None = None
     #: Several locations: rows that are held, from the first that has no outcome yet to the last that was read. A source may be
     #: sorted by location, so it is read ahead.
@@ -83,5 +85,6 @@ class LoadSpec:
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
                 raise ConfigurationError(f"{name} must be a whole number, {least} or more, not {value!r}")
-        if self.ledger_max_age < timedelta(0):
-            raise ConfigurationError(f"ledger_max_age must be 0 or more, not {self.ledger_max_age}")
+        for name in ("ledger_max_age", "outage_timeout"):
+            if getattr(self, name) < timedelta(0):
+                raise ConfigurationError(f"{name} must be 0 or more, not {getattr(self, name)}")

@@ -59,6 +59,8 @@ class BulkCreateRelationsOperator(LoadOperator):
     :param failure_tolerance: rows (int) or share of rows (float in [0, 1)) that may fail before the task is red.
     :param abort_after: the same refusal so many times with no success between stops the load; until the first success, so
         many requests are in flight at most.
+    :param outage_timeout: how long HighLevel may give no answers in a row. Meanwhile rows wait, and one request at a time finds
+        out when it is back; after that the load is red and retryable.
     :param max_per_first: relations of the association that one first record may have. Rows beyond that, counted over the input
         and what is known to be there, are ``invalid``, where HighLevel would refuse them for a request each.
     :param max_per_second: the same for second records.
@@ -103,6 +105,7 @@ class BulkCreateRelationsOperator(LoadOperator):
         ledger_max_age: timedelta = timedelta(days=30),
         failure_tolerance: int | float = 0,
         abort_after: int = 20,
+        outage_timeout: timedelta = timedelta(minutes=5),
         max_per_first: int | None = None,
         max_per_second: int | None = None,
         max_requests: int | None = None,
@@ -133,6 +136,7 @@ class BulkCreateRelationsOperator(LoadOperator):
         self.ledger_max_age = duration("ledger_max_age", ledger_max_age)
         self.tolerance = Tolerance(failure_tolerance)
         self.abort_after = whole_number("abort_after", abort_after, least=1)
+        self.outage_timeout = duration("outage_timeout", outage_timeout)
         self.max_per_first = number_or_none("max_per_first", max_per_first, least=1)
         self.max_per_second = number_or_none("max_per_second", max_per_second, least=1)
         self.max_requests = number_or_none("max_requests", max_requests, least=1)

@@ -46,6 +46,7 @@ class LoadOperator(TableOperator):
     ledger_max_age: timedelta
     tolerance: Tolerance
     abort_after: int
+    outage_timeout: timedelta
     max_requests: int | None
     plan_only: bool
     xcom_results_limit: int
@@ -162,6 +163,7 @@ class LoadOperator(TableOperator):
             ledger_max_age=self.ledger_max_age,
             tolerance=self.tolerance,
             abort_after=self.abort_after,
+            outage_timeout=self.outage_timeout,
             max_requests=self.max_requests,
             keep_results=self.xcom_results_limit,
             try_number=try_number(ti),

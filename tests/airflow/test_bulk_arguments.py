@@ -36,6 +36,7 @@ def bulk(rows: Any = PAIRS, **arguments: Any) -> BulkCreateRelationsOperator:
         ({"batch_size": "1000"}, "batch_size must be a whole number"),
         ({"min_rows": -1}, "min_rows must be a whole number, 0 or more"),
         ({"min_rows": True}, "min_rows must be a whole number"),
+        ({"outage_timeout": 300}, "outage_timeout must be a datetime.timedelta of 0 or more"),
         ({"abort_after": 0}, "abort_after must be a whole number, 1 or more"),
         ({"max_requests": 0}, "max_requests must be a whole number, 1 or more"),
         ({"max_requests": 2.0}, "max_requests must be a whole number"),

@@ -148,7 +148,7 @@ class TestStopped:
             (of_another, End.FINAL, "abort", "belongs to location a, not to b"),
             (of_missing_records, End.FINAL, "abort", "400: Contact with id <id> not found"),
             (out_of_order, End.RETRYABLE, None, "503: Service Unavailable"),
-            (writing_nothing, End.RETRYABLE, "abort", "no definite answer"),
+            (writing_nothing, End.RETRYABLE, "abort", "no answer from HighLevel for 0:05:"),
         ],
     )
     def test_one_that_is_stopped_stops_no_other_and_says_why(self, befall: Any, end: End, by: str | None, told: str) -> None:

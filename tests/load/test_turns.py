@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from airflow_provider_ghl.load.results.outcomes import StoppedBy
 from airflow_provider_ghl.load.results.row_results import Line
 from airflow_provider_ghl.load.results.stoppage import Stoppage
 from airflow_provider_ghl.load.send.location import Location, State
+from airflow_provider_ghl.load.send.outage import Outage
 from airflow_provider_ghl.load.send.queue import Turns
 
 
@@ -38,7 +40,8 @@ class NoRows(Iterator[Any]):
 
 
 def location(name: str = "a") -> Location:
-    return Location(Line(0, name, None), NoRows(), 20, 3)  # type: ignore[arg-type]  # a list is not needed here
+    outage = Outage(timedelta(minutes=5), lambda: 0.0)
+    return Location(Line(0, name, None), NoRows(), outage, 20, 3)  # type: ignore[arg-type]  # a list is not needed here
 
 
 def test_where_a_location_stands_has_a_name() -> None:
@@ -47,6 +50,10 @@ def test_where_a_location_stands_has_a_name() -> None:
     assert one.state(0.0) is State.WAITING
     rows.has_target = True
     assert one.state(0.0) is State.WORKING
+    for row in range(3):
+        one.outage.note_silence(row, 0.0, 0.0)
+    assert one.state(0.0) is State.UNANSWERED
+    one.outage.note_answer()
     one.sleep(QuotaExhausted("spent"), 0.0)
     assert (one.state(899.0), one.state(900.0)) == (State.ASLEEP, State.WORKING)
     one.is_exhausted = True

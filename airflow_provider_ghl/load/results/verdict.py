@@ -255,6 +255,8 @@ class _Judgement:
             return f"{_spent(error)} are spent, they are back {_when(self._ending.at, location.resets_in)}"
         if error is not None:
             return _explained(error).rstrip(".")
+        if location.stoppage.is_outage:
+            return location.stoppage.text
         return f"the same answer again and again with no success between: {location.stoppage.text}"
 
     def _why_stopped(self) -> str:
@@ -265,6 +267,8 @@ class _Judgement:
             return _sentence(f"{_spent(error).capitalize()} are spent; they are back {when}")
         if error is not None:
             return _sentence(_explained(error))
+        if stoppage.is_outage:
+            return _sentence(f"The load was stopped: {stoppage.text}")
         again = "The same answer again and again with no success between, so that the load was stopped"
         return _sentence(f"{again}: {stoppage.text}")
 

@@ -12,8 +12,16 @@ from airflow_provider_ghl.api.budget import Budget
 from airflow_provider_ghl.api.calls import Answer
 from airflow_provider_ghl.api.client import LONGEST_ANSWER, Client, Exchange
 from airflow_provider_ghl.api.clock import LONGEST_WAIT
-from airflow_provider_ghl.api.retry import Tries
-from airflow_provider_ghl.exceptions import BudgetSpent, GHLError, QuotaExhausted, RateLimited, Unauthorized
+from airflow_provider_ghl.api.retry import Tries, is_ambiguous
+from airflow_provider_ghl.exceptions import (
+    BudgetSpent,
+    GHLError,
+    QuotaExhausted,
+    RateLimited,
+    ServerError,
+    TransportError,
+    Unauthorized,
+)
 from airflow_provider_ghl.load.kind import Found, Result
 from airflow_provider_ghl.load.results.outcomes import RowResult, StoppedBy
 from airflow_provider_ghl.load.results.stoppage import Stoppage
@@ -66,8 +74,9 @@ class Dispatch:
     they may take a while, and slots do not wait.
 
     Until a first location is known to be one, few requests are in flight. Rows that wait for another try hold new ones of their
-    location back once there are as many as a window has slots, so that an outage does not eat up the input. A location whose
-    day is spent sleeps; when all that is left sleeps, it is stopped.
+    location back once there are as many as a window has slots, so that an outage does not eat up the input. While a location
+    gets no answers at all, its rows wait and one request at a time is sent. A location whose day is spent sleeps; when all that
+    is left sleeps, it is stopped.
     """
 
     def __init__(self, client: Client, workers: Workers, budget: Budget, abort_after: int, supply: Supply) -> None:
@@ -148,27 +157,33 @@ class Dispatch:
 
     def _take_turn(self, location: Location, now: float) -> _Turn:
         """Have a location send one request, if it may."""
+        if (later := self._later(location, now)) is not None:
+            return later
+        # The next probe of an outage is a new row, where there may be more of them: who knows what is wrong with the others.
+        if location.due_at <= now and not location.outage.is_on:
+            return self._send_next(location, now)
+        if location.is_exhausted or self._is_held_back(location):
+            return self._send_next(location, now) if location.due_at <= now else _Turn(location.due_at)
+        step = next(location.rows, None)
+        if step is None:
+            location.is_exhausted = True
+        if step is None or isinstance(step, NeedRows):
+            return _Turn(location.due_at)
+        if isinstance(step, WaitUntil):
+            return _Turn(min(step.moment, location.due_at), is_after_answers=step.moment <= self._clock.monotonic())
+        now = self._clock.monotonic()  # to read may have taken a while, and the end may have come meanwhile
+        location.push(now, InFlight(step, next(step.conversation), Tries(since=now)))
+        return _Turn(now) if self.is_over else self._send_next(location, now)
+
+    def _later(self, location: Location, now: float) -> _Turn | None:
+        """When it may send, where that is not now."""
         if location.is_stopped or not location.has_room:
             return _UNTIL_SOMETHING_HAPPENS
         if location.is_asleep(now):
             return _Turn(location.asleep_until)
-        if self._has_its_share(location):
-            return _Turn(now + LONGEST_WAIT)
-        if location.due_at > now:
-            if location.is_exhausted or self._is_held_back(location):
-                return _Turn(location.due_at)
-            step = next(location.rows, None)
-            if step is None:
-                location.is_exhausted = True
-            if step is None or isinstance(step, NeedRows):
-                return _Turn(location.due_at)
-            if isinstance(step, WaitUntil):
-                return _Turn(min(step.moment, location.due_at), is_after_answers=step.moment <= self._clock.monotonic())
-            now = self._clock.monotonic()  # to read may have taken a while, and the end may have come meanwhile
-            location.push(now, InFlight(step, next(step.conversation), Tries(since=now)))
-            if self.is_over:
-                return _Turn(now)
-        return self._send_next(location, now)
+        if now < location.outage.probe_at:
+            return _Turn(location.outage.probe_at)
+        return _Turn(now + LONGEST_WAIT) if self._has_its_share(location) else None
 
     def _is_held_back(self, location: Location) -> bool:
         return bool(location.waiting) and location.waiting >= self._client.limit(location.id).capacity
@@ -210,12 +225,20 @@ class Dispatch:
             self._refund(location, item, not exchange.is_sent)
             # Until one works, who has begun goes first: it is to be known soon whether any does.
             self._turns.give(location, self._clock.monotonic() if self._has_target else 0.0)
+            self._note_answer(location, exchange)
             result = self._go_on(location, item, exchange)
             if result is not None:
                 settled.append(Settled(location, item.send, self._finish(location, item, result, exchange)))
             if location.is_stopped:
                 settled.extend(self._give_up(location))
         return settled
+
+    def _note_answer(self, location: Location, exchange: Exchange) -> None:
+        # A 429 may come from a gateway, and a spent day from the headers of an earlier answer.
+        if isinstance(exchange.result, ServerError | TransportError | RateLimited | QuotaExhausted):
+            return
+        if location.outage.note_answer():
+            location.begin_anew(self._clock.monotonic())
 
     def _refund(self, location: Location, item: InFlight, requests: int) -> None:
         location.requests -= requests
@@ -240,15 +263,26 @@ class Dispatch:
             location.push(now, item)
             return None
         item.tries.note(result)
-        item.unanswered = item.tries.unanswered
+        item.unanswered += is_ambiguous(result)
         self._budget.rate_limited += isinstance(result, RateLimited)
         wait = self._client.retry.decide(result, item.tries, now, repeat_safe=item.call.repeat_safe)
+        if isinstance(result, ServerError | TransportError) and location.rows.has_target:
+            wait = self._wait_out(location, item, result, wait)
         if wait is None:
             return self._hear(location, item, result)
         item.last_error = result
         self._budget.retries += not isinstance(result, RateLimited)
         location.push(now + wait, item)
         return None
+
+    def _wait_out(
+        self, location: Location, item: InFlight, error: ServerError | TransportError, wait: float | None
+    ) -> float | None:
+        """Seconds that a request without a clear answer waits: in an outage it is tried again however often it was."""
+        if stoppage := location.outage.note_silence(item.send.row, item.sent_at, self._clock.monotonic()):
+            self._stop_location(location, stoppage)
+        may_repeat = item.call.repeat_safe or not is_ambiguous(error)
+        return 0.0 if wait is None and location.outage.is_on and may_repeat else wait
 
     def _hear(self, location: Location, item: InFlight, answer: Answer | GHLError) -> Result | None:
         now = self._clock.monotonic()
@@ -275,7 +309,7 @@ class Dispatch:
             return
         location.stop(stoppage)
         self._to_leave.append(location)
-        self._refused += stoppage.by in (StoppedBy.TOKEN, StoppedBy.ABORT)
+        self._refused += stoppage.is_final
         # A token that was got for this location just now, and is refused even so, says nothing of the others.
         error = stoppage.error
         is_everybodys = isinstance(error, Unauthorized) and error.kind == "token" and not error.is_renewed

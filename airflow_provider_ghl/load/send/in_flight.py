@@ -52,7 +52,7 @@ class InFlight:
     tries: Tries
     sent_at: float = 0.0
     requests: int = 0
-    #: Tries of the current request that got no clear answer.
+    #: Tries of the current request that got no clear answer, those before an outage included.
     unanswered: int = 0
     #: How the current request last failed.
     last_error: GHLError | None = None

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Protocol
 
+from airflow_provider_ghl.api.retry import Tries
 from airflow_provider_ghl.exceptions import QuotaExhausted
 from airflow_provider_ghl.load.columns import Chunk
 from airflow_provider_ghl.load.kind import Result
@@ -16,6 +17,7 @@ from airflow_provider_ghl.load.results.row_results import Line
 from airflow_provider_ghl.load.results.stoppage import NOT_REACHED, Stoppage
 from airflow_provider_ghl.load.send.breaker import Breaker
 from airflow_provider_ghl.load.send.in_flight import InFlight, Send, Step
+from airflow_provider_ghl.load.send.outage import Outage
 
 __all__ = ["Location", "Rows", "State"]
 
@@ -30,6 +32,8 @@ class State(StrEnum):
     WAITING = "waiting for its association"
     #: Its rows are planned and sent.
     WORKING = "working"
+    #: HighLevel does not answer. One request at a time is sent to find out when it does again.
+    UNANSWERED = "not answered"
     #: Its day is spent. It goes on when the next one begins.
     ASLEEP = "asleep"
     #: It sends nothing more, though it had rows left: its ``stoppage`` says why.
@@ -80,9 +84,10 @@ class Location:
     :param cautious: how many requests may be in flight until a first row has succeeded.
     """
 
-    def __init__(self, line: Line, rows: Rows, abort_after: int, cautious: int) -> None:
+    def __init__(self, line: Line, rows: Rows, outage: Outage, abort_after: int, cautious: int) -> None:
         self.line = line
         self.rows = rows
+        self.outage = outage
         self.in_flight = 0
         #: Requests that were sent.
         self.requests = 0
@@ -112,6 +117,8 @@ class Location:
             return State.DONE
         if now < self.asleep_until:
             return State.ASLEEP
+        if self.outage.is_on:
+            return State.UNANSWERED
         return State.WORKING if self.rows.has_target else State.WAITING
 
     @property
@@ -147,7 +154,7 @@ class Location:
     @property
     def has_room(self) -> bool:
         """Whether it may have another request in flight."""
-        return self.in_flight < self._most_in_flight
+        return self.in_flight < (1 if self.outage.is_on else self._most_in_flight)
 
     def note(self, send: Send, result: RowResult) -> Stoppage | None:
         """Take in a row's end; why to stop, if it is time to."""
@@ -177,6 +184,13 @@ class Location:
     def pop(self) -> InFlight:
         """What is due first, no longer waiting."""
         return heapq.heappop(self._due)[2]
+
+    def begin_anew(self, now: float) -> None:
+        """After an outage: what waits is due, and its tries count from now on."""
+        self._due = [(now, row, item) for _, row, item in self._due]
+        heapq.heapify(self._due)
+        for _, _, item in self._due:
+            item.tries = Tries(since=now)
 
     def take_waiting(self) -> list[InFlight]:
         """All that waits, which it does no longer."""
