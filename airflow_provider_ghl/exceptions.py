@@ -8,6 +8,7 @@
     │  ├─ Unauthorized                   the token is refused: see ``kind``             → end, no retry
     │  ├─ RequestRejected                400 404 409 422 and other definite refusals    → that row
     │  │  ├─ DuplicateRelation           the relation is there
+    │  │  ├─ PossibleDuplicate           the relation may be there: only reading the pair tells
     │  │  ├─ DuplicateAssociation        the association key is taken
     │  │  ├─ RelationLimitReached        a record has as many relations as it may have
     │  │  └─ NotFound                    what the request names does not exist
@@ -33,6 +34,7 @@ __all__ = [
     "GHLError",
     "LedgerError",
     "NotFound",
+    "PossibleDuplicate",
     "QuotaExhausted",
     "RateLimited",
     "RelationLimitReached",
@@ -138,6 +140,10 @@ class RequestRejected(APIError):
 
 class DuplicateRelation(RequestRejected):
     """The relation is there already."""
+
+
+class PossibleDuplicate(RequestRejected):
+    """The relation may be there already: HighLevel says so in words that it was not seen to use, or answers 409."""
 
 
 class DuplicateAssociation(RequestRejected):

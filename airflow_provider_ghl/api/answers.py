@@ -17,6 +17,7 @@ from airflow_provider_ghl.exceptions import (
     DuplicateAssociation,
     DuplicateRelation,
     NotFound,
+    PossibleDuplicate,
     QuotaExhausted,
     RateLimited,
     RelationLimitReached,
@@ -44,13 +45,15 @@ _PHONE = re.compile(r"(?<![\w-])\+?\(?\d[\d ()./-]{6,}\d(?![\w-])")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _TRACE_ID = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 
-#: Phrases of definite refusals, all lower case; the first that is in the message decides.
+#: Phrases of definite refusals (observed), all lower case; the first that is in the message decides.
 _REJECTED: tuple[tuple[str, type[RequestRejected]], ...] = (
     ("duplicate relation", DuplicateRelation),
     ("max relation limit", RelationLimitReached),
     ("duplicate association key", DuplicateAssociation),
-    ("not found", NotFound),
 )
+#: What the refusal of a new relation may say instead of "duplicate relation" one day, all lower case. Never seen so far.
+_POSSIBLE_DUPLICATE = ("already exists", "duplicate")
+_CREATE_RELATION = ("POST", "/associations/relations")
 
 #: What a 401 says of a token that is good, but of the wrong kind for the route (observed), all lower case.
 _ROUTE = ("iam service", "iam configuration", "not yet supported", "version header", "user type mismatch")
@@ -172,7 +175,16 @@ def _rejected(call: Call, status: int, data: Any) -> APIError:
     for phrase, kind in _REJECTED:
         if phrase in text:
             return _error(kind, call, status, data, phrase)
+    if _is_possible_duplicate(call, status, text):
+        return _error(PossibleDuplicate, call, status, data, "the relation may be there")
+    if status == 404 or "not found" in text:
+        return _error(NotFound, call, status, data, "not found")
     if 300 <= status < 400:
         return _error(RequestRejected, call, status, data, "a redirect, which is not followed: is the host right?")
-    kind = NotFound if status == 404 else RequestRejected
-    return _error(kind, call, status, data, "not found" if status == 404 else "refused without a message")
+    return _error(RequestRejected, call, status, data, "refused without a message")
+
+
+def _is_possible_duplicate(call: Call, status: int, text: str) -> bool:
+    if (call.method, call.template) != _CREATE_RELATION:
+        return False
+    return status == 409 or (status in {400, 422} and any(phrase in text for phrase in _POSSIBLE_DUPLICATE))

@@ -13,7 +13,14 @@ from airflow_provider_ghl.api.budget import Budget
 from airflow_provider_ghl.api.calls import Call, Endpoint
 from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.api.paging import iterate_pages, read_total
-from airflow_provider_ghl.exceptions import DuplicateRelation, NotFound, ServerError
+from airflow_provider_ghl.exceptions import (
+    DuplicateRelation,
+    NotFound,
+    PossibleDuplicate,
+    RelationLimitReached,
+    RequestRejected,
+    ServerError,
+)
 
 __all__ = ["Relation", "Relations", "create_call", "is_pair", "list_call", "page_of", "relation_id_of"]
 
@@ -88,25 +95,32 @@ class Relations:
         self._budget = budget
 
     def create(self, association_id: str, first_record_id: str, second_record_id: str) -> Relation:
-        """Create one.
+        """Create one. Where only the answer to an earlier try of this very call was lost, the relation is read and returned.
 
-        :raises DuplicateRelation: it was there before. Where only the answer to an earlier try of this very call was lost, the
-            relation is read and returned.
+        :raises DuplicateRelation: it was there before.
+        :raises RelationLimitReached: it is not there, and one of the records has no room left.
         """
         call = create_call(self._location_id, association_id, first_record_id, second_record_id)
         try:
             data = self._client.request(call, self._budget).data
-        except DuplicateRelation as error:
-            if not error.unanswered_before:
-                raise
-            found = self.find(association_id, first_record_id, second_record_id)
-            if found is None:
-                raise
-            return found
+        except (DuplicateRelation, PossibleDuplicate, RelationLimitReached) as error:
+            return self._settle(error, association_id, first_record_id, second_record_id)
         if isinstance(data, dict):
             return cast(Relation, data)
         # It was created, whatever the answer holds; only its id is not known.
         return {"associationId": association_id, "firstRecordId": first_record_id, "secondRecordId": second_record_id}
+
+    def _settle(self, error: RequestRejected, association_id: str, first_record_id: str, second_record_id: str) -> Relation:
+        """Whether the refused relation was there before, or an earlier try made it, or it is not there."""
+        if isinstance(error, DuplicateRelation) and not error.unanswered_before:
+            raise error
+        found = self.find(association_id, first_record_id, second_record_id)
+        if found is None:
+            raise error
+        if error.unanswered_before:
+            return found
+        text, where = "the relation is there", {"method": error.method, "path": error.path}
+        raise DuplicateRelation(text, **where, status=error.status, trace_id=error.trace_id) from error
 
     def iterate(self, record_id: str, association_ids: Sequence[str] | None = None) -> Iterator[Relation]:
         """A record's relations, on either side, page by page."""

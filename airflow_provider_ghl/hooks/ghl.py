@@ -12,12 +12,7 @@ from urllib.parse import unquote
 from airflow.sdk import BaseHook
 
 from airflow_provider_ghl.api.clock import Stop
-from airflow_provider_ghl.exceptions import (
-    ConfigurationError,
-    DuplicateRelation,
-    NotFound,
-    RelationLimitReached,
-)
+from airflow_provider_ghl.exceptions import ConfigurationError, NotFound
 from airflow_provider_ghl.hooks.settings import Settings, connection_of
 
 if TYPE_CHECKING:
@@ -199,19 +194,7 @@ class GHLHook(BaseHook):
         :raises DuplicateRelation: they were linked before.
         :raises RelationLimitReached: they are not linked, and one of them has no room left.
         """
-        pair = (association_id, first_record_id, second_record_id)
-        try:
-            return self._relations.create(*pair)
-        except RelationLimitReached as error:
-            # The same answer comes for a pair that is there (of a 1:1 link, say): only reading tells.
-            found = self.find_relation(*pair)
-            if found is None:
-                raise
-            if error.unanswered_before:
-                return found
-            raise DuplicateRelation(
-                "the relation is there", method=error.method, path=error.path, status=error.status, trace_id=error.trace_id
-            ) from error
+        return self._relations.create(association_id, first_record_id, second_record_id)
 
     def list_relations(self, record_id: str, association_ids: Sequence[str] | None = None) -> Iterator[Relation]:
         """A record's relations, on either side, over all pages."""

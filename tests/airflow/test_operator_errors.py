@@ -23,6 +23,7 @@ TABLE: dict[type[core.GHLError], type[Exception]] = {
     core.DuplicateRelation: errors.GHLRequestRefused,
     core.DuplicateAssociation: errors.GHLRequestRefused,
     core.RelationLimitReached: errors.GHLRequestRefused,
+    core.PossibleDuplicate: errors.GHLRequestRefused,
     core.NotFound: errors.GHLRequestRefused,
     core.QuotaExhausted: errors.GHLQuotaSpent,
     core.LedgerError: errors.GHLLedgerFailed,

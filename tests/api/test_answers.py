@@ -15,9 +15,12 @@ from airflow_provider_ghl.api.calls import Answer, Call
 from airflow_provider_ghl.api.rate_headers import RateHeaders
 from airflow_provider_ghl.exceptions import (
     APIError,
+    DuplicateRelation,
     NotFound,
+    PossibleDuplicate,
     QuotaExhausted,
     RateLimited,
+    RelationLimitReached,
     RequestRejected,
     ServerError,
     Unauthorized,
@@ -104,6 +107,46 @@ def test_a_success_that_is_cut_off_is_no_success(body: bytes) -> None:
 
 def test_an_empty_success_is_one() -> None:
     assert read_answer(CALL, 204, b"", RateHeaders()).data is None
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (409, "Relation already exists"),
+        (409, "Conflict"),
+        (409, ""),
+        (409, "Contact not found"),
+        (400, "Relation Already Exists between these records"),
+        (422, "a DUPLICATE of another relation"),
+        (422, ["one", "already exists"]),
+    ],
+)
+def test_a_refusal_that_may_mean_a_duplicate_is_one_of_its_own(status: int, message: object) -> None:
+    assert type(error_for(status, {"message": message})) is PossibleDuplicate
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "kind"),
+    [
+        (409, "duplicate relation of object Ids", DuplicateRelation),
+        (409, "Max relation limit[1] reached", RelationLimitReached),
+        (400, "wrong", RequestRejected),
+        (403, "already exists", Unauthorized),
+        (404, "already exists", NotFound),
+        (500, "already exists", ServerError),
+    ],
+)
+def test_what_is_known_to_mean_something_else_is_none(status: int, message: str, kind: type[APIError]) -> None:
+    assert type(error_for(status, {"message": message})) is kind
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/associations/relations"), ("POST", "/associations/"), ("POST", "/contacts/")]
+)
+def test_only_the_creation_of_a_relation_may_be_a_duplicate(method: str, path: str) -> None:
+    with pytest.raises(RequestRejected) as caught:
+        read_answer(Call(method, path, path), 409, b'{"message": "already exists"}', RateHeaders())
+    assert type(caught.value) is RequestRejected
 
 
 def test_an_empty_404_is_not_found() -> None:

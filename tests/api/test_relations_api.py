@@ -13,7 +13,7 @@ from airflow_provider_ghl.api.calls import Call
 from airflow_provider_ghl.api.paging import PAGE_SIZE, iterate_pages
 from airflow_provider_ghl.api.relations import Relations, relation_id_of
 from airflow_provider_ghl.api.transport import RawAnswer
-from airflow_provider_ghl.exceptions import ConfigurationError, DuplicateRelation, NotFound, ServerError
+from airflow_provider_ghl.exceptions import ConfigurationError, DuplicateRelation, NotFound, RequestRejected, ServerError
 
 ASSOCIATION, FIRST, SECOND = "669e5795add2094075906c65", "67a3aaaaaaaaaaaaaaaaaaaa", "emqfAb12Cd34Ef56Gh78"
 RELATION = {
@@ -166,6 +166,28 @@ def test_a_create_that_was_never_sent_before_the_duplicate_is_no_creation() -> N
     transport = FakeTransport(lost(sent=False), DUPLICATE)
     with pytest.raises(DuplicateRelation):
         relations(transport).create(ASSOCIATION, FIRST, SECOND)
+
+
+UNCLEAR = [refusal(409, "Relation already exists"), refusal(400, "Max relation limit[1] reached")]
+
+
+@pytest.mark.parametrize("unclear", UNCLEAR, ids=["possible duplicate", "limit"])
+class TestARefusalThatMayMeanThatItIsThere:
+    def test_is_a_duplicate_where_the_pair_is_read(self, unclear: RawAnswer) -> None:
+        transport = FakeTransport(unclear, page([RELATION], 1))
+        with pytest.raises(DuplicateRelation) as caught:
+            relations(transport).create(ASSOCIATION, FIRST, SECOND)
+        assert caught.value.status == unclear[0]
+        assert [method for method, _ in sent_by(transport)] == ["POST", "GET"]
+
+    def test_stays_what_it_is_where_it_is_not(self, unclear: RawAnswer) -> None:
+        with pytest.raises(RequestRejected, match=r"already exists|Max relation limit") as caught:
+            relations(FakeTransport(unclear, page([], 0))).create(ASSOCIATION, FIRST, SECOND)
+        assert not isinstance(caught.value, DuplicateRelation)
+
+    def test_is_our_own_where_an_answer_was_lost_before(self, unclear: RawAnswer) -> None:
+        transport = FakeTransport(lost(), unclear, page([RELATION], 1))
+        assert relations(transport).create(ASSOCIATION, FIRST, SECOND) == RELATION
 
 
 def test_a_delete_whose_answer_was_lost_succeeded() -> None:
