@@ -19,6 +19,7 @@ from airflow_provider_ghl.exceptions import (
     DuplicateRelation,
     GHLError,
     NotFound,
+    PossibleDuplicate,
     QuotaExhausted,
     RelationLimitReached,
     RequestRejected,
@@ -26,7 +27,7 @@ from airflow_provider_ghl.exceptions import (
     TransportError,
     Unauthorized,
 )
-from airflow_provider_ghl.load.results.outcomes import Evidence, Outcome, RowResult, StoppedBy
+from airflow_provider_ghl.load.results.outcomes import SUCCESSES, Evidence, Outcome, RowResult, StoppedBy, gist
 
 __all__ = ["create", "verdict_on"]
 
@@ -38,11 +39,22 @@ _CLEAR_WITHIN = 2
 _ENDED_BY_US = (QuotaExhausted, BudgetSpent, Stopped)
 
 
-def create(location_id: str, association_id: str, first: str, second: str, *, is_again: bool = False) -> _Conversation:
+def create(
+    location_id: str,
+    association_id: str,
+    first: str,
+    second: str,
+    *,
+    is_again: bool = False,
+    duplicates: set[str] | None = None,
+) -> _Conversation:
     """Create the relation of one pair, and settle what the answer leaves open.
 
     :param is_again: an earlier attempt of this load may have sent it, and had no answer.
+    :param duplicates: refusals (status and message, ids removed) that were found to mean that the relation is there. What is
+        found here is added.
     """
+    duplicates = set() if duplicates is None else duplicates
     unclear = 0
     while unclear < _CLEAR_WITHIN:
         try:
@@ -51,9 +63,16 @@ def create(location_id: str, association_id: str, first: str, second: str, *, is
             error.unanswered_before += unclear
             if isinstance(error, DuplicateRelation):
                 return _there(error, Evidence.ANSWER, None, is_again)
-            if isinstance(error, RelationLimitReached):
-                return (yield from _settle_limit(error, location_id, association_id, first, second, is_again))
-            return verdict_on(error)
+            # HighLevel may word tomorrow otherwise what it words so today: it is read once what it means.
+            wording = f"{error.status}: {gist(error.message, first, second)}" if isinstance(error, PossibleDuplicate) else ""
+            if isinstance(error, PossibleDuplicate) and wording in duplicates:
+                return _there(error, Evidence.ANSWER, None, is_again)
+            if not isinstance(error, PossibleDuplicate | RelationLimitReached):
+                return verdict_on(error)
+            result = yield from _settle_by_reading(error, location_id, association_id, first, second, is_again)
+            if wording and result.outcome in SUCCESSES:
+                duplicates.add(wording)
+            return result
         if relation_id := relation_id_of(answer.data):
             return RowResult(Outcome.CREATED, Evidence.ANSWER, relation_id, answer.status, trace_id=answer.trace_id)
         # A proxy's empty 200, say. Asked again, HighLevel says whether the relation is there.
@@ -80,10 +99,10 @@ def verdict_on(error: GHLError) -> RowResult:
     return RowResult(Outcome.FAILED, None, None, status, reason, trace_id)
 
 
-def _settle_limit(
-    error: RelationLimitReached, location_id: str, association_id: str, first: str, second: str, is_again: bool
+def _settle_by_reading(
+    error: RequestRejected, location_id: str, association_id: str, first: str, second: str, is_again: bool
 ) -> _Conversation:
-    """The same answer comes for a pair that is there and for one that has no room: only reading tells them apart.
+    """The same answer comes for a pair that is there and for one that is refused: only reading tells them apart.
 
     The record that the answer names is full, and may be a hub of thousands: the other one is read, which is a page mostly.
     """
@@ -98,10 +117,14 @@ def _settle_limit(
                     return _there(error, Evidence.READ, relation.get("id"), is_again)
     except GHLError as unreadable:
         return _unsettled(error, unreadable)
+    if isinstance(error, PossibleDuplicate) and (error.unanswered_before or is_again):
+        # We may have made it just now, and HighLevel may not list it yet.
+        reason = mask(f"{error.message}; it is not listed")
+        return RowResult(Outcome.FAILED, None, None, error.status, reason, error.trace_id)
     return verdict_on(error)
 
 
-def _unsettled(error: RelationLimitReached, unreadable: GHLError) -> RowResult:
+def _unsettled(error: RequestRejected, unreadable: GHLError) -> RowResult:
     """HighLevel said no, and whether that means "it is there" could not be read."""
     if isinstance(unreadable, _ENDED_BY_US) and not (error.unanswered_before or unreadable.unanswered_before):
         return verdict_on(unreadable)

@@ -87,6 +87,7 @@ class RelationHandler:
         self._memory = memory
         self._cardinality = Cardinality(rows.max_per_first, rows.max_per_second)
         self._worth = Worth()
+        self._duplicates: set[str] = set()
         #: How many of a record's relations were read for earlier chunks; ``None``: all, so that what was not seen is not there.
         self._read_to: dict[str, int | None] = {}
         #: What a user should know of how it went.
@@ -95,7 +96,8 @@ class RelationHandler:
     def conversation(self, values: tuple[str, ...], *, is_again: bool) -> Conversation:
         """Create the relation of one pair."""
         first, second = values
-        return create(self._target.location_id, self._target.id, first, second, is_again=is_again)
+        where = self._target.location_id, self._target.id
+        return create(*where, first, second, is_again=is_again, duplicates=self._duplicates)
 
     def count_questions(self, chunk: Chunk, offsets: Numbers) -> int:
         """A request for each record of several rows, at most: no group costs more than its rows and one request."""

@@ -13,6 +13,7 @@ from airflow_provider_ghl.exceptions import (
     DuplicateRelation,
     GHLError,
     NotFound,
+    PossibleDuplicate,
     QuotaExhausted,
     RateLimited,
     RelationLimitReached,
@@ -247,3 +248,45 @@ def test_reasons_are_short_and_hold_no_addresses() -> None:
     reason = end_of(conversation, api_error(NotFound, 404)).reason or ""
     assert len(reason) <= 200
     assert "ada@example.com" not in reason
+
+
+class TestWordedOtherwise:
+    """A refusal that may mean that the relation is there: read once what it means."""
+
+    def begin(self, duplicates: set[str], *, is_again: bool = False, first: str = FIRST) -> Conversation:
+        conversation = create("location", "association", first, SECOND, is_again=is_again, duplicates=duplicates)
+        next(conversation)
+        return conversation
+
+    def refusal(self, first: str = FIRST) -> APIError:
+        return api_error(PossibleDuplicate, 409, f"Relation of {first} already exists")
+
+    def test_what_was_learned_holds_for_the_next_row(self) -> None:
+        duplicates: set[str] = set()
+        conversation = self.begin(duplicates)
+        assert tell(conversation, self.refusal()).method == "GET"
+        result = end_of(conversation, page((FIRST, SECOND)))
+        assert (result.outcome, result.evidence, result.made_id) == (Outcome.ALREADY_EXISTS, Evidence.READ, "relation0")
+        other = "6758b5c1f5e2a1d3c4b5a698"
+        result = end_of(self.begin(duplicates, first=other), self.refusal(other))
+        assert (result.outcome, result.evidence) == (Outcome.ALREADY_EXISTS, Evidence.ANSWER)
+
+    def test_one_that_is_not_there_is_refused_and_teaches_nothing(self) -> None:
+        duplicates: set[str] = set()
+        conversation = self.begin(duplicates)
+        tell(conversation, self.refusal())
+        assert end_of(conversation, page()).outcome is Outcome.REJECTED
+        assert duplicates == set()
+
+    @pytest.mark.parametrize(("unanswered", "is_again"), [(1, False), (0, True)])
+    def test_after_a_lost_answer_it_is_ours(self, unanswered: int, is_again: bool) -> None:
+        conversation = self.begin(set(), is_again=is_again)
+        tell(conversation, self.refusal(), unanswered)
+        result = end_of(conversation, page((FIRST, SECOND)))
+        assert (result.outcome, result.evidence) == (Outcome.CREATED, Evidence.PRESUMED)
+
+    @pytest.mark.parametrize(("unanswered", "is_again"), [(1, False), (0, True)])
+    def test_after_a_lost_answer_one_that_is_not_listed_is_no_refusal(self, unanswered: int, is_again: bool) -> None:
+        conversation = self.begin(set(), is_again=is_again)
+        tell(conversation, self.refusal(), unanswered)
+        assert end_of(conversation, page()).outcome is Outcome.FAILED
