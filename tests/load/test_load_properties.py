@@ -17,6 +17,8 @@ from soak import LONGER
 from airflow_provider_ghl.api.clock import Stop
 from airflow_provider_ghl.load.results.outcomes import OUTCOMES
 
+pytestmark = pytest.mark.slow
+
 Pair = tuple[str, str]
 
 IDS = ["6758b5c1f5e2a1d3c4b5a697", "7c1d", "C1", "c1", "00123", "123", "a b", "e"]
