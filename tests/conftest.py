@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from postgres_server import postgres_server
 
 #: The only reasons for which a test may be skipped. Any other skip fails the run: a test that never runs proves nothing.
 ALLOWED_SKIPS: tuple[str, ...] = ()
@@ -25,6 +27,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None and session.config.getoption("dist", "no") != "no":
         session.config.pluginmanager.register(Progress(reporter), "progress")
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The URL of a PostgreSQL server, as its superuser; one for each process that runs tests."""
+    with postgres_server() as url:
+        yield url
 
 
 @pytest.hookimpl(optionalhook=True)

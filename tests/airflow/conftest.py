@@ -28,10 +28,6 @@ os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "INFO"
 
 from airflow_provider_ghl.sandbox import Sandbox  # noqa: E402 - see above
 
-# The core's tests have a PostgreSQL to start. Last, so that none of their names hides one of these tests'.
-sys.path.append(str(Path(__file__).resolve().parents[1] / "load"))
-from postgres_server import postgres_server  # noqa: E402 - see above
-
 
 @pytest.fixture(autouse=True)
 def no_ledger_of_others() -> None:
@@ -103,13 +99,6 @@ def ledger(tmp_path: Path, connect: Connect, monkeypatch: pytest.MonkeyPatch) ->
     connect(ledger=json.dumps({"conn_type": "sqlite", "host": str(path)}))
     monkeypatch.setenv("AIRFLOW__GHL__LEDGER_CONN_ID", "ledger")
     return path
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    """The URL of a PostgreSQL server, as its superuser."""
-    with postgres_server() as url:
-        yield url
 
 
 @pytest.fixture

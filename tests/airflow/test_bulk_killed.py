@@ -15,6 +15,8 @@ from waits import TOO_LONG
 
 from airflow_provider_ghl.sandbox import Fault, Sandbox
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = [sys.executable, "-W", "ignore::DeprecationWarning", str(Path(__file__).with_name("bulk_attempts.py"))]
 PAIRS = [(f"contact-{row}", f"event-{row % 9}") for row in range(300)]
 KILLED = -9

@@ -19,6 +19,7 @@ from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import ErrorResponse, GetVariable, GetVariableKeys, PutVariable, VariableKeysResult
 from cryptography.fernet import Fernet
 from dag_runs import dag_of, run_dag
+from waits import TOO_LONG
 
 from airflow_provider_ghl.api.token_store import Stored, TokenPair
 from airflow_provider_ghl.exceptions import ConfigurationError, GHLError
@@ -159,7 +160,7 @@ def hammer(threads: int) -> list[str]:
     for thread in running:
         thread.start()
     for thread in running:
-        thread.join(60)
+        thread.join(TOO_LONG)
     return wrong
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any
+
+from simulated_time import FakeClock
 
 from airflow_provider_ghl.api.authorization import BearerToken
 from airflow_provider_ghl.api.calls import Call
 from airflow_provider_ghl.api.client import Client
-from airflow_provider_ghl.api.clock import Clock, Stop
+from airflow_provider_ghl.api.clock import Stop
 from airflow_provider_ghl.api.retry import Retry
 from airflow_provider_ghl.api.transport import RawAnswer
 from airflow_provider_ghl.exceptions import TransportError
@@ -18,28 +19,6 @@ from airflow_provider_ghl.exceptions import TransportError
 TOKEN = "pit-0f0e0d0c-1111-4222-8333-444455556666"
 LOCATION = "Xk2v7QpLr9TfBz4NwHd1"
 ROOMY = {"x-ratelimit-max": "1000", "x-ratelimit-remaining": "990", "x-ratelimit-interval-milliseconds": "10000"}
-
-
-class FakeClock(Clock):
-    """Time that passes only while somebody sleeps; it may do something at a moment."""
-
-    def __init__(self, now: float = 1000.0) -> None:
-        self.now = now
-        self.sleeps: list[float] = []
-        self.alarms: list[tuple[float, Callable[[], None]]] = []
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def utc_now(self) -> datetime:
-        return datetime.fromtimestamp(self.now, UTC)
-
-    def sleep(self, seconds: float) -> None:
-        self.sleeps.append(seconds)
-        self.now += seconds
-        for alarm in [alarm for alarm in self.alarms if alarm[0] <= self.now]:
-            self.alarms.remove(alarm)
-            alarm[1]()
 
 
 class FakeTransport:

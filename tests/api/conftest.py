@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from api_fakes import FakeClock
-from oauth_server import OAuthServer
+from simulated_oauth import OAuthServer
+from simulated_time import FakeClock
 from token_fakes import Store
 
 

@@ -1,81 +1,49 @@
-"""A location of HighLevel's in simulated time, and tasks that share it. Nothing here waits."""
+"""A location's limits in simulated time, and tasks that share it. Nothing here waits."""
 
 from __future__ import annotations
 
 import heapq
-import random
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+
+from simulated_limits import SimulatedLimits
 
 from airflow_provider_ghl.api.limits import Limit
 from airflow_provider_ghl.api.rate_headers import RateHeaders
 
-__all__ = ["Account", "Location", "Task", "run", "spread_around"]
+__all__ = ["Account", "Location", "Task", "run"]
 
 #: Seconds, as in ``load.dispatch``: nothing waits longer without looking again.
 LONGEST_WAIT = 0.5
-DAY = 86_400.0
-
-
-def spread_around(seconds: float, share: float, draw: random.Random) -> Iterator[float]:
-    """Latencies, uniform in ``seconds`` × (1 ± ``share``)."""
-    while True:
-        yield seconds * draw.uniform(1.0 - share, 1.0 + share)
 
 
 @dataclass
-class Location:
-    """Counts requests as HighLevel does; written apart from the sandbox, so that a mistake there is not made twice.
+class Location(SimulatedLimits):
+    """Says of each request whether it is let through.
 
     ``counts_at`` is the part of a request's time after which it is counted: 0 at arrival, 1 at its answer.
     """
 
     latencies: Iterator[float]
-    limit: int = 100
-    interval: float = 10.0
-    window: str = "sliding"
     counts_at: float = 0.0
-    daily_limit: int | None = None
+    daily_limit: int | None = field(default=None, kw_only=True)
     says_limits: bool = True
     refused: int = 0
-    used_of_day: int = 0
-    _counted: deque[float] = field(default_factory=deque)
-    _ends: float = float("-inf")
 
     def count(self, now: float) -> tuple[bool, RateHeaders | None]:
         """Whether a request is let through, and what its answer says of the limits."""
-        used = self._used(now)
-        day_left = self._day_left()
-        let_through = used < self.limit and day_left != 0
-        if let_through:
-            self._counted.append(now)
-            self.used_of_day += 1
-            used += 1
+        let_through = self.admit(now)
         self.refused += not let_through
-        return let_through, self._rate(now, used) if self.says_limits else RateHeaders()
+        return let_through, self._rate(now) if self.says_limits else RateHeaders()
 
-    def _used(self, now: float) -> int:
-        if self.window == "fixed":
-            if now >= self._ends:
-                self._ends = now + self.interval
-                self._counted.clear()
-        else:
-            while self._counted and self._counted[0] <= now - self.interval:
-                self._counted.popleft()
-        return len(self._counted)
-
-    def _day_left(self) -> int | None:
-        return None if self.daily_limit is None else max(0, self.daily_limit - self.used_of_day)
-
-    def _rate(self, now: float, used: int) -> RateHeaders:
+    def _rate(self, now: float) -> RateHeaders:
         return RateHeaders(
             limit=self.limit,
-            remaining=max(0, self.limit - used),
+            remaining=self.remaining,
             interval=self.interval,
             daily_limit=self.daily_limit,
-            daily_remaining=self._day_left(),
-            daily_resets_in=None if self.daily_limit is None else DAY - now,
+            daily_remaining=self.day_left,
+            daily_resets_in=None if self.daily_limit is None else self.day_resets_in(now),
         )
 
 

@@ -6,8 +6,9 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from api_fakes import FakeClock, FakeTransport, answer, refusal
-from oauth_server import APP, COMPANY, OAuthServer, lost
+from api_fakes import FakeTransport, answer, refusal
+from simulated_oauth import APP, COMPANY, OAuthServer, lost
+from simulated_time import FakeClock
 from token_fakes import BusyClock, Store, agency
 
 from airflow_provider_ghl.api.agency_tokens import AgencyTokens

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from api_fakes import LOCATION, FakeClock, FakeTransport, answer, client_of
+from api_fakes import LOCATION, FakeTransport, answer, client_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from simulated_time import FakeClock
 from soak import LONGER
 
 from airflow_provider_ghl.api.associations import Associations

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from api_fakes import LOCATION, ROOMY, TOKEN, FakeClock, FakeTransport, answer, client_of, lost, refusal, stop_at
+from api_fakes import LOCATION, ROOMY, TOKEN, FakeTransport, answer, client_of, lost, refusal, stop_at
+from simulated_time import FakeClock
 
 from airflow_provider_ghl import __version__
 from airflow_provider_ghl.api.authorization import BearerToken

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 
 import pytest
-from api_fakes import LOCATION, TOKEN, FakeClock, FakeTransport, answer, client_of, refusal
+from api_fakes import LOCATION, TOKEN, FakeTransport, answer, client_of, refusal
+from simulated_time import FakeClock
 from waits import TOO_LONG
 
 from airflow_provider_ghl.api.authorization import BearerToken

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from api_fakes import FakeClock, FakeTransport, answer, refusal
-from oauth_server import APP, COMPANY
+from api_fakes import FakeTransport, answer, refusal
+from simulated_oauth import APP, COMPANY
+from simulated_time import FakeClock
 
 from airflow_provider_ghl.api.oauth import OAuth, token_client
 from airflow_provider_ghl.exceptions import NotFound, Unauthorized

@@ -10,7 +10,8 @@ from itertools import cycle
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simulation import Location, Task, run, spread_around
+from simulated_time import spread_around
+from simulation import Location, Task, run
 from soak import LONGER
 
 from airflow_provider_ghl.api.limits import Limit

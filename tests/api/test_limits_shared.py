@@ -6,7 +6,8 @@ import random
 from collections.abc import Callable
 
 import pytest
-from simulation import Location, Task, run, spread_around
+from simulated_time import spread_around
+from simulation import Location, Task, run
 
 from airflow_provider_ghl.api.fixed_windows import FixedWindows
 from airflow_provider_ghl.api.latency import Latency

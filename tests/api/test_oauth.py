@@ -7,8 +7,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from api_fakes import FakeClock, FakeTransport, answer, refusal
-from oauth_server import APP, COMPANY, OAuthServer
+from api_fakes import FakeTransport, answer, refusal
+from simulated_oauth import APP, COMPANY, OAuthServer
+from simulated_time import FakeClock
 
 from airflow_provider_ghl.api.consent import authorize_url
 from airflow_provider_ghl.api.oauth import App, OAuth, token_client

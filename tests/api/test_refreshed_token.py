@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from api_fakes import FakeClock, FakeTransport, answer
-from oauth_server import APP, OAuthServer, lost
+from api_fakes import FakeTransport, answer
+from simulated_oauth import APP, OAuthServer, lost
+from simulated_time import FakeClock
 from token_fakes import Store, oauth_of, refreshed
 
 from airflow_provider_ghl.api.calls import Call

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from api_fakes import FakeClock, FakeTransport, answer, refusal
-from oauth_server import OAuthServer, lost
+from api_fakes import FakeTransport, answer, refusal
+from simulated_oauth import OAuthServer, lost
+from simulated_time import FakeClock
 from token_fakes import Store, agency, client_with, refreshed
 
 from airflow_provider_ghl.api.authorization import BearerToken, NoToken

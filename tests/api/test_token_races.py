@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 
 import pytest
-from oauth_server import OAuthServer
 from processes import Processes, World
+from simulated_oauth import OAuthServer
 from token_fakes import Store, refreshed
 
 from airflow_provider_ghl.api.calls import Call

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 
 import pytest
-from api_fakes import FakeClock
-from oauth_server import OAuthServer, lost
+from simulated_oauth import OAuthServer, lost
+from simulated_time import FakeClock
 from token_fakes import BusyClock, Store, oauth_of, refreshed
 from waits import TOO_LONG
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from api_fakes import FakeClock
-from oauth_server import APP, COMPANY, OAuthServer
+from simulated_oauth import APP, COMPANY, OAuthServer
+from simulated_time import FakeClock
 
 from airflow_provider_ghl.api.agency_tokens import AgencyTokens
 from airflow_provider_ghl.api.client import Client

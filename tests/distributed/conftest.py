@@ -1,9 +1,8 @@
-"""Airflow on several workers. Borrows what boots servers for the other tests."""
+"""Airflow on several workers. Borrows what boots Airflow for the other tests."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-_TESTS = Path(__file__).resolve().parents[1]
-sys.path.extend(str(_TESTS / name) for name in ("airflow", "load"))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "airflow"))

@@ -8,17 +8,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from ledgers import KINDS, Place, place_of
-from postgres_server import postgres_server
 from remembering import Time
 
 from airflow_provider_ghl.load.ledger.ledger import Ledger
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    """The URL of a PostgreSQL server."""
-    with postgres_server() as url:
-        yield url
 
 
 @pytest.fixture(params=KINDS)

@@ -6,8 +6,9 @@ from collections import Counter
 from typing import Any
 
 import sqlalchemy as sa
-from simulated_highlevel import FakeClock, SimulatedServer
+from simulated_highlevel import SimulatedServer
 from simulated_load import Load
+from simulated_time import FakeClock
 
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,8 +10,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from relation_specs import relation_spec
-from simulated_highlevel import ASSOCIATION, KEY, TOKEN, FakeClock, SimulatedServer, spread_around
+from simulated_highlevel import ASSOCIATION, KEY, TOKEN, SimulatedServer
 from simulated_load import Load, SimulatedWorkers
+from simulated_oauth import OAuthServer
+from simulated_time import FakeClock, spread_around
 
 from airflow_provider_ghl.api.authorization import Authorization, BearerToken
 from airflow_provider_ghl.api.calls import Call
@@ -57,9 +58,8 @@ _MOST_IN_FLIGHT = 256
 
 @dataclass
 class SimulatedLocation(SimulatedServer):
-    """One location. ``day_ends``: the clock's seconds at which its requests of the day are back."""
+    """One of several locations."""
 
-    day_ends: float = math.inf
     #: What it answers to everything.
     refused: tuple[int, str] | None = None
 
@@ -68,23 +68,11 @@ class SimulatedLocation(SimulatedServer):
         """Of its first association."""
         return next(iter(self.associations.values()), ASSOCIATION)
 
-    def spend_day(self) -> None:
-        """All the requests of the day, by others."""
-        self._of_day = self.daily_limit
-
     def handle(self, call: Call, fault: str | None) -> RawAnswer:
         """See :class:`SimulatedServer`."""
-        if self.clock.now >= self.day_ends:
-            self._of_day, self.day_ends = 0, math.inf
         if self.refused is not None:
             return _refusal(*self.refused)
         return super().handle(call, fault)
-
-    def _headers(self) -> dict[str, str]:
-        if self.day_ends == math.inf:
-            return super()._headers()
-        milliseconds = math.ceil((self.day_ends - self.clock.now) * 1000)
-        return super()._headers() | {"x-ratelimit-daily-reset": str(milliseconds)}
 
     def _list(self, call: Call) -> tuple[int, Any]:
         status, listed = super()._list(call)
@@ -99,6 +87,8 @@ class SimulatedAgency(SimulatedServer):
     clock: FakeClock = field(default_factory=FakeClock)
     locations: dict[str, SimulatedLocation] = field(default_factory=dict)
     unknown: tuple[int, str] = FORBIDDEN
+    #: Gives tokens and looks at them; ``None``: one token is good for all.
+    tokens: OAuthServer | None = None
     #: Seconds that the answer to the request which was sent last takes.
     latency: float = 0.3
 
@@ -120,10 +110,15 @@ class SimulatedAgency(SimulatedServer):
 
     def send(self, call: Call, headers: Mapping[str, str]) -> RawAnswer:
         """See :class:`SimulatedServer`."""
-        assert headers["Authorization"] == f"Bearer {TOKEN}"
+        if self.tokens is not None and call.path.startswith("/oauth/"):
+            return self.tokens.send(call, headers)
         location = call.location_id or ""
         self.requests += 1
         self.asked[location] += 1
+        if self.tokens is None:
+            assert headers["Authorization"] == f"Bearer {TOKEN}"
+        elif (looked := self.tokens.send(call, headers))[0] != 200:
+            return looked
         if location not in self.locations:
             self.latency = next(self.latencies)
             return _refusal(*self.unknown)

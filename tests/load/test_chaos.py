@@ -19,6 +19,8 @@ from soak import LONGER
 
 from airflow_provider_ghl.sandbox import Fault, Sandbox
 
+pytestmark = pytest.mark.slow
+
 FAULTS = [
     Fault("reset_before", 0.02),
     Fault("reset_after", 0.03),

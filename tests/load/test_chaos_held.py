@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from simulated_highlevel import ASSOCIATION, KEY, LOCATION, FakeClock, SimulatedServer
+from simulated_highlevel import ASSOCIATION, KEY, LOCATION, SimulatedServer
 from simulated_load import COLUMNS, load_pairs
+from simulated_time import FakeClock
 
 from airflow_provider_ghl.api.transport import DEFAULT_HOST
 from airflow_provider_ghl.load.ledger.ledger import Ledger

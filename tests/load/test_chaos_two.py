@@ -17,6 +17,8 @@ from soak import LONGER
 from airflow_provider_ghl.load.ledger.liveness import SILENCE
 from airflow_provider_ghl.sandbox import Fault, Sandbox
 
+pytestmark = pytest.mark.slow
+
 ROWS = 600
 SEEDS = range(1, LONGER + 1)
 

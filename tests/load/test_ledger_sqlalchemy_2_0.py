@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from postgres_server import GIVEN
 from waits import TOO_LONG
 
@@ -21,6 +22,7 @@ sys.exit(pytest.main(sys.argv[1:]))
 """
 
 
+@pytest.mark.slow
 def test_all_holds_with_sqlalchemy_2_0(postgresql: str) -> None:
     assert OLDEST.is_dir(), "run `make install`"
     environment = os.environ | {"PYTHONPATH": str(OLDEST), GIVEN: postgresql}

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 import pytest
 from broken_ledgers import COUNT, INSERT, failing
 from ledgers import Place
-from simulated_highlevel import FakeClock, SimulatedServer
+from simulated_highlevel import SimulatedServer
 from simulated_load import COLUMNS, load_pairs
+from simulated_time import FakeClock
 from waits import TOO_LONG
 
 from airflow_provider_ghl.api.clock import Clock, Stop

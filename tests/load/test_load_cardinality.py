@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from remembering import DAY, Time, known
 from simulated_agency import SimulatedAgency, check_sums, load_rows, row
-from simulated_highlevel import FakeClock, SimulatedServer
+from simulated_highlevel import SimulatedServer
 from simulated_load import Load, load_pairs
+from simulated_time import FakeClock
 
 from airflow_provider_ghl.exceptions import ConfigurationError
 from airflow_provider_ghl.load.ledger.ledger import Ledger

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from relation_specs import relation_spec
-from simulated_highlevel import FakeClock, SimulatedServer
+from simulated_highlevel import SimulatedServer
 from simulated_load import COLUMNS, SimulatedWorkers, load_pairs
+from simulated_time import FakeClock
 
 from airflow_provider_ghl.api.authorization import BearerToken
 from airflow_provider_ghl.api.client import Client

@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
-from simulated_highlevel import FAULTS, FakeClock, SimulatedServer, spread_around
+from simulated_highlevel import FAULTS, SimulatedServer
 from simulated_load import Load, load_pairs
+from simulated_time import FakeClock, spread_around
 from soak import LONGER
 
 from airflow_provider_ghl.api.clock import Stop
 from airflow_provider_ghl.load.results.outcomes import OUTCOMES
+
+pytestmark = pytest.mark.slow
 
 Pair = tuple[str, str]
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from relation_specs import relation_spec
-from simulated_highlevel import KEY, LOCATION, FakeClock, SimulatedServer
+from simulated_highlevel import KEY, LOCATION, SimulatedServer
 from simulated_load import COLUMNS, load_pairs
+from simulated_time import FakeClock
 
 from airflow_provider_ghl.exceptions import ConfigurationError, Unauthorized
 from airflow_provider_ghl.load.columns import Batch

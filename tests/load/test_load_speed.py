@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 import pytest
-from simulated_highlevel import FakeClock, SimulatedServer, spread_around
+from simulated_highlevel import SimulatedServer
 from simulated_load import Load, load_pairs
+from simulated_time import FakeClock, spread_around
 from soak import LONGER
 
 SEEDS = range(LONGER)

@@ -7,8 +7,9 @@ from itertools import chain, count, repeat
 from typing import Any
 
 import pytest
-from simulated_highlevel import FakeClock, SimulatedServer, spread_around
+from simulated_highlevel import SimulatedServer
 from simulated_load import COLUMNS, Load, SimulatedWorkers, load_pairs
+from simulated_time import FakeClock, spread_around
 
 from airflow_provider_ghl.api.clock import Stop
 from airflow_provider_ghl.load.columns import Batch

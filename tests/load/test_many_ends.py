@@ -10,8 +10,9 @@ import pytest
 import sqlalchemy as sa
 from remembering import Time
 from simulated_agency import FORBIDDEN, Row, SimulatedAgency, check_sums, load_rows, row, rows_of
-from simulated_highlevel import KEY, TOKEN, FakeClock, SimulatedServer
+from simulated_highlevel import KEY, TOKEN, SimulatedServer
 from simulated_load import Load, load_pairs
+from simulated_time import FakeClock
 
 from airflow_provider_ghl.api.clock import Stop
 from airflow_provider_ghl.exceptions import LedgerError, QuotaExhausted

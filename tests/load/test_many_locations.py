@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from remembering import known
 from simulated_agency import COLUMNS, Row, SimulatedAgency, check_sums, load_rows, row, rows_of
-from simulated_highlevel import spread_around
 from simulated_load import Load
+from simulated_time import spread_around
 
 from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.api.limits import Limit

@@ -28,7 +28,8 @@ from simulated_agency import (
     row,
     rows_of,
 )
-from simulated_highlevel import FAULTS, KEY, TOKEN, spread_around
+from simulated_highlevel import FAULTS, KEY, TOKEN
+from simulated_time import spread_around
 from soak import LONGER
 
 from airflow_provider_ghl.api.clock import Stop

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from simulated_highlevel import FakeClock, SimulatedServer
+from simulated_highlevel import SimulatedServer
 from simulated_load import load_pairs
+from simulated_time import FakeClock
 
 from airflow_provider_ghl.api.limits import Limit
 from airflow_provider_ghl.load.results.progress import Progress

@@ -10,8 +10,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from simulated_highlevel import FakeClock, SimulatedServer
+from simulated_highlevel import SimulatedServer
 from simulated_load import COLUMNS, load_pairs
+from simulated_time import FakeClock
 
 from airflow_provider_ghl.load.columns import Batch, Columns
 from airflow_provider_ghl.load.results.file import ResultsFile, local_results_file

@@ -10,8 +10,9 @@ from functools import partial
 
 import pytest
 from relation_specs import relation_spec
-from simulated_highlevel import KEY, LOCATION, TOKEN, FakeClock, SimulatedServer
+from simulated_highlevel import KEY, LOCATION, TOKEN, SimulatedServer
 from simulated_load import COLUMNS
+from simulated_time import FakeClock
 from waits import TOO_LONG
 
 from airflow_provider_ghl.api.authorization import BearerToken

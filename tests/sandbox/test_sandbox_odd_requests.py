@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 from sandbox_client import CONTACT, EVENT, Talker, add_attends
+from waits import TOO_LONG
 
 from airflow_provider_ghl.sandbox import Sandbox
 
@@ -29,7 +30,7 @@ def talker(ghl_sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> Iterator[T
 
 def send_raw(sandbox: Sandbox, request: bytes, piece: int = 1 << 16) -> bytes:
     """The whole of what comes back; the request must end the connection."""
-    with socket.create_connection(("127.0.0.1", int(sandbox.url.rpartition(":")[2])), timeout=10) as line:
+    with socket.create_connection(("127.0.0.1", int(sandbox.url.rpartition(":")[2])), timeout=TOO_LONG) as line:
         for start in range(0, len(request), piece):
             line.sendall(request[start : start + piece])
         received = b""

@@ -1,26 +1,29 @@
-"""A HighLevel in simulated time.
+"""A location of HighLevel's in simulated time.
 
-Written apart from the sandbox, so that a mistake made there is not made twice.
+With :mod:`simulated_limits`, which counts requests, :mod:`simulated_oauth`, which gives tokens, and the agency of
+``load/simulated_agency.py``, it is the one imitation of HighLevel besides the sandbox. It is written apart from that, so that a
+mistake made there is not made twice.
 """
 
 from __future__ import annotations
 
 import json
-import random
-from collections import Counter, deque
+import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 from urllib.parse import unquote
 
+from simulated_limits import SimulatedLimits
+from simulated_time import FakeClock
+
 from airflow_provider_ghl.api.calls import Call
-from airflow_provider_ghl.api.clock import Clock
 from airflow_provider_ghl.api.transport import RawAnswer
 from airflow_provider_ghl.exceptions import TransportError
 
-__all__ = ["ASSOCIATION", "FAULTS", "KEY", "LOCATION", "TOKEN", "FakeClock", "SimulatedServer", "spread_around"]
+__all__ = ["ASSOCIATION", "FAULTS", "KEY", "LOCATION", "TOKEN", "SimulatedServer"]
 
 LOCATION = "ve9EPM428h8vShlRW1KT"
 TOKEN = "pit-5f0ad1de-0000-4000-8000-5ec7e7700000"
@@ -45,31 +48,6 @@ FAULTS = (
     "limited",
 )
 _TIMEOUT = 30.0
-_NEVER = 10_000_000.0
-
-
-class FakeClock(Clock):
-    """Time that passes when somebody waits. A wait that never ends is an error here."""
-
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def utc_now(self) -> datetime:
-        return datetime(2026, 11, 21, tzinfo=UTC) + timedelta(seconds=self.now)
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-        assert self.now < _NEVER, "this would take for ever"
-
-
-def spread_around(seconds: float, share: float, seed: int) -> Iterator[float]:
-    """Latencies, uniform in ``seconds`` × (1 ± ``share``)."""
-    draw = random.Random(seed)
-    while True:
-        yield seconds * draw.uniform(1.0 - share, 1.0 + share)
 
 
 def _always(seconds: float) -> Iterator[float]:
@@ -78,17 +56,13 @@ def _always(seconds: float) -> Iterator[float]:
 
 
 @dataclass
-class SimulatedServer:
+class SimulatedServer(SimulatedLimits):
     """Implements the meaning of ``Transport``; ``faults[n]`` is what befalls the n-th request, counted from 0.
 
     ``counts_at``: the part of a request's time after which it is counted and takes effect.
     """
 
     clock: FakeClock
-    limit: int = 100
-    interval: float = 10.0
-    window: str = "sliding"
-    daily_limit: int = 200_000
     latencies: Iterator[float] = field(default_factory=lambda: _always(0.3))
     counts_at: float = 0.0
     faults: Mapping[int, str] = field(default_factory=dict)
@@ -115,9 +89,6 @@ class SimulatedServer:
         #: Set while workers carry a request, which then keep the time and know the fault.
         self.is_carried = False
         self.carried_fault: str | None = None
-        self._counted: deque[float] = deque()
-        self._window_ends = float("-inf")
-        self._of_day = 0
         self._ids = count(1)
 
     def add(self, *pairs: tuple[str, str]) -> None:
@@ -157,13 +128,13 @@ class SimulatedServer:
         if fault == "never_sent":
             raise TransportError("the host cannot be reached", method=call.method, path=call.template, sent=False)
         self.sent_at.append(self.clock.now)
-        if self._is_over_limit() or fault == "limited":
+        if not self.admit(self.clock.now) or fault == "limited":
             self.limited += fault != "limited"
             return self._answer(429, {"statusCode": 429, "message": "Too Many Requests"})
         if fault is None:
             return self._answer(*self._do(call))
         if fault == "day_spent":  # by others
-            self._of_day = self.daily_limit
+            self.spend_day()
             return self._answer(429, {"statusCode": 429, "message": "Too Many Requests"})
         what, _, when = fault.rpartition("_")
         if when == "after":
@@ -181,29 +152,14 @@ class SimulatedServer:
             return self._answer(401, {"statusCode": 401, "message": "Command timed out"})
         return self._answer(int(what), {"statusCode": int(what), "message": "Internal Server Error"})
 
-    def _is_over_limit(self) -> bool:
-        now = self.clock.now
-        if self.window == "fixed":
-            if now >= self._window_ends:
-                self._window_ends = now + self.interval
-                self._counted.clear()
-        else:
-            while self._counted and self._counted[0] <= now - self.interval:
-                self._counted.popleft()
-        if len(self._counted) >= self.limit or self._of_day >= self.daily_limit:
-            return True
-        self._counted.append(now)
-        self._of_day += 1
-        return False
-
     def _headers(self) -> dict[str, str]:
         return {
             "x-ratelimit-max": str(self.limit),
-            "x-ratelimit-remaining": str(max(0, self.limit - len(self._counted))),
+            "x-ratelimit-remaining": str(self.remaining),
             "x-ratelimit-interval-milliseconds": str(int(self.interval * 1000)),
             "x-ratelimit-limit-daily": str(self.daily_limit),
-            "x-ratelimit-daily-remaining": str(max(0, self.daily_limit - self._of_day)),
-            "x-ratelimit-daily-reset": "7200000",
+            "x-ratelimit-daily-remaining": str(self.day_left),
+            "x-ratelimit-daily-reset": str(math.ceil(self.day_resets_in(self.clock.now) * 1000)),
         }
 
     def _answer(self, status: int, body: Any) -> RawAnswer:

@@ -1,7 +1,4 @@
-"""HighLevel's OAuth as far as the specs tell it, in the time of a clock that is passed in. Nothing here waits.
-
-Written apart from the sandbox, so that a mistake there is not made twice.
-"""
+"""HighLevel's OAuth as far as the specs tell it, in the time of a clock that is passed in; see :mod:`simulated_highlevel`."""
 
 from __future__ import annotations
 
@@ -37,7 +34,10 @@ class Refresh:
 
 @dataclass
 class OAuthServer:
-    """A transport. Refresh tokens are good once; within ``grace`` seconds they are answered with the same pair again."""
+    """A transport. What comes with a good token is answered 200.
+
+    Refresh tokens are good once; within ``grace`` seconds they are answered with the same pair again.
+    """
 
     clock: Clock
     lifetime: float = 86_399.0
