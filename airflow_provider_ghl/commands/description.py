@@ -13,10 +13,12 @@ from airflow_provider_ghl.commands.sandbox_arguments import SANDBOX
 
 __all__ = ["COMMANDS", "STATES"]
 
-_JSON = argument("--json", action="store_true", help="one JSON document on stdout, and nothing else there")
-_LEDGER = argument("--ledger-conn-id", metavar="ID", help="the ledger's own connection")
+_JSON = argument("--json", action="store_true", help="print one JSON document on stdout, and nothing else")
+_LEDGER = argument("--ledger-conn-id", metavar="ID", help="the connection of the ledger's database")
 _COMMON = (
-    argument("--conn-id", metavar="ID", help="the ghl connection whose ledger it is (default: ghl_default, if there is one)"),
+    argument(
+        "--conn-id", metavar="ID", help="the HighLevel connection that names the ledger (default: ghl_default, if there is one)"
+    ),
     _LEDGER,
     _JSON,
 )
@@ -34,14 +36,14 @@ _OLDER_THAN_HELP = "days or hours, such as 30d or 12h"
 
 _LOADS = Command(
     "loads",
-    "List the latest loads; show or export what became of one",
+    "List the latest loads; show or export one of them",
     run="commands.loads:latest",
     arguments=(
-        argument("--limit", type=count, default=20, metavar="N", help="at most so many (default: %(default)s)"),
-        argument("--dag", metavar="ID", help="of this DAG: those whose id begins with ID/"),
-        argument("--state", choices=tuple(STATES), metavar="STATE", help=f"in this state: {', '.join(STATES)}"),
-        argument("--since", type=time, metavar="TIME", help=f"that began then or later: {_TIME_HELP}"),
-        argument("--before", type=time, metavar="TIME", help="that began earlier than that"),
+        argument("--limit", type=count, default=20, metavar="N", help="how many at most (default: %(default)s)"),
+        argument("--dag", metavar="ID", help="those of this DAG, whose ids begin with ID/"),
+        argument("--state", choices=tuple(STATES), metavar="STATE", help=f"those in this state: {', '.join(STATES)}"),
+        argument("--since", type=time, metavar="TIME", help=f"those that began then or later: {_TIME_HELP}"),
+        argument("--before", type=time, metavar="TIME", help="those that began before then"),
         *_COMMON,
     ),
     commands=(
@@ -51,17 +53,19 @@ _LOADS = Command(
             run="commands.loads:show",
             arguments=(
                 _ID,
-                argument("--rows", type=count, default=5, metavar="N", help="rows for each reason (default: %(default)s)"),
+                argument(
+                    "--rows", type=count, default=5, metavar="N", help="rows to show for each reason (default: %(default)s)"
+                ),
                 *_COMMON,
             ),
         ),
         Command(
             "export",
-            "Write a load's results, as far as the ledger keeps them, into a file",
+            "Write a load's results, as far as the ledger keeps them, to a file",
             run="commands.loads:export",
             arguments=(
                 _ID,
-                argument("file", metavar="FILE", help="ends in .csv, .jsonl or .parquet; there whole or not at all"),
+                argument("file", metavar="FILE", help="a name that ends in .csv, .jsonl or .parquet"),
                 *_COMMON,
             ),
         ),
@@ -69,19 +73,29 @@ _LOADS = Command(
 )
 _LEDGERS = Command(
     "ledger",
-    "Show what loads remember, and make them forget",
+    "Show what loads remember, and have them forget it",
     commands=(
-        Command("show", "Show where the ledger is, how big and how old", run="commands.ledger:show", arguments=_COMMON),
+        Command(
+            "show",
+            "Show where the ledger is, how large and how old it is, and what it knows",
+            run="commands.ledger:show",
+            arguments=_COMMON,
+        ),
         Command(
             "forget",
-            "Forget relations that match all that is given: the next load asks HighLevel for them",
+            "Forget the relations that match all options: the next load asks HighLevel for them",
             run="commands.ledger:forget",
             arguments=(
-                argument("--association", metavar="KEY", help="of this association, by its key or its id"),
-                argument("--record", metavar="ID", help="with this record on either side"),
-                argument("--location", metavar="ID", help="of this sub-account"),
-                argument("--relation", metavar="ID", help="with this id"),
-                argument("--older-than", type=duration, metavar="TIME", help=f"not confirmed for {_OLDER_THAN_HELP}"),
+                argument("--association", metavar="KEY", help="those of this association, by its key or its id"),
+                argument("--record", metavar="ID", help="those with this record on either side"),
+                argument("--location", metavar="ID", help="those of this sub-account"),
+                argument("--relation", metavar="ID", help="the one with this id"),
+                argument(
+                    "--older-than",
+                    type=duration,
+                    metavar="TIME",
+                    help=f"those that HighLevel has not confirmed for {_OLDER_THAN_HELP}",
+                ),
                 argument("--everything", action="store_true", help="all of them"),
                 argument("--yes", action="store_true", help="do not ask"),
                 *_COMMON,
@@ -89,7 +103,7 @@ _LEDGERS = Command(
         ),
         Command(
             "prune",
-            "Delete the results of old loads; relations stay known",
+            "Delete old loads and their results; relations stay known",
             run="commands.ledger:prune",
             arguments=(
                 argument(
@@ -97,7 +111,7 @@ _LEDGERS = Command(
                     type=duration,
                     default=timedelta(days=90),
                     metavar="TIME",
-                    help=f"that did nothing for {_OLDER_THAN_HELP} (default: 90d)",
+                    help=f"those that have been inactive for {_OLDER_THAN_HELP} (default: 90d)",
                 ),
                 *_COMMON,
             ),
@@ -106,23 +120,33 @@ _LEDGERS = Command(
 )
 _PLAN = Command(
     "plan",
-    "Count and price a file's rows; nothing is written to HighLevel",
+    "Say what loading a file would do and cost; nothing is written to HighLevel",
     run="commands.plan:plan",
     arguments=(
         argument("file", metavar="FILE", help="CSV, TSV, JSON Lines or Parquet; local, or any URL of Airflow's object storage"),
-        argument("--conn-id", default="ghl_default", metavar="ID", help="the ghl connection (default: %(default)s)"),
+        argument("--conn-id", default="ghl_default", metavar="ID", help="the HighLevel connection (default: %(default)s)"),
         argument("--association-key", metavar="KEY", help="the association, by its key"),
         argument("--association-id", metavar="ID", help="or by its id"),
-        argument("--first-record-column", default="first_record_id", metavar="NAME", help="(default: %(default)s)"),
-        argument("--second-record-column", default="second_record_id", metavar="NAME", help="(default: %(default)s)"),
-        argument("--row-key-column", metavar="NAME", help="your own row id, for the rows that are shown"),
-        argument("--location-id", metavar="ID", help="the sub-account, instead of the connection's"),
-        argument("--location-column", metavar="NAME", help="the column of each row's own sub-account"),
+        argument(
+            "--first-record-column",
+            default="first_record_id",
+            metavar="NAME",
+            help="the column of the first records (default: %(default)s)",
+        ),
+        argument(
+            "--second-record-column",
+            default="second_record_id",
+            metavar="NAME",
+            help="the column of the second records (default: %(default)s)",
+        ),
+        argument("--row-key-column", metavar="NAME", help="the column of your own row ids, for the rows that are shown"),
+        argument("--location-id", metavar="ID", help="the sub-account (default: that of the connection)"),
+        argument("--location-column", metavar="NAME", help="the column of the sub-account, if each row has its own"),
         argument(
             "--diff-against",
             choices=("ledger", "highlevel", "none"),
             default="ledger",
-            help="what says which relations are there (default: %(default)s)",
+            help="where to look which relations are there already (default: %(default)s)",
         ),
         _LEDGER,
         _JSON,
@@ -133,12 +157,10 @@ _LOGIN = Command(
     "Have HighLevel authorise the connection's OAuth app, and store its tokens",
     run="commands.login:login",
     arguments=(
-        argument("--conn-id", default="ghl_default", metavar="ID", help="the ghl connection (default: %(default)s)"),
-        argument("--redirect-uri", metavar="URL", help="one of those that the app has registered: HighLevel needs it"),
-        argument("--scopes", metavar="TEXT", help="with blanks between (default: those that loads need)"),
-        argument(
-            "--code", metavar="TEXT", help="what HighLevel has given, or the whole URL it has led to; else it is asked for"
-        ),
+        argument("--conn-id", default="ghl_default", metavar="ID", help="the HighLevel connection (default: %(default)s)"),
+        argument("--redirect-uri", metavar="URL", help="a redirect URI of the app, as registered with HighLevel"),
+        argument("--scopes", metavar="TEXT", help="separated by spaces (default: those that loads need)"),
+        argument("--code", metavar="TEXT", help="the code, or the whole URL that HighLevel redirected to (default: asked for)"),
         _JSON,
     ),
 )

@@ -25,32 +25,56 @@ SANDBOX = Command(
     run="sandbox.command:run",
     needs_airflow=False,
     arguments=(
-        argument("--port", type=_port, default=0, help="port on 127.0.0.1 (default: a free one)"),
+        argument("--port", type=_port, default=0, metavar="N", help="port on 127.0.0.1 (default: a free one)"),
         argument("--state", metavar="FILE", help="remember associations, records and relations in this file"),
         argument(
-            "--limit", type=_limit, default=100, help="requests per interval and location; 0: no limit (default: %(default)s)"
+            "--limit",
+            type=_limit,
+            default=100,
+            metavar="N",
+            help="requests per interval and location; 0: no limit (default: %(default)s)",
         ),
-        argument("--interval", type=_interval, default=10.0, help="seconds (default: %(default)s)"),
-        argument("--window", choices=("sliding", "fixed"), default="sliding", help="kind of the window (default: %(default)s)"),
+        argument("--interval", type=_interval, default=10.0, metavar="SECONDS", help="of the limit (default: %(default)s)"),
+        argument("--window", choices=("sliding", "fixed"), default="sliding", help="of the limit (default: %(default)s)"),
         argument(
             "--daily-limit",
             type=_limit,
             default=200_000,
+            metavar="N",
             help="requests per day and location; 0: no limit (default: %(default)s)",
         ),
-        argument("--latency", type=_seconds, default=0.0, help="seconds that a request takes (default: %(default)s)"),
-        argument("--latency-spread", type=_share, default=0.0, help="share: 0.3 is from 0.7 to 1.3 times the latency"),
+        argument(
+            "--latency",
+            type=_seconds,
+            default=0.0,
+            metavar="SECONDS",
+            help="from a request to its answer (default: %(default)s)",
+        ),
+        argument(
+            "--latency-spread",
+            type=_share,
+            default=0.0,
+            metavar="SHARE",
+            help="of the latency: 0.3 is from 0.7 to 1.3 times the latency",
+        ),
         argument(
             "--count-at",
             choices=("arrival", "answer"),
             default="arrival",
             help="when a request is counted against the window (default: %(default)s)",
         ),
-        argument("--seed", type=int, help="makes ids and latencies the same again (default: chosen, and printed)"),
-        argument("--location", help="id of the first location (default: the state file's, else a fixed one)"),
+        argument(
+            "--seed",
+            type=int,
+            metavar="N",
+            help="the same seed gives the same ids and latencies (default: a new one, which is printed)",
+        ),
+        argument("--location", metavar="ID", help="id of the first location (default: the state file's, else a fixed one)"),
         argument(
             "--agency", type=_agency, default=0, metavar="N", help="add a fixed agency with N sub-accounts (default: none)"
         ),
-        argument("--token", help="the token that is accepted (default: a fixed one that only a sandbox accepts)"),
+        argument(
+            "--token", metavar="TEXT", help="the token that is accepted (default: a fixed one that only a sandbox accepts)"
+        ),
     ),
 )

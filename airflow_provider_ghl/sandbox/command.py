@@ -23,19 +23,19 @@ __all__ = ["run"]
 
 def run(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM, then print what was requested. Returns the exit status: 1 if it could not start."""
-    try:
-        sandbox = _make_sandbox(args)
-        agency = FixedAgency.of(sandbox, args.agency) if args.agency else None
-        sandbox.start()
-    except (OSError, StateFileError, ValueError) as error:
-        sys.stderr.write(f"The sandbox cannot start: {error}\n")
-        return 1
-    try:
-        with _end_signal() as ended:
+    with _end_signal() as ended:  # before the start, so that an early Ctrl-C ends it cleanly too
+        try:
+            sandbox = _make_sandbox(args)
+            agency = FixedAgency.of(sandbox, args.agency) if args.agency else None
+            sandbox.start()
+        except (OSError, StateFileError, ValueError) as error:
+            sys.stderr.write(f"The sandbox cannot start: {error}\n")
+            return 1
+        try:
             _write(_greeting(sandbox, agency))
             ended.wait()
-    finally:
-        sandbox.stop()
+        finally:
+            sandbox.stop()
     _write(_summary(sandbox.stats()))
     return 0
 
@@ -102,6 +102,7 @@ def _write(lines: list[str]) -> None:
 
 @contextmanager
 def _end_signal() -> Iterator[threading.Event]:
+    """An event that Ctrl-C or SIGTERM sets."""
     ended = threading.Event()
 
     def end(number: int, frame: FrameType | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import threading
 from collections.abc import Iterable
@@ -179,9 +180,9 @@ class OAuth:
         return self.issue(Holder(app, company_id, location_id, OAUTH_SCOPES))
 
     def expires_in(self, pair: Pair) -> float:
-        """Seconds until the access token expires; an ``int`` if it is a whole number."""
+        """Seconds until the access token expires, rounded up to a whole number unless they are less than a minute."""
         seconds = round(max(0.0, pair.ends - self.grants.clock()), 3)
-        return int(seconds) if seconds.is_integer() else seconds
+        return math.ceil(seconds) if seconds >= 60 or seconds.is_integer() else seconds
 
     def revoke(self, token: str) -> None:
         """Refuse a token from now on: an access token or a refresh token."""

@@ -96,7 +96,9 @@ def file_of(rows: Iterable[dict[str, Any]], path: Path) -> str:
 def relate(rows: Any, load_id: str = LOAD_ID, **spec: Any) -> Verdict:
     """A load of such rows, as the operator makes it."""
     hook = GHLHook()
-    kind = RelationRows(columns=COLUMNS, association_key=spec.pop("association_key", "attended"))
+    association: dict[str, Any] = {} if "association_id" in spec else {"association_key": "attended"}
+    association |= {name: spec.pop(name) for name in ("association_id", "association_key") if name in spec}
+    kind = RelationRows(columns=COLUMNS, **association)
     what: dict[str, Any] = {"location_id": hook.location_id, **spec}
     batches = from_data(rows, COLUMNS, 1000)
     try:

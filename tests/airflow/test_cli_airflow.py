@@ -177,7 +177,7 @@ class TestStdout:
         code = (
             "import os, sys; from airflow_provider_ghl.commands.output import Out\n"
             "read, write = os.pipe(); os.close(read); os.dup2(write, 1)\n"
-            "Out(sys.stdout, as_json=False).tell(None, ['x'])"
+            "Out(sys.stdout, as_json=False).write(None, ['x'])"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (0, "")

@@ -92,7 +92,7 @@ class TestForget:
         assert ghl.stats()["requests"] == before
 
     def test_by_a_key_that_no_load_was_asked_for(self, home: Path, ghl: Sandbox, attended: str, capsys: Capture) -> None:
-        relate(table_of(ghl), association_id=attended, association_key=None)
+        relate(table_of(ghl), association_id=attended)
         said = say(capsys, "ledger", "forget", "--association", "attended", "--yes", "--json").json
         assert (said["association_ids"], said["forgotten"]) == ([attended], 4)
 

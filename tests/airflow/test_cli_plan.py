@@ -36,12 +36,13 @@ def path(rows: list[dict[str, Any]], tmp_path: Path) -> str:
     return file_of(rows, tmp_path / "rows.csv")
 
 
+@pytest.mark.parametrize("sandbox", [{"limit": 100}], indirect=True)
 def test_text(path: str, home: Path, ghl: Sandbox, capsys: Capture) -> None:
     said = say(capsys, "plan", path, *KEY, *OPTIONS).text
     assert said.splitlines()[:4] == ["outcome     rows", "repeated       1", "invalid        1", "to be sent     6"]
     assert "requests        7 at most\n" in said
     assert "share of today  less than 0.1% of the 199,999 requests that are left\n" in said
-    assert "time            less than 1 s at the current limit of 1,000,000,000 requests / 10 s\n" in said
+    assert "time            less than 1 s at the current limit of 100 requests / 10 s\n" in said
     assert "quota           within one day's quota\n" in said
     assert "1 row invalid: column 'contact_id' is empty\n" in said
     assert "R4" in said
@@ -49,10 +50,11 @@ def test_text(path: str, home: Path, ghl: Sandbox, capsys: Capture) -> None:
     assert not home.exists()
 
 
+@pytest.mark.parametrize("sandbox", [{"limit": 100}], indirect=True)
 def test_json(path: str, capsys: Capture) -> None:
     said = say(capsys, "plan", path, *KEY, *OPTIONS, "--json").json
     assert (said["rows"], said["requests"], said["days"], said["left_today"]) == (8, 7, 1, 199_999)
-    assert said["limit"] == {"requests": 1_000_000_000, "seconds": 10.0}
+    assert said["limit"] == {"requests": 100, "seconds": 10.0}
     assert (said["counts"]["not_attempted"], said["counts"]["invalid"], said["counts"]["repeated"]) == (6, 1, 1)
     assert [one["rows"] for one in said["failures"]] == [1]
 
@@ -79,11 +81,11 @@ def test_json(path: str, capsys: Capture) -> None:
             ],
         ),
         (
-            {"daily_limit": 1},
+            {"limit": 100, "daily_limit": 1},
             [
                 "requests        7 at most",
                 "share of today  nothing is left today",
-                "time            less than 1 s at the current limit of 1,000,000,000 requests / 10 s",
+                "time            less than 1 s at the current limit of 100 requests / 10 s",
                 "quota           spread over 7 days of quota",
             ],
         ),

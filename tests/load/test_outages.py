@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from simulated_agency import SimulatedAgency, check_sums, load_rows, rows_of
-from simulated_highlevel import FakeClock, SimulatedServer, spread_around
+from simulated_highlevel import SimulatedServer
 from simulated_load import load_pairs
+from simulated_time import FakeClock, spread_around
 
 from airflow_provider_ghl.load.results.failure import Failure
 from airflow_provider_ghl.load.results.outcomes import End, StoppedBy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox_client import Talker
+from sandbox_client import HttpClient
 
 from airflow_provider_ghl.sandbox import Application, Sandbox
 
@@ -23,14 +23,14 @@ class Agency:
             sandbox.install(self.app, location_id)
         self.token: str = sandbox.issue(self.app, company_id=self.id)["access_token"]
 
-    def talk(self, token: str = "", version: str = "2021-07-28") -> Talker:
-        return Talker(self.sandbox, token=token or self.token, version=version)
+    def talk(self, token: str = "", version: str = "2021-07-28") -> HttpClient:
+        return HttpClient(self.sandbox, token=token or self.token, version=version)
 
     def list(self, version: str = "2021-07-28", **changes: Any) -> Any:
         path = "/oauth/installed-locations" if version == "v3" else "/oauth/installedLocations"
         params = {"companyId": self.id, "appId": self.app.app_id, **changes}
-        with self.talk(version=version) as talker:
-            answer = talker.send("GET", path, params={name: value for name, value in params.items() if value is not None})
+        with self.talk(version=version) as client:
+            answer = client.send("GET", path, params={name: value for name, value in params.items() if value is not None})
             return answer.json() | {"status": answer.status_code}
 
 

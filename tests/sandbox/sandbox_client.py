@@ -1,4 +1,4 @@
-"""What the sandbox's tests talk with: plain ``requests``, none of the package's own client."""
+"""The client of the sandbox's tests: plain ``requests``, nothing of the package's own client."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from airflow_provider_ghl.sandbox import Application, Sandbox
 CONTACT, EVENT = "contact", "custom_objects.event"
 
 
-class Talker:
-    """Sends requests as a well-behaved client does; ``token`` and ``version`` may be ``None`` to leave the header out."""
+class HttpClient:
+    """Sends requests as a well-behaved client does. ``token`` and ``version`` may be ``None``, to leave out the header."""
 
     def __init__(self, sandbox: Sandbox, token: str | None = "", version: str | None = "2021-07-28"):
         self.sandbox = sandbox

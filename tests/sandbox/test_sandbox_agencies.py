@@ -24,80 +24,80 @@ def encoded(text: str) -> str:
 )
 def test_a_minted_token_is_of_its_location_only(agency: Agency, version: str, path: str, name: str) -> None:
     first, second, _ = agency.locations
-    with agency.talk(version=version) as talker:
-        answer = talker.mint(agency.id, first, path)
+    with agency.talk(version=version) as client:
+        answer = client.mint(agency.id, first, path)
         body = answer.json()
     assert (answer.status_code, body["locationId"], body["userType"]) == (201, first, "Location")
     assert set(body["scope"].split()) == ALL_SCOPES | OAUTH_SCOPES
-    with agency.talk(body[name], version) as talker:
-        assert talker.get("/associations/", locationId=first).status_code == 200
-        refused = talker.get("/associations/", locationId=second)
+    with agency.talk(body[name], version) as client:
+        assert client.get("/associations/", locationId=first).status_code == 200
+        refused = client.get("/associations/", locationId=second)
         assert status_and_message(refused) == (403, "The token does not have access to this location.")
 
 
 def test_a_minted_token_has_the_scopes_of_agencies_beside_those_of_the_app(ghl_sandbox: Sandbox) -> None:
     agency = Agency(ghl_sandbox, scopes={"associations.readonly", "oauth.write"})
-    with agency.talk() as talker:
-        scope = talker.mint(agency.id, agency.locations[0]).json()["scope"]
+    with agency.talk() as client:
+        scope = client.mint(agency.id, agency.locations[0]).json()["scope"]
     assert scope == "associations.readonly oauth.readonly oauth.write"
 
 
 def test_a_minted_pair_can_be_refreshed(agency: Agency) -> None:
-    with agency.talk() as talker:
-        minted = talker.mint(agency.id, agency.locations[0]).json()
-        renewed = talker.refresh(agency.app, minted["refresh_token"]).json()
+    with agency.talk() as client:
+        minted = client.mint(agency.id, agency.locations[0]).json()
+        renewed = client.refresh(agency.app, minted["refresh_token"]).json()
     assert (renewed["locationId"], renewed["companyId"]) == (agency.locations[0], agency.id)
 
 
 def test_why_a_token_is_not_minted(agency: Agency) -> None:
     sandbox = agency.sandbox
-    with agency.talk() as talker:
+    with agency.talk() as client:
         for location_id, refused in (
             (agency.locations[-1], (403, "The app is not installed on this location")),
             (sandbox.location_id, (403, "The token does not have access to this location.")),
             ("nowhere", (400, "Location not found")),
         ):
-            assert status_and_message(talker.mint(agency.id, location_id)) == refused
-        other = talker.mint(sandbox.add_company(), agency.locations[0])
+            assert status_and_message(client.mint(agency.id, location_id)) == refused
+        other = client.mint(sandbox.add_company(), agency.locations[0])
         assert status_and_message(other) == (403, "The token does not have access to this company.")
-        empty = talker.mint(agency.id, "")
+        empty = client.mint(agency.id, "")
         assert (empty.status_code, empty.json()["message"]) == (422, ["locationId should not be empty"])
 
 
 def test_an_agencys_token_is_no_sub_accounts_token_and_the_other_way_round(agency: Agency) -> None:
     sandbox, here = agency.sandbox, agency.locations[0]
     not_allowed = "This authClass type is not allowed to access this scope."
-    with agency.talk() as talker:
-        status, message = status_and_message(talker.get("/associations/", locationId=here))
+    with agency.talk() as client:
+        status, message = status_and_message(client.get("/associations/", locationId=here))
         assert (status, message.startswith(not_allowed)) == (401, True)
-    with agency.talk(sandbox.issue(agency.app, location_id=here)["access_token"]) as talker:
-        status, message = status_and_message(talker.mint(agency.id, here))
+    with agency.talk(sandbox.issue(agency.app, location_id=here)["access_token"]) as client:
+        status, message = status_and_message(client.mint(agency.id, here))
         assert (status, message.startswith(not_allowed)) == (401, True)
-    with agency.talk(sandbox.add_token(location_id=here)) as talker:
-        assert status_and_message(talker.mint(agency.id, here)) == (403, "Forbidden resource")
-    with agency.talk(sandbox.token) as talker:
-        assert status_and_message(talker.mint(agency.id, here)) == (401, "The token is not authorized for this scope.")
-    with agency.talk("wrong") as talker:
-        assert status_and_message(talker.mint(agency.id, here)) == (401, "Invalid token: access token is invalid")
+    with agency.talk(sandbox.add_token(location_id=here)) as client:
+        assert status_and_message(client.mint(agency.id, here)) == (403, "Forbidden resource")
+    with agency.talk(sandbox.token) as client:
+        assert status_and_message(client.mint(agency.id, here)) == (401, "The token is not authorized for this scope.")
+    with agency.talk("wrong") as client:
+        assert status_and_message(client.mint(agency.id, here)) == (401, "Invalid token: access token is invalid")
 
 
 @pytest.mark.parametrize("scope", sorted(OAUTH_SCOPES))
 def test_agencys_endpoints_need_their_scopes(ghl_sandbox: Sandbox, scope: str) -> None:
     agency = Agency(ghl_sandbox, scopes=ALL_SCOPES | (OAUTH_SCOPES - {scope}))
-    with agency.talk() as talker:
-        minted = talker.mint(agency.id, agency.locations[0]).status_code
+    with agency.talk() as client:
+        minted = client.mint(agency.id, agency.locations[0]).status_code
     assert (minted, agency.list()["status"]) == ((201, 401) if scope == "oauth.readonly" else (401, 200))
 
 
 def test_each_endpoint_is_of_its_version(agency: Agency) -> None:
-    with agency.talk(version="v3") as talker:
+    with agency.talk(version="v3") as client:
         for method, path in (("POST", "/oauth/locationToken"), ("GET", "/oauth/installedLocations?x=1")):
-            answer = talker.send(method, path)
+            answer = client.send(method, path)
             assert answer.status_code == 400
             assert answer.json()["message"].startswith(f"Endpoint {path} not available in API version v3.")
-    with agency.talk() as talker:
+    with agency.talk() as client:
         for method, path in (("POST", "/oauth/location-token"), ("GET", "/oauth/installed-locations")):
-            assert status_and_message(talker.send(method, path)) == (404, f"Cannot {method} {path}")
+            assert status_and_message(client.send(method, path)) == (404, f"Cannot {method} {path}")
 
 
 def test_locations_are_listed_with_where_the_app_is(agency: Agency) -> None:
@@ -174,12 +174,12 @@ def test_lists_that_are_refused(agency: Agency, version: str) -> None:
 @pytest.mark.parametrize("ghl_sandbox", [{"limit": 2, "interval": 60.0}], indirect=True)
 def test_an_agencys_requests_count_against_the_agency(agency: Agency) -> None:
     location_id = agency.locations[0]
-    with agency.talk() as talker:
-        tokens = [talker.mint(agency.id, location_id).json()["access_token"] for _ in range(2)]
-        assert talker.mint(agency.id, location_id).status_code == 429
+    with agency.talk() as client:
+        tokens = [client.mint(agency.id, location_id).json()["access_token"] for _ in range(2)]
+        assert client.mint(agency.id, location_id).status_code == 429
         agency.sandbox.set_limit(3, agency.id)
-        assert talker.mint(agency.id, location_id).status_code == 201
+        assert client.mint(agency.id, location_id).status_code == 201
     assert agency.list(locationId=location_id)["status"] == 429
-    with agency.talk(tokens[0]) as talker:
-        statuses = [talker.get("/associations/", locationId=location_id).status_code for _ in range(3)]
+    with agency.talk(tokens[0]) as client:
+        statuses = [client.get("/associations/", locationId=location_id).status_code for _ in range(3)]
     assert statuses == [200, 200, 429], "the location has a window of its own"

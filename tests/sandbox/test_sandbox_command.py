@@ -24,16 +24,16 @@ START = ("-m", "airflow_provider_ghl", "sandbox")
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
-def test_it_says_how_to_reach_it_and_ends_cleanly(tmp_path: Path, end: signal.Signals) -> None:
+def test_it_prints_its_address_and_ends_cleanly(tmp_path: Path, end: signal.Signals) -> None:
     options = ["--state", str(tmp_path / "state"), "--limit", "7", "--location", "here", "--token", "fake", "--seed", "3"]
     process = subprocess.Popen([sys.executable, *START, *options], stdout=subprocess.PIPE, text=True)
     with process:
         assert process.stdout
-        said: list[str] = []
-        while not said or "Ctrl-C" not in said[-1]:
-            said.append(process.stdout.readline())
-            assert said[-1], f"it ended early: {said}"
-        export = next(line for line in said if line.startswith("export "))
+        greeting: list[str] = []
+        while not greeting or "Ctrl-C" not in greeting[-1]:
+            greeting.append(process.stdout.readline())
+            assert greeting[-1], f"it ended early: {greeting}"
+        export = next(line for line in greeting if line.startswith("export "))
         name, _, value = shlex.split(export)[1].partition("=")
         connection = json.loads(value)
         assert name == "AIRFLOW_CONN_GHL_DEFAULT"
@@ -53,7 +53,7 @@ def test_it_says_how_to_reach_it_and_ends_cleanly(tmp_path: Path, end: signal.Si
 
 
 def test_an_agency_is_the_same_at_every_start() -> None:
-    said = []
+    extras = []
     for _ in range(2):
         options = ["--agency", "5", "--seed", "3"]
         with subprocess.Popen([sys.executable, *START, *options], stdout=subprocess.PIPE, text=True) as process:
@@ -66,8 +66,8 @@ def test_an_agency_is_the_same_at_every_start() -> None:
             os.kill(process.pid, signal.SIGINT)
         assert any("AgencySubaccount0001 to AgencySubaccount0005" in line for line in lines)
         assert (answer.status_code, answer.json()["companyId"]) == (200, connection["extra"]["company_id"])
-        said.append(connection["extra"])
-    assert said[0] == said[1]
+        extras.append(connection["extra"])
+    assert extras[0] == extras[1]
 
 
 def parsed(*words: str) -> argparse.Namespace:
@@ -82,7 +82,7 @@ def test_zero_means_no_limit() -> None:
     assert (args.limit, args.daily_limit) == (None, None)
 
 
-def test_what_keeps_it_from_starting_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_keeps_it_from_starting_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "table.csv").write_text("a,b\n")
     for words in (["--state", str(tmp_path / "table.csv")], ["--state", str(tmp_path)]):
         assert command.run(parsed(*words)) == 1
@@ -90,7 +90,7 @@ def test_what_keeps_it_from_starting_is_said(tmp_path: Path, capsys: pytest.Capt
 
 
 @pytest.mark.parametrize(
-    ("option", "values", "said"),
+    ("option", "values", "requirement"),
     [
         ("--port", ["99999", "65536", "-1", "http", "1.5"], "must be a port from 0 to 65535"),
         ("--interval", ["nan", "inf", "0", "-1", "1e9", "x"], "must be seconds, more than 0 and up to 86400"),
@@ -101,14 +101,14 @@ def test_what_keeps_it_from_starting_is_said(tmp_path: Path, capsys: pytest.Capt
         ("--agency", ["-1", "10000", "x"], "must be a number of sub-accounts from 0 to 9999"),
     ],
 )
-def test_numbers_out_of_range_are_told_as_bad_usage(
-    capsys: pytest.CaptureFixture[str], option: str, values: list[str], said: str
+def test_numbers_out_of_range_are_bad_usage(
+    capsys: pytest.CaptureFixture[str], option: str, values: list[str], requirement: str
 ) -> None:
     for value in values:
         with pytest.raises(SystemExit) as raised:
             parsed(option, value)
         assert raised.value.code == 2
-        assert capsys.readouterr().err.endswith(f"argument {option}: {said}, not {value!r}\n")
+        assert capsys.readouterr().err.endswith(f"argument {option}: {requirement}, not {value!r}\n")
 
 
 def test_numbers_at_the_ends_of_their_range() -> None:
@@ -117,7 +117,7 @@ def test_numbers_at_the_ends_of_their_range() -> None:
 
 
 @pytest.mark.parametrize("gone", ["after the greeting", "before it"])
-def test_nobody_reads_what_it_says(tmp_path: Path, gone: str) -> None:
+def test_a_reader_that_is_gone_does_not_end_it(tmp_path: Path, gone: str) -> None:
     reader, writer = os.pipe()
     if gone == "before it":
         os.close(reader)
@@ -127,8 +127,8 @@ def test_nobody_reads_what_it_says(tmp_path: Path, gone: str) -> None:
     with subprocess.Popen(command_line, stdout=writer, stderr=subprocess.PIPE, text=True) as process:
         os.close(writer)
         if gone == "after the greeting":
-            with open(reader) as said:  # noqa: PTH123 - a file descriptor
-                assert "HighLevel sandbox" in said.readline()
+            with open(reader) as greeting:  # noqa: PTH123 - a file descriptor
+                assert "HighLevel sandbox" in greeting.readline()
         while process.poll() is None:
             with contextlib.suppress(requests.ConnectionError):
                 requests.get(f"http://127.0.0.1:{port}/sandbox/stats", timeout=TOO_LONG)

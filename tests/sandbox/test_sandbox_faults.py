@@ -11,7 +11,7 @@ import pytest
 import requests
 from hypothesis import given
 from hypothesis import strategies as st
-from sandbox_client import Talker, add_attends
+from sandbox_client import HttpClient, add_attends
 from waits import TOO_LONG
 
 from airflow_provider_ghl.sandbox import Fault, Sandbox
@@ -26,11 +26,11 @@ POST = "/associations/relations"
 def test_reset(ghl_sandbox: Sandbox, kind: FaultKind, made: bool) -> None:
     attends = add_attends(ghl_sandbox)
     ghl_sandbox.add_fault(Fault(kind, times=1))
-    with Talker(ghl_sandbox) as talker:
+    with HttpClient(ghl_sandbox) as client:
         with pytest.raises(requests.ConnectionError, match="reset"):
-            talker.relate(attends, "ann", "party")
+            client.relate(attends, "ann", "party")
         assert ghl_sandbox.state.pairs(attends) == ({("ann", "party")} if made else set())
-        assert talker.relate(attends, "ann", "party").status_code == (400 if made else 201)
+        assert client.relate(attends, "ann", "party").status_code == (400 if made else 201)
     assert ghl_sandbox.stats()["faults"] == {kind: 1}
 
 
@@ -49,8 +49,8 @@ def test_reset(ghl_sandbox: Sandbox, kind: FaultKind, made: bool) -> None:
 def test_lost_answers(ghl_sandbox: Sandbox, fault: Fault, status: int, made: bool) -> None:
     attends = add_attends(ghl_sandbox)
     ghl_sandbox.add_fault(fault)
-    with Talker(ghl_sandbox) as talker:
-        answer = talker.relate(attends, "ann", "party")
+    with HttpClient(ghl_sandbox) as client:
+        answer = client.relate(attends, "ann", "party")
         assert answer.status_code == status
         assert "x-ratelimit-remaining" in answer.headers
         assert ghl_sandbox.state.count_relations(attends) == made
@@ -62,7 +62,7 @@ def test_lost_answers(ghl_sandbox: Sandbox, fault: Fault, status: int, made: boo
         if fault.kind in ("html_502", "truncated_json"):
             with pytest.raises(requests.JSONDecodeError):
                 answer.json()
-        assert talker.relate(attends, "ann", "party").status_code == (400 if made else 201)
+        assert client.relate(attends, "ann", "party").status_code == (400 if made else 201)
 
 
 @pytest.mark.parametrize("after_write", [False, True])
@@ -71,17 +71,17 @@ def test_hang(ghl_sandbox: Sandbox, after_write: bool) -> None:
     ghl_sandbox.add_fault(Fault("hang", after_write=after_write))
     body = {"locationId": ghl_sandbox.location_id, "associationId": attends}
     records = {"firstRecordId": "ann", "secondRecordId": "party"}
-    with Talker(ghl_sandbox) as talker, pytest.raises(requests.ReadTimeout):
-        talker.send("POST", POST, timeout=0.1, json=body | records)
+    with HttpClient(ghl_sandbox) as client, pytest.raises(requests.ReadTimeout):
+        client.send("POST", POST, timeout=0.1, json=body | records)
     while not ghl_sandbox.stats()["faults"]:
         pass  # the client gave up before the request came
     assert ghl_sandbox.state.count_relations(attends) == after_write
 
 
 def test_a_sandbox_with_hanging_requests_ends_at_once() -> None:
-    with Talker(sandbox := Sandbox(limit=None, faults=[Fault("hang")])) as talker, ThreadPoolExecutor(1) as pool:
+    with HttpClient(sandbox := Sandbox(limit=None, faults=[Fault("hang")])) as client, ThreadPoolExecutor(1) as pool:
         sandbox.start()
-        hanging = pool.submit(talker.get, "/associations/")
+        hanging = pool.submit(client.get, "/associations/")
         while not sandbox.stats()["faults"]:
             pass
         started = time.monotonic()
@@ -95,36 +95,36 @@ def test_faults_strike_by_number_method_and_path(ghl_sandbox: Sandbox) -> None:
     attends = add_attends(ghl_sandbox)
     ghl_sandbox.add_fault(Fault("error_before", at={2, 4}, method="POST", path=POST))
     ghl_sandbox.add_fault(Fault("html_502", method="GET", path="/associations/relations/*", times=2))
-    with Talker(ghl_sandbox) as talker:
+    with HttpClient(ghl_sandbox) as client:
         written = []
         for number in range(5):
-            assert talker.get("/associations/").status_code == 200
-            written.append(talker.relate(attends, "ann", f"event {number}").status_code)
+            assert client.get("/associations/").status_code == 200
+            written.append(client.relate(attends, "ann", f"event {number}").status_code)
         assert written == [201, 500, 201, 500, 201]
-        assert [talker.get("/associations/relations/ann").status_code for _ in range(3)] == [502, 502, 200]
+        assert [client.get("/associations/relations/ann").status_code for _ in range(3)] == [502, 502, 200]
         ghl_sandbox.add_fault(Fault("error_before"))
-        assert talker.get("/associations/").status_code == 500
+        assert client.get("/associations/").status_code == 500
         ghl_sandbox.clear_faults()
-        assert talker.get("/associations/").status_code == 200
+        assert client.get("/associations/").status_code == 200
 
 
 @pytest.mark.parametrize(
     "ghl_sandbox", [{"limit": 1, "interval": 60.0, "faults": [Fault("error_before", at={2})]}], indirect=True
 )
 def test_requests_that_the_limits_refuse_have_no_number(ghl_sandbox: Sandbox) -> None:
-    with Talker(ghl_sandbox) as talker:
-        assert [talker.get("/associations/").status_code for _ in range(3)] == [200, 429, 429]
+    with HttpClient(ghl_sandbox) as client:
+        assert [client.get("/associations/").status_code for _ in range(3)] == [200, 429, 429]
         ghl_sandbox.set_limit(2)
-        assert talker.get("/associations/").status_code == 500
+        assert client.get("/associations/").status_code == 500
 
 
 def faulty_run(seed: int, workers: int) -> list[int]:
     kinds: list[FaultKind] = ["error_before", "error_after", "html_502"]
     faults = [Fault(kind, probability=0.2) for kind in kinds]
-    with Sandbox(limit=None, seed=seed, faults=faults) as sandbox, Talker(sandbox) as talker:
+    with Sandbox(limit=None, seed=seed, faults=faults) as sandbox, HttpClient(sandbox) as client:
         attends = add_attends(sandbox)
         with ThreadPoolExecutor(workers) as pool:
-            return list(pool.map(lambda n: talker.relate(attends, f"c{n % 20}", f"e{n % 30}").status_code, range(90)))
+            return list(pool.map(lambda n: client.relate(attends, f"c{n % 20}", f"e{n % 30}").status_code, range(90)))
 
 
 def test_a_seed_replays_the_faults_even_with_many_requests_at_once() -> None:

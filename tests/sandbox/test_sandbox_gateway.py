@@ -1,4 +1,4 @@
-"""Headers, limits, latency and the account, over a real socket."""
+"""Headers, limits, latency and statistics, over a real socket."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
-from sandbox_client import Talker, add_attends
+from sandbox_client import HttpClient, add_attends
 from waits import TOO_LONG
 
 from airflow_provider_ghl.sandbox import Sandbox
@@ -32,15 +32,15 @@ def rates(answer: requests.Response) -> dict[str, int]:
 
 @pytest.mark.parametrize("ghl_sandbox", [{"limit": 6, "interval": 60.0, "daily_limit": 50}], indirect=True)
 def test_every_answer_carries_the_rate_headers(ghl_sandbox: Sandbox) -> None:
-    with Talker(ghl_sandbox) as talker, Talker(ghl_sandbox, token="wrong") as stranger:
+    with HttpClient(ghl_sandbox) as client, HttpClient(ghl_sandbox, token="wrong") as stranger:
         answers = [
-            talker.get("/associations/"),
+            client.get("/associations/"),
             stranger.get("/associations/"),
-            talker.get("/associations/key/none"),
-            talker.send("GET", "/nowhere"),
-            talker.relate("x", "", ""),
-            talker.send("GET", "/associations/", params={"locationId": "elsewhere"}),
-            talker.get("/associations/"),
+            client.get("/associations/key/none"),
+            client.send("GET", "/nowhere"),
+            client.relate("x", "", ""),
+            client.send("GET", "/associations/", params={"locationId": "elsewhere"}),
+            client.get("/associations/"),
         ]
     assert [answer.status_code for answer in answers] == [200, 401, 404, 404, 422, 403, 429]
     for number, answer in enumerate(answers, 1):
@@ -57,8 +57,8 @@ def test_every_answer_carries_the_rate_headers(ghl_sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("ghl_sandbox", [{"limit": 5, "daily_limit": 2, "interval": 60.0}], indirect=True)
 def test_both_limits_refuse_alike_but_for_one_header(ghl_sandbox: Sandbox) -> None:
-    with Talker(ghl_sandbox) as talker:
-        answers = [talker.get("/associations/") for _ in range(3)]
+    with HttpClient(ghl_sandbox) as client:
+        answers = [client.get("/associations/") for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert answers[-1].json() == {"statusCode": 429, "message": "Too Many Requests"}
     assert rates(answers[-1])["x-ratelimit-daily-remaining"] == 0
@@ -67,27 +67,27 @@ def test_both_limits_refuse_alike_but_for_one_header(ghl_sandbox: Sandbox) -> No
 
 @pytest.mark.parametrize("ghl_sandbox", [{"limit": 10, "interval": 60.0, "daily_limit": 100}], indirect=True)
 def test_other_users_and_new_limits_show_in_the_headers(ghl_sandbox: Sandbox) -> None:
-    with Talker(ghl_sandbox) as talker:
+    with HttpClient(ghl_sandbox) as client:
         ghl_sandbox.foreign(4)
-        assert rates(talker.get("/associations/"))["x-ratelimit-remaining"] == 5
+        assert rates(client.get("/associations/"))["x-ratelimit-remaining"] == 5
         ghl_sandbox.set_limit(6)
-        found = rates(talker.get("/associations/"))
+        found = rates(client.get("/associations/"))
         assert (found["x-ratelimit-max"], found["x-ratelimit-remaining"]) == (6, 0)
         ghl_sandbox.set_limit(7)
         ghl_sandbox.spend_daily(93)
-        assert rates(talker.get("/associations/"))["x-ratelimit-daily-remaining"] == 0
-        assert talker.get("/associations/").status_code == 429
+        assert rates(client.get("/associations/"))["x-ratelimit-daily-remaining"] == 0
+        assert client.get("/associations/").status_code == 429
 
 
 @pytest.mark.parametrize("ghl_sandbox", [{"daily_limit": 1, "daily_resets_in": 3.0, "day": 60.0}], indirect=True)
 def test_the_day_starts_anew(ghl_sandbox: Sandbox) -> None:
     statuses: list[int] = []
     until = time.monotonic() + 60
-    with Talker(ghl_sandbox) as talker:
+    with HttpClient(ghl_sandbox) as client:
         while statuses[-2:] != [429, 200] and time.monotonic() < until:
-            statuses.append(talker.get("/associations/").status_code)
+            statuses.append(client.get("/associations/").status_code)
         assert statuses[-2:] == [429, 200]
-        assert 59_000 < rates(talker.get("/associations/"))["x-ratelimit-daily-reset"] <= 60_000
+        assert 59_000 < rates(client.get("/associations/"))["x-ratelimit-daily-reset"] <= 60_000
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_the_day_starts_anew(ghl_sandbox: Sandbox) -> None:
     indirect=["ghl_sandbox"],
 )
 def test_when_a_request_counts(ghl_sandbox: Sandbox, expected: tuple[int, int]) -> None:
-    with Talker(ghl_sandbox) as slow, Talker(ghl_sandbox) as fast, ThreadPoolExecutor(1) as pool:
+    with HttpClient(ghl_sandbox) as slow, HttpClient(ghl_sandbox) as fast, ThreadPoolExecutor(1) as pool:
         ghl_sandbox.set_latency(2.0)
         first = pool.submit(slow.get, "/associations/")
         while not ghl_sandbox.stats()["requests"]:
@@ -114,8 +114,8 @@ def test_many_requests_wait_at_once(ghl_sandbox: Sandbox) -> None:
     attends = add_attends(ghl_sandbox)
 
     def relate(number: int) -> tuple[int, float]:
-        with Talker(ghl_sandbox) as talker:
-            answer = talker.relate(attends, f"c{number}", "party")
+        with HttpClient(ghl_sandbox) as client:
+            answer = client.relate(attends, f"c{number}", "party")
             return answer.status_code, answer.elapsed.total_seconds()
 
     with ThreadPoolExecutor(60) as pool:
@@ -128,19 +128,19 @@ def test_many_requests_wait_at_once(ghl_sandbox: Sandbox) -> None:
     assert (stats["writes"], stats["relations"]) == (60, 60)
 
 
-def test_the_account(ghl_sandbox: Sandbox) -> None:
+def test_statistics(ghl_sandbox: Sandbox) -> None:
     attends = add_attends(ghl_sandbox)
     before = time.monotonic()
-    with Talker(ghl_sandbox) as talker:
+    with HttpClient(ghl_sandbox) as client:
         for second in ("a", "b", "a"):
-            talker.relate(attends, "ann", second)
-        talker.send("GET", "/nowhere")
-        account = talker.send("GET", "/sandbox/stats").json()
-        assert talker.send("GET", "/sandbox/stats").json() == account == ghl_sandbox.stats()
-    first, last = account["first_write"], account["last_write"]
+            client.relate(attends, "ann", second)
+        client.send("GET", "/nowhere")
+        statistics = client.send("GET", "/sandbox/stats").json()
+        assert client.send("GET", "/sandbox/stats").json() == statistics == ghl_sandbox.stats()
+    first, last = statistics["first_write"], statistics["last_write"]
     assert before <= first <= last <= time.monotonic()
     assert ghl_sandbox.write_times() == [first, last]
-    assert account == {
+    assert statistics == {
         "requests": 4,
         "by_status": {"201": 2, "400": 1, "404": 1},
         "by_route": {"GET /nowhere": 1, "POST /associations/relations": 3},
@@ -156,7 +156,7 @@ def test_the_account(ghl_sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("ghl_sandbox", [{"limit": 1, "interval": 60.0}], indirect=True)
-def test_the_account_is_neither_limited_nor_counted(ghl_sandbox: Sandbox) -> None:
+def test_statistics_are_neither_limited_nor_counted(ghl_sandbox: Sandbox) -> None:
     for _ in range(3):
         assert requests.get(f"{ghl_sandbox.url}/sandbox/stats", timeout=TOO_LONG).json()["requests"] == 0
 
@@ -180,8 +180,8 @@ def test_garbage_is_answered_400_and_the_server_lives_on(ghl_sandbox: Sandbox, g
     with socket.create_connection(("127.0.0.1", int(ghl_sandbox.url.rpartition(":")[2])), timeout=TOO_LONG) as line:
         line.sendall(garbage)
         assert line.recv(100).startswith(b"HTTP/1.1 400")
-    with Talker(ghl_sandbox) as talker:
-        assert talker.get("/associations/").status_code == 200
+    with HttpClient(ghl_sandbox) as client:
+        assert client.get("/associations/").status_code == 200
 
 
 def test_requests_may_come_in_pieces(ghl_sandbox: Sandbox) -> None:
@@ -198,8 +198,8 @@ def test_it_serves_many_requests_on_many_connections(ghl_sandbox: Sandbox) -> No
     attends = add_attends(ghl_sandbox)
 
     def load(worker: int) -> set[int]:
-        with Talker(ghl_sandbox) as talker:
-            return {talker.relate(attends, f"c{worker}", f"e{number}").status_code for number in range(50)}
+        with HttpClient(ghl_sandbox) as client:
+            return {client.relate(attends, f"c{worker}", f"e{number}").status_code for number in range(50)}
 
     with ThreadPoolExecutor(20) as pool:
         assert list(pool.map(load, range(20))) == [{201}] * 20

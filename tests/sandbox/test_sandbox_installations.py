@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from sandbox_agency import Agency, status_and_message
-from sandbox_client import Talker
+from sandbox_client import HttpClient
 
 from airflow_provider_ghl.sandbox import Sandbox, State
 from airflow_provider_ghl.sandbox.agencies import DEFAULT_COMPANY
@@ -20,40 +20,40 @@ pytest_plugins = ["airflow_provider_ghl.sandbox.fixture"]
 def test_uninstalling_ends_the_apps_tokens_there_and_nothing_else(agency: Agency) -> None:
     sandbox, (first, second, _) = agency.sandbox, agency.locations
     private = sandbox.add_token(location_id=first)
-    with agency.talk() as talker:
-        gone, stays = (talker.mint(agency.id, location_id).json() for location_id in (first, second))
+    with agency.talk() as client:
+        gone, stays = (client.mint(agency.id, location_id).json() for location_id in (first, second))
         other = sandbox.issue(sandbox.add_app(), location_id=first)["access_token"]
         sandbox.uninstall(agency.app, first)
-        assert talker.mint(agency.id, first).json()["message"] == "The app is not installed on this location"
-        assert talker.refresh(agency.app, gone["refresh_token"]).status_code == 400
+        assert client.mint(agency.id, first).json()["message"] == "The app is not installed on this location"
+        assert client.refresh(agency.app, gone["refresh_token"]).status_code == 400
     for token, location_id, status in (
         (gone["access_token"], first, 401),
         (stays["access_token"], second, 200),
         (private, first, 200),
         (other, first, 200),
     ):
-        with agency.talk(token) as talker:
-            assert talker.get("/associations/", locationId=location_id).status_code == status
+        with agency.talk(token) as client:
+            assert client.get("/associations/", locationId=location_id).status_code == status
 
 
 def test_a_location_that_moved_is_another_agencys(agency: Agency) -> None:
     sandbox, moved = agency.sandbox, agency.locations[0]
     private = sandbox.add_token(location_id=moved)
-    with agency.talk() as talker:
-        minted = talker.mint(agency.id, moved).json()
+    with agency.talk() as client:
+        minted = client.mint(agency.id, moved).json()
         sandbox.move_location(moved, sandbox.add_company("other"))
-        refused = talker.mint(agency.id, moved)
+        refused = client.mint(agency.id, moved)
         assert status_and_message(refused) == (403, "The token does not have access to this location.")
     assert [item["_id"] for item in agency.list()["locations"]] == agency.locations[1:]
     for token, status in ((minted["access_token"], 401), (private, 200)):
-        with agency.talk(token) as talker:
-            assert talker.get("/associations/", locationId=moved).status_code == status
+        with agency.talk(token) as client:
+            assert client.get("/associations/", locationId=moved).status_code == status
     assert not sandbox.state.agencies.is_installed(agency.app.app_id, moved)
     assert sandbox.state.agencies.locations("other") == [moved]
     sandbox.install(agency.app, moved)
-    with agency.talk() as talker:
-        assert talker.refresh(agency.app, minted["refresh_token"]).status_code == 400, "of the agency that had it"
-        assert talker.mint(agency.id, moved).status_code == 403
+    with agency.talk() as client:
+        assert client.refresh(agency.app, minted["refresh_token"]).status_code == 400, "of the agency that had it"
+        assert client.mint(agency.id, moved).status_code == 403
 
 
 def test_what_there_is_not_is_said(ghl_sandbox: Sandbox) -> None:
@@ -111,8 +111,8 @@ def test_the_connection_is_one_that_airflow_reads(agency: Agency) -> None:
     connection = json.loads(agency.sandbox.connection_json_for_agency(agency.app, agency.id))
     extra = connection.pop("extra")
     assert connection == {"conn_type": "ghl", "host": agency.sandbox.url}
-    with agency.talk() as talker:
-        renewed = talker.refresh(agency.app, extra.pop("refresh_token")).json()
+    with agency.talk() as client:
+        renewed = client.refresh(agency.app, extra.pop("refresh_token")).json()
     assert (renewed["userType"], renewed["companyId"]) == ("Company", agency.id)
     assert extra == {
         "client_id": agency.app.client_id,
@@ -122,25 +122,25 @@ def test_the_connection_is_one_that_airflow_reads(agency: Agency) -> None:
 
 
 def test_the_fixed_agencys_tokens_outlive_a_restart(tmp_path: Path) -> None:
-    said = []
+    extras = []
     refresh_token = ""
     for _ in range(2):
         with Sandbox(state_path=tmp_path / "state", refresh_grace=0.0) as sandbox:
             agency = FixedAgency.of(sandbox, 2)
             connection = json.loads(agency.connection_json)
-            said.append(connection["extra"])
+            extras.append(connection["extra"])
             refresh_token = refresh_token or connection["extra"]["refresh_token"]
-            with Talker(sandbox, token=None) as talker:
+            with HttpClient(sandbox, token=None) as client:
                 for _ in range(3):
-                    answer = talker.refresh(agency.app, refresh_token)
+                    answer = client.refresh(agency.app, refresh_token)
                     assert answer.status_code == 200
                     spent, refresh_token = refresh_token, answer.json()["refresh_token"]
-                assert talker.refresh(agency.app, spent).status_code == 400
-                assert talker.refresh(agency.app, "another-1").status_code == 400
+                assert client.refresh(agency.app, spent).status_code == 400
+                assert client.refresh(agency.app, "another-1").status_code == 400
             assert sandbox.state.agencies.locations(AGENCY) == [sub_account(1), sub_account(2)]
             sandbox.uninstall(agency.app, sub_account(2))
             assert sandbox.state.agencies.is_installed(agency.app.app_id, sub_account(1))
-    assert said[0] == said[1]
+    assert extras[0] == extras[1]
     with Sandbox(state_path=tmp_path / "state") as sandbox:
         agency = FixedAgency.of(sandbox, 2)
         assert not sandbox.state.agencies.is_installed(agency.app.app_id, sub_account(2)), "as it was left"

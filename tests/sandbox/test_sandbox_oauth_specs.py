@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from sandbox_client import Talker
+from sandbox_client import HttpClient
 from specified import AIP_ERROR, OAUTH, TOKEN_ERRORS, VERSIONS, Schema, problems_of
 
 from airflow_provider_ghl.sandbox import RECORDED, Sandbox, answers
@@ -34,16 +34,16 @@ def form_of(version: str, agency: FixedAgency, **fields: str) -> dict[str, str]:
 def test_each_endpoint_of_the_spec_answers_in_its_shape(version: str, ghl_sandbox: Sandbox) -> None:
     specified, agency = OAUTH[version], FixedAgency.of(ghl_sandbox, 30)
     fields = form_of(version, agency, granttype="refresh_token", refreshtoken=agency.refresh_token)
-    with Talker(ghl_sandbox, token=None, version=version) as talker:
-        company = talker.send("POST", "/oauth/token", data=fields).json()
+    with HttpClient(ghl_sandbox, token=None, version=version) as client:
+        company = client.send("POST", "/oauth/token", data=fields).json()
         code = ghl_sandbox.authorize(agency.app, location_id=sub_account(1))
         fields = form_of(version, agency, granttype="authorization_code", code=code)
-        location = talker.send("POST", "/oauth/token", data=fields).json()
+        location = client.send("POST", "/oauth/token", data=fields).json()
     token = company["accessToken" if version == "v3" else "access_token"]
-    with Talker(ghl_sandbox, token=token, version=version) as talker:
-        minted = talker.mint(AGENCY, sub_account(2), specified.mint_path).json()
+    with HttpClient(ghl_sandbox, token=token, version=version) as client:
+        minted = client.mint(AGENCY, sub_account(2), specified.mint_path).json()
         query = {"companyId": AGENCY, "appId": agency.app.app_id}
-        listed = talker.send("GET", specified.list_path, params=query).json()
+        listed = client.send("GET", specified.list_path, params=query).json()
     check(specified.token, company)
     check(specified.token, location)
     check(specified.minted, minted)
@@ -54,10 +54,10 @@ def test_each_endpoint_of_the_spec_answers_in_its_shape(version: str, ghl_sandbo
 def test_what_the_spec_requires_is_demanded(version: str, ghl_sandbox: Sandbox) -> None:
     specified, agency = OAUTH[version], FixedAgency.of(ghl_sandbox, 1)
     token = ghl_sandbox.issue(agency.app, company_id=AGENCY)["access_token"]
-    with Talker(ghl_sandbox, token=token, version=version) as talker:
+    with HttpClient(ghl_sandbox, token=token, version=version) as client:
         asked = [
-            (talker.send("POST", specified.mint_path), specified.mint_required),
-            (talker.send("GET", specified.list_path), specified.list_required),
+            (client.send("POST", specified.mint_path), specified.mint_required),
+            (client.send("GET", specified.list_path), specified.list_required),
         ]
     for answer, required in asked:
         assert answer.status_code == 422

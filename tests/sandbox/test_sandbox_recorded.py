@@ -1,4 +1,4 @@
-"""The table of recorded bodies, and that the sandbox speaks from it."""
+"""The table of recorded bodies, and that the sandbox answers from it."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def test_lists_and_numbers_keep_their_type() -> None:
 
 def test_every_answer_the_code_names_is_in_the_table() -> None:
     names = {row.name for row in RECORDED}
-    said = set()
+    named = set()
     for path in PACKAGE.glob("*.py"):
-        said |= set(re.findall(r'(?:Refused|reply|fill)\(\s*"(\w+)"', path.read_text()))
-    assert len(said) > 15
-    assert said <= names
+        named |= set(re.findall(r'(?:Refused|reply|fill)\(\s*"(\w+)"', path.read_text()))
+    assert len(named) > 15
+    assert named <= names

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from sandbox_client import CONTACT, EVENT, Talker
+from sandbox_client import CONTACT, EVENT, HttpClient
 from specified import ASSOCIATION, BODIES, DELETED_ASSOCIATION, ENDPOINTS, ERRORS, VERSIONS, Endpoint, problems_of
 
 from airflow_provider_ghl.sandbox import RECORDED, Recorded, Sandbox, answers, bodies
@@ -37,9 +37,9 @@ def test_bodies_need_what_the_spec_requires() -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_sandbox_refuses_bodies_without_any_one_of_them(version: str, ghl_sandbox: Sandbox) -> None:
-    with Talker(ghl_sandbox, version=version) as talker:
+    with HttpClient(ghl_sandbox, version=version) as client:
         for name in BODIES["create_relation"]:
-            answer = talker.relate("a", "b", "c", **{name: None})
+            answer = client.relate("a", "b", "c", **{name: None})
             assert answer.status_code == 422
             assert f"{name} should not be empty" in answer.json()["message"]
             check_refusal(422, answer.json())
@@ -58,23 +58,23 @@ def test_exceptions_from_the_spec_are_exceptions(row: Recorded) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_an_association_has_the_fields_of_the_spec_with_text_for_its_bogus_objects(version: str, ghl_sandbox: Sandbox) -> None:
-    with Talker(ghl_sandbox, version=version) as talker:
-        made = talker.create_association().json()
+    with HttpClient(ghl_sandbox, version=version) as client:
+        made = client.create_association().json()
         path = f"/associations/{made['id']}"
         labels = {"firstObjectLabel": "x", "secondObjectLabel": "y"}
         found = [
             made,
-            talker.send("GET", path).json(),
-            talker.get("/associations/key/attends").json(),
-            talker.send("PUT", path, json=labels).json(),
-            *talker.get("/associations/").json()["associations"],
-            *talker.get(f"/associations/objectKey/{CONTACT}").json(),
-            *talker.get(f"/associations/objectKey/{EVENT}").json(),
+            client.send("GET", path).json(),
+            client.get("/associations/key/attends").json(),
+            client.send("PUT", path, json=labels).json(),
+            *client.get("/associations/").json()["associations"],
+            *client.get(f"/associations/objectKey/{CONTACT}").json(),
+            *client.get(f"/associations/objectKey/{EVENT}").json(),
         ]
         for association in found:
             assert set(association) - {"traceId"} == ASSOCIATION
             assert all(isinstance(value, str) for value in association.values())
-        assert problems_of(talker.send("DELETE", path).json(), DELETED_ASSOCIATION) == []
+        assert problems_of(client.send("DELETE", path).json(), DELETED_ASSOCIATION) == []
 
 
 def check_refusal(status: int, body: object) -> None:

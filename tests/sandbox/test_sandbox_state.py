@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from sandbox_client import CONTACT, EVENT, Talker, add_attends
+from sandbox_client import CONTACT, EVENT, HttpClient, add_attends
 from waits import TOO_LONG
 
 from airflow_provider_ghl.sandbox import Refused, Sandbox, State, StateFileError
@@ -198,30 +198,30 @@ def test_many_threads_may_write(tmp_path: Path) -> None:
 
 def test_a_restarted_sandbox_answers_as_before(tmp_path: Path) -> None:
     path = tmp_path / "state"
-    with Sandbox(state_path=path, limit=None) as first, Talker(first) as talker:
+    with Sandbox(state_path=path, limit=None) as first, HttpClient(first) as client:
         attends = add_attends(first)
-        relation = talker.relate(attends, "ann", "party").json()["id"]
-    with Sandbox(state_path=path, limit=None) as second, Talker(second) as talker:
-        assert talker.relate(attends, "ann", "party").status_code == 400
-        assert talker.get("/associations/relations/party").json()["relations"][0]["id"] == relation
+        relation = client.relate(attends, "ann", "party").json()["id"]
+    with Sandbox(state_path=path, limit=None) as second, HttpClient(second) as client:
+        assert client.relate(attends, "ann", "party").status_code == 400
+        assert client.get("/associations/relations/party").json()["relations"][0]["id"] == relation
         assert second.stats()["relations"] == 1
-        assert talker.delete_relation(relation).status_code == 200
+        assert client.delete_relation(relation).status_code == 200
     with Sandbox(state_path=path, limit=None) as third:
         assert third.state.count_relations() == 0
 
 
 FULL_DISK = """
 import resource, sys
-from sandbox_client import Talker, add_attends
+from sandbox_client import HttpClient, add_attends
 from airflow_provider_ghl.sandbox import Sandbox
 
-with Sandbox(state_path=sys.argv[1], limit=None) as sandbox, Talker(sandbox) as talker:
+with Sandbox(state_path=sys.argv[1], limit=None) as sandbox, HttpClient(sandbox) as client:
     attends = add_attends(sandbox)
     unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, unlimited[1]))
-    answers = [talker.relate(attends, "ann", f"event {number}").status_code for number in range(30)]
+    answers = [client.relate(attends, "ann", f"event {number}").status_code for number in range(30)]
     resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
-    answers.append(talker.relate(attends, "ann", "after").status_code)
+    answers.append(client.relate(attends, "ann", "after").status_code)
     print(attends, *answers)
 """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sandbox_client import Talker, add_attends
+from sandbox_client import HttpClient, add_attends
 
 from airflow_provider_ghl.sandbox import Sandbox
 from airflow_provider_ghl.sandbox.routes import ALL_SCOPES, ROUTES
@@ -12,10 +12,10 @@ pytest_plugins = ["airflow_provider_ghl.sandbox.fixture"]
 
 
 def test_tokens_that_are_not_accepted(ghl_sandbox: Sandbox) -> None:
-    with Talker(ghl_sandbox, token="wrong") as talker:
-        assert talker.get("/associations/").json()["message"] == "Invalid token: access token is invalid"
-    with Talker(ghl_sandbox, token=None) as talker:
-        answer = talker.get("/associations/")
+    with HttpClient(ghl_sandbox, token="wrong") as client:
+        assert client.get("/associations/").json()["message"] == "Invalid token: access token is invalid"
+    with HttpClient(ghl_sandbox, token=None) as client:
+        answer = client.get("/associations/")
         assert (answer.status_code, answer.json()["message"]) == (401, "E01 - Unauthorized request")
 
 
@@ -24,36 +24,36 @@ def test_tokens_that_are_not_accepted(ghl_sandbox: Sandbox) -> None:
     [(None, "version header was not found."), ("2020-01-01", "version header is invalid"), ("V3", "version header is invalid")],
 )
 def test_versions_that_are_not_accepted(ghl_sandbox: Sandbox, version: str | None, message: str) -> None:
-    with Talker(ghl_sandbox, version=version) as talker:
-        answer = talker.get("/associations/")
+    with HttpClient(ghl_sandbox, version=version) as client:
+        answer = client.get("/associations/")
         assert (answer.status_code, answer.json()["message"]) == (401, message)
 
 
 def test_a_revoked_token_and_changed_scopes_are_felt_at_once(ghl_sandbox: Sandbox) -> None:
-    with Talker(ghl_sandbox) as talker:
-        assert talker.get("/associations/").status_code == 200
+    with HttpClient(ghl_sandbox) as client:
+        assert client.get("/associations/").status_code == 200
         ghl_sandbox.set_scopes(ghl_sandbox.token, {"associations.write"})
-        answer = talker.get("/associations/")
+        answer = client.get("/associations/")
         assert (answer.status_code, answer.json()["message"]) == (401, "The token is not authorized for this scope.")
         ghl_sandbox.revoke(ghl_sandbox.token)
-        assert talker.get("/associations/").json()["message"] == "Invalid token: access token is invalid"
+        assert client.get("/associations/").json()["message"] == "Invalid token: access token is invalid"
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 def test_every_endpoint_needs_its_scope_and_no_other(ghl_sandbox: Sandbox, route: object) -> None:
     method, path, scope = (getattr(route, name) for name in ("method", "path", "scope"))
     ghl_sandbox.set_scopes(ghl_sandbox.token, ALL_SCOPES - {scope})
-    with Talker(ghl_sandbox) as talker:
-        refused = talker.send(method, path, params={"locationId": ghl_sandbox.location_id}, json={})
+    with HttpClient(ghl_sandbox) as client:
+        refused = client.send(method, path, params={"locationId": ghl_sandbox.location_id}, json={})
         assert refused.json()["message"] == "The token is not authorized for this scope."
         ghl_sandbox.set_scopes(ghl_sandbox.token, {scope})
-        assert talker.send(method, path, params={"locationId": ghl_sandbox.location_id}, json={}).status_code != 401
+        assert client.send(method, path, params={"locationId": ghl_sandbox.location_id}, json={}).status_code != 401
 
 
 def test_a_wrong_or_missing_location_is_forbidden(ghl_sandbox: Sandbox) -> None:
-    with Talker(ghl_sandbox) as talker:
+    with HttpClient(ghl_sandbox) as client:
         for params in ({"locationId": "elsewhere"}, {}):
-            answer = talker.send("GET", "/associations/relations/ann", params=params)
+            answer = client.send("GET", "/associations/relations/ann", params=params)
             assert (answer.status_code, answer.json()["message"]) == (403, "The token does not have access to this location.")
 
 
@@ -63,11 +63,11 @@ def test_locations_share_nothing_and_a_locations_own_token_reaches_only_it(ghl_s
     attends = add_attends(ghl_sandbox)
     theirs = state.add_association("attends", "contact", "contact", "a", "b", location_id=other)
     token = ghl_sandbox.add_token(location_id=other)
-    with Talker(ghl_sandbox, token=token) as talker:
-        assert talker.get("/associations/").status_code == 403
-        assert talker.send("GET", f"/associations/{attends}").status_code == 400
-        assert talker.send("GET", f"/associations/{theirs}").json()["locationId"] == other
-        assert talker.relate(theirs, "ann", "bob", locationId=other).status_code == 201
-        assert talker.relate(attends, "ann", "bob", locationId=other).json()["message"] == "Association not found"
+    with HttpClient(ghl_sandbox, token=token) as client:
+        assert client.get("/associations/").status_code == 403
+        assert client.send("GET", f"/associations/{attends}").status_code == 400
+        assert client.send("GET", f"/associations/{theirs}").json()["locationId"] == other
+        assert client.relate(theirs, "ann", "bob", locationId=other).status_code == 201
+        assert client.relate(attends, "ann", "bob", locationId=other).json()["message"] == "Association not found"
     assert state.pairs(theirs, location_id=other) == {("ann", "bob")}
     assert state.count_relations() == 0
