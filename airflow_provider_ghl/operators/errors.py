@@ -130,7 +130,8 @@ def translated() -> Iterator[None]:
         yield
     except GHLError as error:
         message = error.explain() if isinstance(error, Unauthorized) else str(error)
-        raise _KINDS[Failure.by(error)](message) from error
+        # Its class and its text say it all: our own frames would only push them out of sight.
+        raise _KINDS[Failure.by(error)](message) from error.with_traceback(None)
 
 
 def error_for(verdict: Verdict, where: str) -> Exception:
@@ -138,6 +139,8 @@ def error_for(verdict: Verdict, where: str) -> Exception:
 
     :param where: says where the rest of the results is.
     """
-    error = _KINDS[verdict.failure or Failure.RETRYABLE](f"{verdict.message} {where}".strip())
-    error.__cause__ = verdict.cause
+    rest = verdict.message.removeprefix(verdict.headline).strip()
+    text = "\n".join(line for line in (verdict.headline, rest, where) if line)
+    error = _KINDS[verdict.failure or Failure.RETRYABLE](text)
+    error.__cause__ = None if verdict.cause is None else verdict.cause.with_traceback(None)
     return error

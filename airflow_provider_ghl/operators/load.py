@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -74,14 +75,14 @@ class LoadOperator(TableOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the load; push what became of it; return the summary, wait for quota, or raise."""
-        return self._load(context, is_resumed=False)
+        return self._conclude(self._load(context, is_resumed=False), context)
 
     def resume(self, context: Context, event: Any = None) -> dict[str, Any]:
         """Go on after a wait for quota: all rows are read again, and what is known to be there is not sent."""
         self.log.info("The day's requests should be back: going on.")
-        return self._load(context, is_resumed=True)
+        return self._conclude(self._load(context, is_resumed=True), context)
 
-    def _load(self, context: Context, *, is_resumed: bool) -> dict[str, Any]:
+    def _load(self, context: Context, *, is_resumed: bool) -> Verdict:
         with translated():
             from airflow_provider_ghl.load.loader import run
 
@@ -90,8 +91,7 @@ class LoadOperator(TableOperator):
                 for warning in [*self.hook.ledger_warnings(), *([] if self.plan_only else note_ledger(context, ledger))]:
                     self.log.warning("%s", warning)
                 spec = self._spec(context.get("ti"), is_resumed=is_resumed)
-                verdict = run(spec, self._ports(spec, ledger, partial(self._push, context)))
-        return self._conclude(verdict, pushes=self._ti(context) is not None)
+                return run(spec, self._ports(spec, ledger, partial(self._push, context)))
 
     def _end_before_timeout(self) -> None:
         """Airflow's timeout strikes anywhere, and the results would be lost."""
@@ -113,15 +113,19 @@ class LoadOperator(TableOperator):
             # Airflow pushes what execute returns, which a failing task never does.
             ti.xcom_push(key="return_value", value=verdict.summary)
 
-    def _conclude(self, verdict: Verdict, *, pushes: bool) -> dict[str, Any]:
+    def _conclude(self, verdict: Verdict, context: Context) -> dict[str, Any]:
+        """Say what needs attention; then return the summary, wait, or raise."""
+        where = self._where(verdict, pushes=self._ti(context) is not None)
         for warning in verdict.warnings:
             self.log.warning(warning)
+        for line in verdict.attention if verdict.wait is None else ():
+            self.log.log(logging.WARNING if verdict.is_green else logging.ERROR, "%s", line)
         if verdict.is_green:
-            self.log.info("%s", f"{verdict.message} {self._where(verdict, pushes)}".strip())
+            self.log.info("%s", f"{verdict.message} {where}".strip())
             return verdict.summary
         if verdict.wait is not None:
             self._wait(verdict.message, verdict.wait)
-        raise error_for(verdict, self._where(verdict, pushes))
+        raise error_for(verdict, where)
 
     def _wait(self, why: str, seconds: float) -> None:
         """Free the slot, and come back when there is quota again."""
@@ -133,18 +137,18 @@ class LoadOperator(TableOperator):
         timeout = min(self.defer_timeout, _LONGEST_TIMEOUT) + _TRIGGER_GRACE
         self.defer(trigger=DateTimeTrigger(moment=moment), method_name="resume", timeout=timeout)
 
-    def _where(self, verdict: Verdict, pushes: bool) -> str:
+    def _where(self, verdict: Verdict, *, pushes: bool) -> str:
         """Where to read on."""
         from airflow_provider_ghl.load.results.outcomes import FAILURES, Outcome
 
-        told = []
+        lines = []
         if not verdict.is_green and self.hook.stop.is_set and self.execution_timeout is not None:
-            told.append(f"A load ends before its execution_timeout={self.execution_timeout}, to keep its results.")
+            lines.append(f"A load ends before its execution_timeout={self.execution_timeout}, to keep its results.")
         if path := verdict.summary["results_path"]:
-            told.append(f"Every row's result is in {path}.")
+            lines.append(f"Every row's result is in {path}.")
         elif pushes and self.xcom_results_limit and any(verdict.summary[o] for o in (*FAILURES, Outcome.NOT_ATTEMPTED)):
-            told.append("The rows that need attention are in this task's XCom 'results'.")
-        return " ".join(told)
+            lines.append("The rows that need attention are in this task's XCom 'results'.")
+        return " ".join(lines)
 
     def _spec(self, ti: Any, *, is_resumed: bool) -> LoadSpec:
         """What its load is to do.

@@ -89,7 +89,7 @@ def test_all_can_be_told_apart_and_pickled() -> None:
 @pytest.mark.parametrize("failure", Failure)
 def test_a_loads_end(failure: Failure) -> None:
     end = End.FINAL if failure.is_final else End.RETRYABLE
-    error = error_for(Verdict(end, "It ended.", {}, [], failure, cause=OSError("why")), "See there.")
+    error = error_for(Verdict(end, "It ended.", "It ended. So it did.", {}, [], failure, cause=OSError("why")), "See there.")
     assert type(error) is FAILURES[failure]
-    assert (str(error), str(error.__cause__)) == ("It ended. See there.", "why")
+    assert (str(error), str(error.__cause__)) == ("It ended.\nSo it did.\nSee there.", "why")
     assert isinstance(error, AirflowFailException) is (end is End.FINAL)

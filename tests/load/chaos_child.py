@@ -71,7 +71,12 @@ def load(job: dict[str, Any]) -> None:
         results_file=ChaosFile(Path(job["results_path"]), fuse),
     )
     verdict = run(spec, ports)
-    told = {"end": verdict.end, "message": verdict.message, "summary": verdict.summary, "results": verdict.results}
+    told = {
+        "end": verdict.end,
+        "message": verdict.message,
+        "summary": verdict.summary,
+        "results": sorted(verdict.results, key=lambda result: int(result["row"])),
+    }
     Path(job["verdict"]).write_text(json.dumps(told))
 
 

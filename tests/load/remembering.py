@@ -37,7 +37,7 @@ def server(**options: Any) -> SimulatedServer:
 
 def evidence(load: Load) -> Counter[tuple[str, str | None]]:
     """Rows by outcome and evidence."""
-    return Counter((result["outcome"], result["evidence"]) for result in load.verdict.results)
+    return Counter((result["outcome"], result["evidence"]) for result in load.results)
 
 
 def known(ledger: Ledger) -> int:

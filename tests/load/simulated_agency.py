@@ -196,7 +196,7 @@ def load_rows(
 
 def check_sums(load: Load, rows: int) -> None:
     """Every row has one outcome, and the lines of the locations add up with the rows that are of none."""
-    results, summary = load.verdict.results, load.summary
+    results, summary = load.results, load.summary
     assert [result["row"] for result in results] == list(range(rows))
     counted = Counter(result["outcome"] for result in results)
     assert {outcome: summary[outcome] for outcome in OUTCOMES} == {outcome: counted[outcome] for outcome in OUTCOMES}
@@ -224,7 +224,7 @@ def place_of(one: Row) -> Place | None:
 def _check_places(load: Load, rows: list[Row]) -> None:
     """A row's invalidity and repeats are those that anybody can see in the table; a pair in two locations is no repeat."""
     first_rows: dict[Place, int] = {}
-    for at, (one, result) in enumerate(zip(rows, load.verdict.results, strict=True)):
+    for at, (one, result) in enumerate(zip(rows, load.results, strict=True)):
         place = place_of(one)
         assert result["location_id"] == _text_of(one["location_id"])
         if place is None:
@@ -241,7 +241,7 @@ def _check_places(load: Load, rows: list[Row]) -> None:
 def check_highlevel(load: Load, agency: SimulatedAgency, before: set[Place]) -> None:
     """What HighLevel holds of each location is what the results say."""
     said: dict[str, set[Place]] = {}
-    for result in load.verdict.results:
+    for result in load.results:
         place = result["location_id"], result["first_record_id"], result["second_record_id"]
         said.setdefault(result["outcome"], set()).add(place)
         if result["outcome"] == "created" and result["evidence"] == "answer":

@@ -124,8 +124,13 @@ class Load:
         return self.verdict.summary
 
     @property
+    def results(self) -> list[dict[str, Any]]:
+        """By row; the verdict has those first that need attention."""
+        return sorted(self.verdict.results, key=lambda result: int(result["row"]))
+
+    @property
     def outcomes(self) -> list[str]:
-        return [result["outcome"] for result in self.verdict.results]
+        return [result["outcome"] for result in self.results]
 
 
 def load_pairs(

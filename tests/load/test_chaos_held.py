@@ -61,7 +61,7 @@ def test_rows_of_several_chunks_that_are_held_for_long(ledger: Ledger, batch_siz
         batch_size=batch_size,
         prepare=lambda workers: workers.at(world.clock.now + 60.0, other.end),
     )
-    assert Counter((result["outcome"], result["evidence"]) for result in load.verdict.results) == {("created", "answer"): 60}
+    assert Counter((result["outcome"], result["evidence"]) for result in load.results) == {("created", "answer"): 60}
     assert set(world.creations.values()) == {1}
 
 

@@ -28,7 +28,7 @@ class TestAgain:
         again = load_pairs([*PAIRS, ("new", "teacher1"), *PAIRS[:5]], world, ledger=ledger, load_id="tomorrow")
         assert again.summary["requests"] == 2
         assert evidence(again) == {("already_exists", "ledger"): 300, ("created", "answer"): 1, ("repeated", None): 5}
-        assert again.verdict.results[-1]["reason"] == "the same pair as row 4"
+        assert again.results[-1]["reason"] == "the same pair as row 4"
 
     def test_what_was_there_before_is_remembered_too(self, ledger: Ledger) -> None:
         world = server()

@@ -38,7 +38,7 @@ class TestAttempts:
         }
         assert second.summary["requests"] - second.summary["rate_limited"] == 1 + 300 - first.summary["created"]
         ids = {pair: relation_id for pair, relation_id in world.relations.items()}
-        for result in second.verdict.results:
+        for result in second.results:
             assert result["relation_id"] == ids[(result["first_record_id"], result["second_record_id"])]
 
     def test_an_answer_that_was_lost_with_the_attempt_is_presumed(self, ledger: Ledger) -> None:
@@ -185,7 +185,7 @@ class TestTwoAtOnce:
         stop.set_at(world.clock.now + 100.0)
         load = load_pairs(PAIRS, world, ledger=ledger, stop=stop)
         assert (load.summary["created"], load.summary["not_attempted"]) == (250, 50)
-        assert "another load was sending it" in load.verdict.results[0]["reason"]
+        assert "another load was sending it" in load.results[0]["reason"]
 
     def other(self, ledger: Ledger) -> tuple[Any, int]:
         attempt = ledger.loads.begin("other", try_number=1, is_resumed=False, location_id=LOCATION, association=KEY)

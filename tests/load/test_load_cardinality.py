@@ -27,7 +27,7 @@ def server(**world: Any) -> SimulatedServer:
 
 
 def reasons(load: Load) -> list[str | None]:
-    return [result["reason"] for result in load.verdict.results]
+    return [result["reason"] for result in load.results]
 
 
 def full(side: str, most: int, there: int, earlier: int, column: str | None = None) -> str:
@@ -165,7 +165,7 @@ class TestManyLocations:
         assert made["c"] == {f"s{number}": 2 for number in range(5)}
         lines = load.summary["locations"]
         assert [(lines[name].get("invalid", 0), lines[name]["created"]) for name in names] == [(5, 15), (7, 13), (0, 10)]
-        (told,) = {result["reason"] for result in load.verdict.results if result["location_id"] == "b"} & {
+        (told,) = {result["reason"] for result in load.results if result["location_id"] == "b"} & {
             full("first", 3, 2, 1, "first")
         }
         assert f"12 × invalid: {told.partition(' (')[0]}." in load.verdict.message

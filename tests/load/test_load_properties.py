@@ -64,7 +64,7 @@ def pair_of(row: tuple[Any, Any]) -> Pair | None:
 
 def check_rows(load: Load, rows: list[Any]) -> None:
     """Every row exactly one outcome, in order, and the counts are those of the rows."""
-    results = load.verdict.results
+    results = load.results
     assert [result["row"] for result in results] == list(range(len(rows)))
     counted = Counter(result["outcome"] for result in results)
     assert {outcome: load.summary[outcome] for outcome in OUTCOMES} == {outcome: counted[outcome] for outcome in OUTCOMES}
@@ -74,7 +74,7 @@ def check_rows(load: Load, rows: list[Any]) -> None:
 def check_pairs(load: Load, rows: list[Any]) -> None:
     """A row's invalidity and repeats are those that anybody can see in the table."""
     first_rows: dict[Pair, int] = {}
-    for at, (row, result) in enumerate(zip(rows, load.verdict.results, strict=True)):
+    for at, (row, result) in enumerate(zip(rows, load.results, strict=True)):
         pair = pair_of(row)
         if pair is None:
             assert result["outcome"] == "invalid"
@@ -90,7 +90,7 @@ def check_highlevel(load: Load, before: set[Pair]) -> None:
     """What HighLevel holds is what the results say."""
     server = load.server
     said: dict[str, set[Pair]] = {outcome: set() for outcome in OUTCOMES}
-    for result in load.verdict.results:
+    for result in load.results:
         pair = result["first_record_id"], result["second_record_id"]
         said[result["outcome"]].add(pair)
         if result["outcome"] == "created" and result["evidence"] == "answer":
@@ -105,7 +105,7 @@ def check_highlevel(load: Load, before: set[Pair]) -> None:
 
 def check_requests(load: Load) -> None:
     """A request that nobody counted was not sent, and the other way round."""
-    of_rows = sum(result["requests"] for result in load.verdict.results)
+    of_rows = sum(result["requests"] for result in load.results)
     of_association = load.server.requests - of_rows
     assert load.summary["requests"] == load.server.requests
     # Who is told to stop leaves the request for the association on its way, which the server may not have come to then.

@@ -27,7 +27,7 @@ def test_an_empty_source_is_green_with_a_warning() -> None:
     load = load_pairs([], server_with())
     assert load.verdict.end is End.GREEN
     assert load.verdict.warnings == ["the source has no rows: nothing was sent"]
-    assert (load.server.requests, load.summary["rows"], load.verdict.results) == (0, 0, [])
+    assert (load.server.requests, load.summary["rows"], load.results) == (0, 0, [])
 
 
 @pytest.mark.parametrize(("rows", "batch_size"), [(0, 10), (99, 1000), (99, 10)])

@@ -76,10 +76,10 @@ def test_answers_that_do_not_come_are_not_waited_for(after: float) -> None:
     assert source.read_after_stop == 0
     assert load.summary["failed"] > 0
     assert load.summary["created"] + load.summary["failed"] + load.summary["not_attempted"] == source.read
-    failed = [result for result in load.verdict.results if result["outcome"] == "failed"]
+    failed = [result for result in load.results if result["outcome"] == "failed"]
     assert {result["reason"] for result in failed} == {"told to stop before HighLevel gave a definite answer"}
     assert all(result["requests"] >= 1 for result in failed)
-    assert load.summary["requests"] == load.server.requests == 1 + sum(row["requests"] for row in load.verdict.results)
+    assert load.summary["requests"] == load.server.requests == 1 + sum(row["requests"] for row in load.results)
 
 
 def test_an_answer_on_the_way_does_not_put_the_end_off() -> None:
@@ -207,7 +207,7 @@ def test_rows_that_highlevel_surely_did_not_take_are_not_attempted() -> None:
         prepare=lambda workers: workers.at(clock.now + 5.0, stop.set),
     )
     assert load.summary["not_attempted"] == 50
-    assert sum(result["requests"] for result in load.verdict.results) == 20
+    assert sum(result["requests"] for result in load.results) == 20
 
 
 def test_an_outage_does_not_eat_up_the_input() -> None:
@@ -221,7 +221,7 @@ def test_an_outage_does_not_eat_up_the_input() -> None:
         prepare=lambda workers: workers.at(clock.now + 290.0, stop.set),
     )
     assert server.requests > 25 + 15
-    assert sum(result["requests"] > 0 for result in load.verdict.results) <= 50
+    assert sum(result["requests"] > 0 for result in load.results) <= 50
 
 
 def test_a_stop_that_comes_with_the_last_answer_has_stopped_nothing() -> None:

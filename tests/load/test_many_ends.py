@@ -26,11 +26,11 @@ OUTAGE = 503, "Service Unavailable"
 
 
 def outcomes_of(load: Load, location: str) -> Counter[str]:
-    return Counter(result["outcome"] for result in load.verdict.results if result["location_id"] == location)
+    return Counter(result["outcome"] for result in load.results if result["location_id"] == location)
 
 
 def reasons_of(load: Load, location: str) -> set[str | None]:
-    return {result["reason"] for result in load.verdict.results if result["location_id"] == location}
+    return {result["reason"] for result in load.results if result["location_id"] == location}
 
 
 class TestSpentDay:

@@ -35,7 +35,7 @@ ABC = ["a", "b", "c"]
 
 
 def outcomes_of(load: Load, location: str) -> Counter[str]:
-    return Counter(result["outcome"] for result in load.verdict.results if result["location_id"] == location)
+    return Counter(result["outcome"] for result in load.results if result["location_id"] == location)
 
 
 @dataclass
@@ -99,7 +99,7 @@ class TestSideBySide:
         agency = SimulatedAgency.of(["Loc", "loc"])
         load = load_rows([row("Loc", "s", "t"), row("loc", "s", "t"), row(" loc", "s", "t")], agency)
         assert load.outcomes == ["created", "created", "repeated"]
-        assert load.verdict.results[2]["reason"] == "the same pair as row 1"
+        assert load.results[2]["reason"] == "the same pair as row 1"
 
 
 class TestRows:
@@ -108,7 +108,7 @@ class TestRows:
         rows = [*rows_of(ABC, 3), row("b", "", "t"), row("c", "s0", "t0"), row("a", "s0", None)]
         load = load_rows(rows, agency, tolerance=2)
         check_sums(load, 12)
-        for one, result in zip(rows, load.verdict.results, strict=True):
+        for one, result in zip(rows, load.results, strict=True):
             assert result["location_id"] == one["location_id"]
             assert result["association_id"] == agency[one["location_id"]].association_id
         assert load.outcomes == ["created"] * 9 + ["invalid", "repeated", "invalid"]
@@ -121,7 +121,7 @@ class TestRows:
         agency = SimulatedAgency.of(["a", "7"])
         load = load_rows([row(cell, f"s{at}", "t") for at, cell in enumerate(cells)], agency)
         check_sums(load, len(cells))
-        told = load.verdict.results
+        told = load.results
         assert load.outcomes == ["invalid"] * 11 + ["created"] * 4
         assert all(result["reason"].startswith("column 'location_id'") for result in told[:11])
         assert [result["location_id"] for result in told] == [None] * 11 + ["a", "7", "7", "7"]
@@ -150,14 +150,14 @@ class TestRows:
         columns = Columns("first", "second", row_key="key", location="location_id")
         rows = [row("a", "s", "t", key=1), row(None, "s", "t", key="two"), row("b", "s", "t", key=None)]
         load = load_rows(rows, SimulatedAgency.of(ABC), columns=columns)
-        assert [result["row_key"] for result in load.verdict.results] == [1, "two", None]
+        assert [result["row_key"] for result in load.results] == [1, "two", None]
 
     def test_those_that_need_attention_come_first_to_xcom(self) -> None:
         agency = SimulatedAgency.of(ABC, missing=frozenset({"s7"}))
         load = load_rows([*rows_of(ABC, 20), row("", "s", "t")], agency, keep_results=10)
-        assert len(load.verdict.results) == 10
+        assert len(load.results) == 10
         assert load.summary["results_cut"]
-        kept = Counter(result["outcome"] for result in load.verdict.results)
+        kept = Counter(result["outcome"] for result in load.results)
         assert kept == {"rejected": 3, "invalid": 1, "created": 6}
 
     @pytest.mark.parametrize("rows_ahead", [1, 10_000])
@@ -172,7 +172,7 @@ class TestRows:
         assert [(one["row"], one["location_id"] or None) for one in written] == [
             (str(at), one["location_id"]) for at, one in enumerate(rows)
         ]
-        for one, result in zip(written, load.verdict.results, strict=True):
+        for one, result in zip(written, load.results, strict=True):
             assert one == {name: "" if result[name] is None else str(result[name]) for name in RESULT_FIELDS}
 
 
@@ -243,7 +243,7 @@ class TestLedger:
         assert outcomes_of(load, "c") == {"created": 90}
         assert agency.asked["a"] <= 1 + math.ceil(270 / at_once)
         assert {server.association_id for server in agency.locations.values()} == {
-            result["association_id"] for result in load.verdict.results
+            result["association_id"] for result in load.results
         }
 
 

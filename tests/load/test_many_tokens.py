@@ -63,4 +63,4 @@ def test_a_refresh_token_that_is_worth_nothing_stops_all() -> None:
     check_sums(load, 900)
     assert (load.verdict.end, load.summary["created"], load.summary["stopped_by"]) == (End.FINAL, 0, "token")
     assert (agency.requests, server.minted) == (0, [])
-    assert "refresh-of-another-app" not in f"{load.verdict.message} {load.verdict.results}"
+    assert "refresh-of-another-app" not in f"{load.verdict.message} {load.results}"

@@ -47,7 +47,7 @@ def test_results_that_cannot_be_written_lose_no_verdict(tmp_path: Path, kind: ty
     file = kind("results.csv", RESULT_FIELDS, lambda path: None, tmp_path)
     load = load_pairs([(f"s{n}", f"t{n}") for n in range(100)], SimulatedServer(FakeClock()), results_file=file, batch_size=10)
     assert load.verdict.end is End.RETRYABLE
-    assert load.summary["created"] == len(load.verdict.results) == 100
+    assert load.summary["created"] == len(load.results) == 100
     assert "the results file could not be written" in load.verdict.message
     assert "secret" not in load.verdict.message
     assert load.verdict.cause is not None
@@ -63,7 +63,7 @@ def test_the_file_of_a_load_that_ends_red_is_there_too(tmp_path: Path) -> None:
     )
     assert [row["outcome"] for row in rows_of(path)] == ["invalid", "created", "repeated", "not_attempted", "not_attempted"]
     assert {row["association_id"] for row in rows_of(path)} == {"6758b5c1f5e2a1d3c4b5a697"}
-    assert [result["row"] for result in load.verdict.results] == [0, 3]
+    assert [result["row"] for result in load.results] == [0, 3]
     assert load.summary["results_cut"] is True
     assert load.verdict.end is End.FINAL
 
@@ -73,7 +73,7 @@ def test_the_users_own_row_id_is_in_every_result() -> None:
     rows = [{"first": f"s{n}", "second": "t", "key": f"K{n}"} for n in range(3)]
     batches: list[Batch] = list(from_data(rows, columns, 2))
     load = load_pairs(iter(batches), SimulatedServer(FakeClock()), columns=columns)
-    assert [result["row_key"] for result in load.verdict.results] == ["K0", "K1", "K2"]
+    assert [result["row_key"] for result in load.results] == ["K0", "K1", "K2"]
 
 
 def new_pairs(rows: int) -> Iterator[Any]:

@@ -40,7 +40,7 @@ def verdict_of(ending: Ending, *results: RowResult, min_rows: int = 0, tolerance
 def test_a_source_with_too_few_rows() -> None:
     verdict = verdict_of(Ending(too_few=True), RowResult(Outcome.NOT_ATTEMPTED), min_rows=1500)
     assert verdict.end is End.RETRYABLE
-    assert verdict.message == "The source has 1 rows, fewer than min_rows=1,500: nothing was sent."
+    assert verdict.message == "The source has 1 row, fewer than min_rows=1,500: nothing was sent."
 
 
 CREATED = RowResult(Outcome.CREATED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from airflow_provider_ghl.load.columns import Codes, Numbers, Objects
 from airflow_provider_ghl.load.ledger.notes import Knowledge
+from airflow_provider_ghl.load.results.attention import FIRST_ROWS, Reason, keep_first
 from airflow_provider_ghl.load.results.fields import ResultFields
 from airflow_provider_ghl.load.results.file import ResultsFile
 from airflow_provider_ghl.load.results.outcomes import FAILURES, OUTCOMES, Outcome, RowResult, gist, outline
@@ -22,7 +23,7 @@ __all__ = ["Report"]
 _PENDING = len(OUTCOMES)
 _CODE = {outcome: code for code, outcome in enumerate(OUTCOMES)}
 _IS_FAILURE = np.array([*(outcome in FAILURES for outcome in OUTCOMES), False])
-#: By outcome: rows that need attention come before those that were not reached, and these before the others.
+#: By outcome: where not all are kept, rows that need attention go before those that were not reached, and these before others.
 _RANK = np.array([*(0 if one in FAILURES else 1 if one is Outcome.NOT_ATTEMPTED else 2 for one in OUTCOMES), 2])
 _RANKS = (0, 1, 2)
 #: Different reasons that are counted one by one; the rest are counted as others.
@@ -42,7 +43,8 @@ class Report:
     ) -> None:
         #: The locations' lines in the account, by their numbers.
         self.lines: list[Line] = []
-        self._noun = fields.noun
+        #: How results are told.
+        self.fields = fields
         self._writer = RowWriter(fields, try_number, self.lines)
         self._keep = keep
         self._file = results_file
@@ -50,7 +52,7 @@ class Report:
         self._earlier = array("q")  # for each repeated row, the row that it repeats
         self._open: deque[OpenBatch] = deque()
         self._kept: dict[int, list[dict[str, Any]]] = {rank: [] for rank in _RANKS}
-        self._reasons: Counter[tuple[Outcome, str]] = Counter()
+        self._reasons: dict[tuple[Outcome, str], Reason] = {}
         #: Rows that have their outcome.
         self.done = 0
         #: What kept results from being written, if anything did.
@@ -85,7 +87,7 @@ class Report:
         if start != self.rows:
             raise RuntimeError(f"a batch begins with row {start}, and {self.rows} rows were read before it")
         self._codes.extend(bytes([_PENDING]) * len(lines))
-        self._open.append(OpenBatch(start, self._noun, values, row_keys, len(lines), lines))
+        self._open.append(OpenBatch(start, self.fields.noun, values, row_keys, len(lines), lines))
         self._flush()
 
     def decide(self, row: int, result: RowResult) -> dict[str, Any]:
@@ -98,9 +100,9 @@ class Report:
             raise RuntimeError(f"row {row} has an outcome already")
         self._codes[row] = _CODE[result.outcome]
         batch.details[row - batch.start] = result
-        if result.outcome in FAILURES:
-            self._count_reason(batch, row, result)
         words = self._writer.as_dict(batch, row - batch.start, result.outcome)
+        if result.outcome in FAILURES:
+            self._count_reason(batch, row, result, words)
         self._count_done(batch, 1)
         return words
 
@@ -109,11 +111,11 @@ class Report:
         :meth:`decide`.
         """
         batch = self._settle(start, np.fromiter(problems, np.int64, len(problems)), Outcome.INVALID)
+        results = []
         for offset, reason in problems.items():
-            result = RowResult(Outcome.INVALID, reason=reason)
-            batch.details[offset] = result
-            self._count_reason(batch, start + offset, result)
-        results = [self._writer.as_dict(batch, offset, Outcome.INVALID) for offset in problems]
+            result = batch.details[offset] = RowResult(Outcome.INVALID, reason=reason)
+            results.append(self._writer.as_dict(batch, offset, Outcome.INVALID))
+            self._count_reason(batch, start + offset, result, results[-1])
         self._count_done(batch, len(problems))
         return results
 
@@ -169,14 +171,15 @@ class Report:
         of_repeats = codes[np.frombuffer(self._earlier, dtype=np.int64)]
         return int(_IS_FAILURE[codes].sum() + _IS_FAILURE[of_repeats].sum())
 
-    def reasons(self) -> list[tuple[str, str, int]]:
-        """(outcome, reason without ids, rows), the commonest first."""
-        return [(str(outcome), reason, rows) for (outcome, reason), rows in self._reasons.most_common()]
+    def reasons(self) -> list[Reason]:
+        """Why rows failed, the commonest first."""
+        return sorted(self._reasons.values(), key=lambda reason: -reason.rows)
 
     def kept(self) -> tuple[list[dict[str, Any]], bool]:
-        """Results for XCom, by row; and whether rows were left out."""
+        """Results for XCom: those that need attention first, then the others, both by row; and whether rows were left out."""
         chosen = [result for rank in _RANKS for result in self._kept[rank]][: self._keep]
-        return sorted(chosen, key=lambda result: int(result["row"])), len(chosen) < self.rows
+        failed, others = chosen[: len(self._kept[0])], chosen[len(self._kept[0]) :]
+        return failed + sorted(others, key=lambda result: int(result["row"])), len(chosen) < self.rows
 
     def _batch_with(self, row: int) -> OpenBatch:
         at = bisect_right(self._open, row, key=lambda batch: batch.start) - 1
@@ -189,7 +192,7 @@ class Report:
 
     def _settle(self, start: int, offsets: Numbers, outcome: Outcome) -> OpenBatch:
         if not len(offsets):
-            return OpenBatch(start, self._noun, (), None, 0, _NO_ROWS)
+            return OpenBatch(start, self.fields.noun, (), None, 0, _NO_ROWS)
         batch = self._batch_with(start)
         codes = np.frombuffer(self._codes, dtype=np.uint8)[batch.start : batch.start + batch.size]
         if start != batch.start or (codes[offsets] != _PENDING).any():
@@ -203,14 +206,17 @@ class Report:
         if not batch.pending:
             self._flush()
 
-    def _count_reason(self, batch: OpenBatch, row: int, result: RowResult) -> None:
+    def _count_reason(self, batch: OpenBatch, row: int, result: RowResult, words: dict[str, Any]) -> None:
         offset, said = row - batch.start, result.reason or ""
         is_ours = result.outcome is Outcome.INVALID
         reason = outline(said) if is_ours else gist(said, *batch.row(offset))
         key = (result.outcome, f"{result.status_code}: {reason}" if result.status_code else reason)
         if key not in self._reasons and len(self._reasons) >= _MOST_REASONS:
             key = (result.outcome, "other reasons")
-        self._reasons[key] += 1
+        found = self._reasons.setdefault(key, Reason(*key))
+        found.rows += 1
+        if len(found.first) < FIRST_ROWS or row < found.first[-1]["row"]:
+            keep_first(found.first, [words])
 
     def _flush(self) -> None:
         while self._open and not self._open[0].pending:

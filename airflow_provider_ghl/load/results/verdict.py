@@ -10,8 +10,9 @@ from typing import Any
 
 from airflow_provider_ghl.exceptions import ConfigurationError, GHLError, QuotaExhausted, Unauthorized
 from airflow_provider_ghl.load.patience import Patience
+from airflow_provider_ghl.load.results.attention import attention_lines, plural
 from airflow_provider_ghl.load.results.failure import Failure
-from airflow_provider_ghl.load.results.outcomes import FAILURES, End, Outcome, StoppedBy
+from airflow_provider_ghl.load.results.outcomes import End, Outcome, StoppedBy
 from airflow_provider_ghl.load.results.report import Report
 from airflow_provider_ghl.load.results.stoppage import Stoppage
 from airflow_provider_ghl.load.tolerance import Tolerance
@@ -53,6 +54,8 @@ class Ending:
     #: What it would cost, where nothing was to be sent.
     plan: str | None = None
     warnings: Sequence[str] = ()
+    #: What the ledger calls the load, where it knows it.
+    load_number: int | None = None
     #: The wall clock at the end, and what spreads tasks that wait for the same moment.
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     draw: Callable[[], float] = random.random
@@ -107,6 +110,9 @@ class Ending:
 class Verdict:
     """A load's end.
 
+    :param headline: how many of how many failed, and why most of them; or why it could not go on.
+    :param message: the headline, and the whole account.
+    :param attention: the rows that need attention, as lines for the log.
     :param failure: what the operator raises; ``None`` where it raises nothing.
     :param summary: JSON.
     :param results: JSON.
@@ -115,10 +121,12 @@ class Verdict:
     """
 
     end: End
+    headline: str
     message: str
     summary: dict[str, Any]
     results: list[dict[str, Any]]
     failure: Failure | None = None
+    attention: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     cause: Exception | None = None
     wait: float | None = None
@@ -152,62 +160,80 @@ class _Judgement:
     def verdict(self) -> Verdict:
         """See :func:`judge`."""
         results, self._summary["results_cut"] = self._report.kept()
-        end, message = self._end()
+        end, headline, rest = self._end()
         return Verdict(
             end,
-            message,
+            headline,
+            f"{headline} {rest}".strip(),
             self._summary,
             results,
             self._failure(end),
-            list(self._warnings(end)),
+            self._attention(),
+            self._warnings(end),
             self._ending.cause,
             self._wait if end is End.DEFERRED else None,
         )
 
-    def _end(self) -> tuple[End, str]:
-        """The first that holds says how the load ended."""
+    def _attention(self) -> list[str]:
+        return attention_lines(
+            self._report.reasons(),
+            self._report.fields,
+            failures=self._report.failures(),
+            rows=self._report.rows,
+            load_number=self._ending.load_number,
+        )
+
+    def _end(self) -> tuple[End, str, str]:
+        """How the load ended, its headline, and the rest of the message. The first that holds decides."""
         ending, account = self._ending, self._account
         if ending.is_final:
-            return End.FINAL, f"{self._why_stopped()} {account}"
+            return End.FINAL, self._why_stopped(), account
         if ending.broken_by is not None:
             end = End.FINAL if isinstance(ending.broken_by, ConfigurationError) else End.RETRYABLE
-            return end, f"{_sentence(f'The load could not go on: {_explained(ending.broken_by)}')} {account}"
+            return end, _sentence(f"The load could not go on: {_explained(ending.broken_by)}"), account
         if ending.was_told_to_stop:
-            return End.RETRYABLE, f"The load was told to stop. {account}"
+            return End.RETRYABLE, "The load was told to stop.", account
         if ending.too_few and self._min_rows:
-            has = f"The source has {self._report.rows:,} rows, fewer than min_rows={self._min_rows:,}"
-            return End.RETRYABLE, f"{has}: nothing was sent."
+            has = f"The source has {plural(self._report.rows, 'row')}, fewer than min_rows={self._min_rows:,}"
+            return End.RETRYABLE, f"{has}: nothing was sent.", ""
         if ending.stoppage is not None and ending.stoppage.by is not StoppedBy.MAX_REQUESTS:
             return self._end_of_stopped(ending.stoppage)
         if ending.plan is not None:
-            return End.GREEN, f"A plan, nothing was sent: {ending.plan}. {account}"
+            return End.GREEN, f"A plan, nothing was sent: {ending.plan}.", account
         if ending.locations:
             return self._end_of_some_stopped()
         return self._end_by_rows()
 
-    def _end_of_stopped(self, stoppage: Stoppage) -> tuple[End, str]:
+    def _end_of_stopped(self, stoppage: Stoppage) -> tuple[End, str, str]:
         if self._wait is not None:
-            return End.DEFERRED, f"{self._why_stopped()} {self._account}"
+            return End.DEFERRED, self._why_stopped(), self._account
         too_long = ""
         if stoppage.by is StoppedBy.QUOTA and self._ending.patience is not None:
             too_long = f"To wait for them would take longer than defer_timeout={self._ending.patience.timeout} allows. "
-        return End.RETRYABLE, f"{self._why_stopped()} {too_long}{self._account}"
+        return End.RETRYABLE, self._why_stopped(), f"{too_long}{self._account}"
 
-    def _end_of_some_stopped(self) -> tuple[End, str]:
+    def _end_of_some_stopped(self) -> tuple[End, str, str]:
         """Some locations were stopped; the others are done."""
         spent = "max_requests is spent. " if self._ending.stoppage is not None else ""
-        message = f"{self._stopped_locations()}. {spent}{self._account}"
+        headline, rest = f"{self._stopped_locations()}.", f"{spent}{self._account}"
         if self._wait is not None:
-            return End.DEFERRED, message
+            return End.DEFERRED, headline, rest
         has_failed = bool(self._summary[Outcome.FAILED]) and not self._is_tolerable()
-        return End.FINAL if self._ending.is_all_final and not has_failed else End.RETRYABLE, message
+        return End.FINAL if self._ending.is_all_final and not has_failed else End.RETRYABLE, headline, rest
 
-    def _end_by_rows(self) -> tuple[End, str]:
+    def _end_by_rows(self) -> tuple[End, str, str]:
         if self._is_tolerable():
-            return End.GREEN, self._account
+            return End.GREEN, self._account, ""
         end = End.RETRYABLE if self._summary[Outcome.FAILED] else End.FINAL
-        of_rows = f"{self._report.failures():,} of {self._report.rows:,} rows failed"
-        return end, f"{of_rows}; failure_tolerance={self._tolerance} allows fewer. {self._account}"
+        too_many = f"More than failure_tolerance={self._tolerance} allows. " if self._tolerance.value else ""
+        return end, self._failed_rows(), f"{too_many}{self._account}"
+
+    def _failed_rows(self) -> str:
+        """How many of how many failed, and why most of them."""
+        failures, (commonest, *others) = self._report.failures(), self._report.reasons()
+        share = "all of them" if not others and commonest.rows == failures else f"{commonest.rows:,} of them"
+        failed = f"{failures:,} of {plural(self._report.rows, 'row')} failed"
+        return _sentence(f"{failed}, {share} {commonest.outcome}: {commonest.text}")
 
     def _is_tolerable(self) -> bool:
         return self._tolerance.allows(self._report.failures(), self._report.rows)
@@ -298,10 +324,10 @@ def _when(now: datetime, seconds: float | None) -> str:
 
 def _account(report: Report, summary: Mapping[str, Any]) -> str:
     parts = [f"{summary[outcome]:,} {outcome}" for outcome in Outcome if summary[outcome]]
-    text = f"{report.rows:,} rows: {', '.join(parts) or 'none'}."
-    reasons = [reason for reason in report.reasons() if reason[0] in FAILURES]
-    if not reasons:
-        return text
-    shown = "; ".join(f"{rows:,} × {outcome}: {reason.rstrip('.')}" for outcome, reason, rows in reasons[:_MOST_NAMED])
+    text = f"{plural(report.rows, 'row')}: {', '.join(parts) or 'none'}."
+    reasons = report.reasons()
+    if len(reasons) < 2 and not summary[Outcome.NOT_ATTEMPTED]:
+        return text  # the headline says it
+    shown = "; ".join(f"{one.rows:,} × {one.outcome}: {one.text.rstrip('.')}" for one in reasons[:_MOST_NAMED])
     rest = len(reasons) - _MOST_NAMED
     return f"{text} Why: {shown}{f'; and {rest} more kinds' if rest > 0 else ''}."

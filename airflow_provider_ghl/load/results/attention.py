@@ -1,0 +1,85 @@
+"""What needs attention after a load, as lines that fit a laptop: per reason how many rows, and the first of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_ghl.load.results.fields import ResultFields
+from airflow_provider_ghl.load.results.outcomes import Outcome
+
+__all__ = ["FIRST_ROWS", "Reason", "attention_lines", "keep_first", "plural"]
+
+#: Rows of each reason that are shown.
+FIRST_ROWS = 3
+#: Reasons that are shown, and characters of a line. Airflow puts some 35 characters before each.
+_MOST_REASONS, _WIDTH = 10, 110
+
+
+@dataclass(slots=True)
+class Reason:
+    """Rows that failed for one reason.
+
+    :param text: without the ids in it.
+    :param first: the results of the first of them, by row.
+    """
+
+    outcome: Outcome
+    text: str
+    rows: int = 0
+    first: list[dict[str, Any]] = field(default_factory=list)
+
+
+def attention_lines(
+    reasons: Sequence[Reason], fields: ResultFields, *, failures: int, rows: int, load_number: int | None
+) -> list[str]:
+    """The commonest reasons first; none where no row failed.
+
+    :param failures: rows that failed, and repeats of such.
+    :param load_number: what the ledger calls the load; ``None`` where it does not know it.
+    """
+    return list(_lines(reasons, fields, failures, rows, load_number)) if failures else []
+
+
+def plural(number: int, noun: str) -> str:
+    """A number of things, such as ``1 row`` or ``1,500 rows``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _lines(reasons: Sequence[Reason], fields: ResultFields, failures: int, rows: int, load_number: int | None) -> Iterator[str]:
+    yield f"{failures:,} of {plural(rows, 'row')} failed:"
+    for reason in reasons[:_MOST_REASONS]:
+        yield _cut(f"  {reason.rows:,} {reason.outcome}: {reason.text}")
+        for result in reason.first:
+            yield _cut(f"      {_row(result, fields)}")
+        if (more := reason.rows - len(reason.first)) > 0:
+            yield f"      and {more:,} more"
+    if (more := len(reasons) - _MOST_REASONS) > 0:
+        yield f"  and {plural(more, 'other reason')}"
+    if load_number is not None:
+        yield f"All of them: airflow ghl loads show {load_number}"
+
+
+def _row(result: Mapping[str, Any], fields: ResultFields) -> str:
+    key = _shown_key(result["row_key"])
+    where = f" of {result['location_id']}" if result["location_id"] else ""
+    values = ", ".join(str(result[name]) if result[name] else "(none)" for name in fields.values)
+    return f"row {result['row']}{'' if key is None else f' ({key})'}{where}: {values}"
+
+
+def _shown_key(key: object) -> str | None:
+    """A row's key in the source. One that looks like an e-mail address or a phone number goes into no log."""
+    text = None if key is None else str(key)
+    return "hidden" if text is not None and ("@" in text or text.startswith("+")) else text
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= _WIDTH else f"{line[: _WIDTH - 1]}…"
+
+
+def keep_first(first: list[dict[str, Any]], results: Iterable[dict[str, Any]]) -> None:
+    """Take in results, in any order, and keep the first of them by row."""
+    first.extend(results)
+    first.sort(key=lambda result: int(result["row"]))
+    del first[FIRST_ROWS:]

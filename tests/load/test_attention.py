@@ -1,0 +1,86 @@
+"""What needs attention after a load, in lines that fit a laptop."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from relation_specs import begin_batch, relation_report
+from simulated_highlevel import SimulatedServer
+from simulated_load import load_pairs
+from simulated_time import FakeClock
+
+from airflow_provider_ghl.load.ledger.ledger import Ledger
+from airflow_provider_ghl.load.results.outcomes import Outcome, RowResult
+from airflow_provider_ghl.load.results.report import Report
+
+GHOST = "6758b5c1f5e2a1d3c4b5a697"
+
+
+def ids(*values: str) -> object:
+    import numpy as np
+
+    return np.array([*values, None], dtype=object)[:-1]
+
+
+def test_per_reason_how_many_and_the_first_rows(ledger: Ledger) -> None:
+    pairs = [(f"student{n}", f"teacher{n}") for n in range(8)]
+    missing = frozenset({"student1", "student3", "student5", "student6"})
+    load = load_pairs([*pairs, ("", "teacher9")], SimulatedServer(FakeClock(), missing=missing), ledger=ledger)
+    assert load.verdict.attention == [
+        "5 of 9 rows failed:",
+        "  4 rejected: 400: Contact with id <id> not found",
+        "      row 1 of ve9EPM428h8vShlRW1KT: student1, teacher1",
+        "      row 3 of ve9EPM428h8vShlRW1KT: student3, teacher3",
+        "      row 5 of ve9EPM428h8vShlRW1KT: student5, teacher5",
+        "      and 1 more",
+        "  1 invalid: column 'first_record_id' is empty",
+        "      row 8 of ve9EPM428h8vShlRW1KT: (none), teacher9",
+        "All of them: airflow ghl loads show 1",
+    ]
+    assert load.verdict.headline == "5 of 9 rows failed, 4 of them rejected: 400: Contact with id <id> not found."
+
+
+def test_nothing_needs_attention_after_a_load_that_failed_no_row(ledger: Ledger) -> None:
+    assert load_pairs([("student", "teacher")], SimulatedServer(FakeClock()), ledger=ledger).verdict.attention == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_first_rows_are_the_first_whatever_order_answers_come_in(seed: int) -> None:
+    report = relation_report(0)
+    names = [f"r{row}" for row in range(50)]
+    begin_batch(report, ids(*names), ids(*names))
+    for row in random.Random(seed).sample(range(50), 50):
+        report.decide(row, RowResult(Outcome.REJECTED, reason="no"))
+    assert [result["row"] for result in report.reasons()[0].first] == [0, 1, 2]
+
+
+def lines(report: Report, *keys: object) -> list[str]:
+    from airflow_provider_ghl.load.results.attention import attention_lines
+
+    return attention_lines(report.reasons(), report.fields, failures=report.failures(), rows=report.rows, load_number=None)
+
+
+def test_a_key_that_could_be_a_persons_is_not_told() -> None:
+    report = relation_report(0)
+    names = ids("a", "b", "c")
+    begin_batch(report, names, names, ["ann@example.com", "+49 151 1234567", 12345678])
+    for row in range(3):
+        report.decide(row, RowResult(Outcome.REJECTED, reason="no"))
+    assert [line.strip() for line in lines(report)[2:]] == [
+        "row 0 (hidden) of location: a, a",
+        "row 1 (hidden) of location: b, b",
+        "row 2 (12345678) of location: c, c",
+    ]
+
+
+def test_lines_fit_a_laptop_however_many_reasons_there_are() -> None:
+    report = relation_report(0)
+    names = ids(*(f"{GHOST}{row}" for row in range(40)))
+    begin_batch(report, names, names)
+    for row in range(40):
+        report.decide(row, RowResult(Outcome.REJECTED, reason=f"{'x' * row} " + "no " * 60))
+    found = lines(report)
+    assert max(map(len, found)) <= 110
+    assert len(found) <= 25
+    assert found[-1] == "  and 30 other reasons"
