@@ -16,6 +16,7 @@
     │  ├─ QuotaExhausted                 429 of the day, or the daily reserve reached   → defer or end, retryable
     │  └─ ServerError                    5xx, gateway timeouts that come as 401         → again, bounded
     ├─ TransportError                    no answer: the outcome is unknown              → again where repeating is safe
+    │  └─ TokenUnavailable               there is no token, so nothing was sent         → again later, with all that need one
     ├─ LedgerError                       the ledger cannot be read or written           → end before more is sent, retryable
     ├─ BudgetSpent                       ``max_requests`` is used up                    → end
     └─ Stopped                           the work was told to stop                      → end
@@ -41,6 +42,7 @@ __all__ = [
     "RequestRejected",
     "ServerError",
     "Stopped",
+    "TokenUnavailable",
     "TransportError",
     "Unauthorized",
 ]
@@ -190,6 +192,13 @@ class TransportError(GHLError):
 
     def __str__(self) -> str:
         return f"{self.method} {self.path} got no answer: {self.message}"
+
+
+class TokenUnavailable(TransportError):
+    """No token could be got, so that the request was not sent: the endpoint that gives tokens fails."""
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path} was not sent: {self.message}"
 
 
 class LedgerError(GHLError):

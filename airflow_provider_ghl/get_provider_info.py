@@ -103,10 +103,16 @@ def get_provider_info() -> dict[str, Any]:
                 "connection-type": "ghl",
                 "hook-class-name": "airflow_provider_ghl.hooks.ghl.GHLHook",
                 "hook-name": "HighLevel",
+                # Not hidden: for a connection without a port Airflow 3.3's Test button sends 0, takes that for another host and
+                # answers "Bad Request".
                 "ui-field-behaviour": {
-                    "hidden-fields": ["schema", "port", "login"],
-                    "relabeling": {"host": "Base URL", "password": "Private Integration Token"},
-                    "placeholders": {"host": "https://services.leadconnectorhq.com", "password": "pit-…"},
+                    "hidden-fields": ["schema", "login"],
+                    "relabeling": {
+                        "host": "Base URL",
+                        "port": "Port (the Test button needs it)",
+                        "password": "Private Integration Token",
+                    },
+                    "placeholders": {"host": "https://services.leadconnectorhq.com", "port": "443", "password": "pit-…"},
                 },
                 "conn-fields": _CONNECTION_FIELDS,
             }

@@ -18,6 +18,7 @@ from airflow_provider_ghl.api.limits import Limit
 from airflow_provider_ghl.api.rate_headers import RateHeaders
 from airflow_provider_ghl.api.retry import Retry, Tries
 from airflow_provider_ghl.api.transport import RequestsTransport, Transport, safe_host
+from airflow_provider_ghl.api.versions import API_VERSIONS, read_version
 from airflow_provider_ghl.exceptions import (
     ConfigurationError,
     GHLError,
@@ -25,16 +26,15 @@ from airflow_provider_ghl.exceptions import (
     RateLimited,
     RequestRejected,
     Stopped,
+    TokenUnavailable,
     TransportError,
     Unauthorized,
 )
 
-__all__ = ["API_VERSIONS", "LONGEST_ANSWER", "Client", "Exchange", "version_of"]
+__all__ = ["LONGEST_ANSWER", "Client", "Exchange"]
 
 T = TypeVar("T")
 
-#: Values of the ``Version`` header under which associations and relations are specified.
-API_VERSIONS = ("2021-07-28", "v3")
 #: Seconds that a whole answer may take. The transport's own limit starts anew with every byte.
 LONGEST_ANSWER = 90.0
 #: Seconds that nothing but a new token takes before a request is sent.
@@ -107,7 +107,7 @@ class Client:
         self.host = safe_host(host)
         self._transport = transport or RequestsTransport(host)
         self._headers = {
-            "Version": version_of(api_version),
+            "Version": read_version(api_version),
             "Accept": "application/json",
             "Accept-Encoding": "gzip, deflate",
             "User-Agent": f"airflow-provider-ghl/{__version__}",
@@ -157,12 +157,14 @@ class Client:
                 connecting=exchange.connecting,
             )
 
-    def request(self, call: Call, budget: Budget | None = None) -> Answer:
+    def request(self, call: Call, budget: Budget | None = None, retry: Retry | None = None) -> Answer:
         """Send, wait and repeat as the limits and the retry policy say. The one blocking loop.
 
+        :param budget: what the requests are charged to.
+        :param retry: the policy, instead of the client's.
         :raises GHLError: see ``exceptions``. :class:`Stopped` when told to stop, at the latest half a second after that.
         """
-        budget = budget or Budget()
+        budget, retry = budget or Budget(), retry or self.retry
         tries = Tries(since=self.clock.monotonic())
         while True:
             charge = budget.charge()
@@ -175,7 +177,7 @@ class Client:
                 return dataclasses.replace(result, unanswered_before=tries.unanswered)
             result.unanswered_before = tries.unanswered
             tries.note(result)
-            wait = self.retry.decide(result, tries, self.clock.monotonic(), repeat_safe=call.repeat_safe)
+            wait = retry.decide(result, tries, self.clock.monotonic(), repeat_safe=call.repeat_safe)
             if isinstance(result, RateLimited):
                 budget.rate_limited += 1
             if wait is None:
@@ -220,7 +222,7 @@ class Client:
     def _check_delay(self, call: Call, seconds: float) -> None:
         """Much may have changed while a token was got."""
         if seconds >= LONGEST_ANSWER:
-            raise _not_sent(call, "it took too long to get a token")  # it was given up, and may be sent again already
+            raise _no_token(call, "it took too long to get a token")  # it was given up, and may be sent again already
         if seconds >= _DELAY and self.stop.is_set:
             raise Stopped("told to stop while a token was got")
 
@@ -247,7 +249,7 @@ class Client:
                 error.whose = "the agency's"
             raise
         except GHLError as error:
-            raise _not_sent(under_way.call, f"no token could be got ({error})") from error
+            raise _no_token(under_way.call, f"no token could be got ({error})") from error
         finally:
             under_way.connecting += self.clock.monotonic() - began
 
@@ -283,16 +285,5 @@ class Client:
         raise Stopped("told to stop before anything was sent")
 
 
-def version_of(text: str | None) -> str:
-    """The ``Version`` header for what a connection says; ``version-3`` is the form's word for ``v3``.
-
-    :raises ConfigurationError: it is no version that this package speaks.
-    """
-    version = {"": API_VERSIONS[0], "version-3": "v3", "3": "v3"}.get((text or "").strip(), (text or "").strip())
-    if version not in API_VERSIONS:
-        raise ConfigurationError(f"api_version must be one of {', '.join(API_VERSIONS)} (or version-3), not {text!r}")
-    return version
-
-
-def _not_sent(call: Call, why: str) -> TransportError:
-    return TransportError(why, method=call.method, path=call.template, sent=False)
+def _no_token(call: Call, why: str) -> TokenUnavailable:
+    return TokenUnavailable(why, method=call.method, path=call.template, sent=False)

@@ -9,11 +9,13 @@ from typing import Any
 
 from airflow_provider_ghl.api.authorization import NoToken
 from airflow_provider_ghl.api.calls import Call, Endpoint
-from airflow_provider_ghl.api.client import Client, version_of
+from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.api.clock import Clock, Stop
 from airflow_provider_ghl.api.retry import Retry
+from airflow_provider_ghl.api.shared_retry import SharedRetry
 from airflow_provider_ghl.api.token_store import LIFETIME, TokenPair
 from airflow_provider_ghl.api.transport import RequestsTransport, Transport
+from airflow_provider_ghl.api.versions import read_version
 from airflow_provider_ghl.exceptions import APIError, ConfigurationError, RequestRejected, ServerError, Unauthorized
 
 __all__ = ["App", "OAuth", "token_client"]
@@ -24,9 +26,10 @@ _TOKEN_LIMIT = "/oauth/token"
 _LONGEST_LIFE = 366 * 86_400.0
 #: Locations asked for at once: the most that v3 gives (specified).
 _PAGE = 100
-#: Equal calls are answered alike for 30 s (the vendor's changelog): so that a lost answer is asked for again meanwhile.
+#: Equal calls are answered alike for 30 s (the vendor's changelog): a refresh whose answer was lost is sent again meanwhile,
+#: and not later.
 _TIMEOUT = (5.0, 10.0)
-_RETRY = Retry(max_seconds=60.0, max_limited_seconds=60.0, longest=5.0)
+_RETRY = Retry(max_failures=12, max_seconds=20.0, max_limited_seconds=60.0, longest=5.0)
 
 _TOKEN = Endpoint("POST", "/oauth/token", "")
 _MINT = {
@@ -73,7 +76,8 @@ class OAuth:
     def __init__(self, client: Client, app: App | None, api_version: str) -> None:
         self.client = client
         self._app = app
-        self._version = version_of(api_version)
+        self._version = read_version(api_version)
+        self._refreshes, self._mints = SharedRetry(client), SharedRetry(client)
 
     @property
     def client_id(self) -> str | None:
@@ -97,7 +101,8 @@ class OAuth:
         :raises Unauthorized: HighLevel does not take it, or not from this app.
         """
         try:
-            return self._grant("refresh_token", {"refresh_token": refresh_token, "user_type": user_type})
+            fields = {"refresh_token": refresh_token, "user_type": user_type}
+            return self._refreshes.call("refresh", lambda: self._grant("refresh_token", fields, self._once))
         except (RequestRejected, Unauthorized) as error:
             kind = "location" if _is_paused(error) else "token"
             raise Unauthorized.plainly(_refused(error, _REFRESH_REFUSED), error, kind) from error
@@ -109,8 +114,9 @@ class OAuth:
         """
         call = _MINT[self._version].call(company_id)
         form = {"companyId": company_id, "locationId": location_id}
+        call = replace(call, form=form, authorization=f"Bearer {company_token}")
         try:
-            return self._pair(replace(call, form=form, authorization=f"Bearer {company_token}"))
+            return self._mints.call(location_id, lambda: self._pair(call, self._once))
         except (RequestRejected, Unauthorized) as error:
             if isinstance(error, Unauthorized):
                 _raise_if_of_agency(error)
@@ -164,18 +170,23 @@ class OAuth:
                 return
             tokens.append(token)
 
-    def _grant(self, grant: str, fields: Mapping[str, str | None]) -> TokenPair:
+    @property
+    def _once(self) -> Retry:
+        """The client's policy for a request that :class:`SharedRetry` repeats."""
+        return replace(self.client.retry, max_failures=1)
+
+    def _grant(self, grant: str, fields: Mapping[str, str | None], retry: Retry | None = None) -> TokenPair:
         app = self._needed_app()
         form = {"client_id": app.client_id, "client_secret": app.client_secret, "grant_type": grant}
         form |= {name: value for name, value in fields.items() if value}
         if self._version == "v3":
             form = {_camel(name): value for name, value in form.items()}
         # Equal calls within 30 s are answered alike (the vendor's changelog).
-        return self._pair(replace(_TOKEN.call(_TOKEN_LIMIT), form=form, authorization="", is_awaited=True))
+        return self._pair(replace(_TOKEN.call(_TOKEN_LIMIT), form=form, authorization="", is_awaited=True), retry)
 
-    def _pair(self, call: Call) -> TokenPair:
+    def _pair(self, call: Call, retry: Retry | None = None) -> TokenPair:
         began = self.client.clock.utc_now().timestamp()
-        data = self._data(call)
+        data = self._data(call, retry)
         access = data.get("access_token") or data.get("accessToken")
         if not isinstance(access, str) or not _is_token(access):
             raise _unlike(call)
@@ -191,8 +202,8 @@ class OAuth:
             scopes=_text(data.get("scope")),
         )
 
-    def _data(self, call: Call) -> dict[str, Any]:
-        data = self.client.request(call).data
+    def _data(self, call: Call, retry: Retry | None = None) -> dict[str, Any]:
+        data = self.client.request(call, retry=retry).data
         if not isinstance(data, dict):
             raise _unlike(call)
         return data
@@ -218,7 +229,7 @@ def token_client(
     return Client(
         NoToken(),
         host=host,
-        api_version=version_of(api_version),
+        api_version=read_version(api_version),
         transport=transport or RequestsTransport(host, timeout=_TIMEOUT),
         clock=clock,
         retry=_RETRY,

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 __all__ = ["RateHeaders"]
 
 #: Bounds of what can be meant; a number beyond them is ignored. Documented: 100 requests in 10 s, 200,000 a day.
-_MOST_IN_WINDOW = 1_000_000_000  # a sandbox without a limit says so many
-_MOST_IN_DAY = 1_000_000_000
+_MOST = 1_000_000_000
 _LONGEST_WINDOW = 3_600_000  # milliseconds, as the next
 _LONGEST_DAY = 25 * 3_600_000
 
@@ -37,11 +36,11 @@ class RateHeaders:
         interval = _number(headers.get("x-ratelimit-interval-milliseconds"), 1, _LONGEST_WINDOW)
         reset = _number(headers.get("x-ratelimit-daily-reset"), 0, _LONGEST_DAY)
         return cls(
-            limit=_number(headers.get("x-ratelimit-max"), 1, _MOST_IN_WINDOW),
-            remaining=_number(headers.get("x-ratelimit-remaining"), 0, _MOST_IN_WINDOW),
+            limit=_number(headers.get("x-ratelimit-max"), 1, _MOST),
+            remaining=_number(headers.get("x-ratelimit-remaining"), 0, _MOST),
             interval=interval / 1000.0 if interval is not None else None,
-            daily_limit=_number(headers.get("x-ratelimit-limit-daily"), 1, _MOST_IN_DAY),
-            daily_remaining=_number(headers.get("x-ratelimit-daily-remaining"), 0, _MOST_IN_DAY),
+            daily_limit=_number(headers.get("x-ratelimit-limit-daily"), 1, _MOST),
+            daily_remaining=_number(headers.get("x-ratelimit-daily-remaining"), 0, _MOST),
             daily_resets_in=reset / 1000.0 if reset is not None else None,
         )
 

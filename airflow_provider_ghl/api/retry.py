@@ -71,7 +71,11 @@ class Retry:
             return None
         if is_ambiguous(error) and not repeat_safe:
             return None
-        return self.draw() * min(self.longest, self.first * 2.0 ** (tries.failed - 1))
+        return self.wait_after(tries.failed)
+
+    def wait_after(self, failures: int) -> float:
+        """Seconds to wait after the n-th failure in a row."""
+        return self.draw() * min(self.longest, self.first * 2.0 ** min(failures - 1, 64))
 
 
 def is_ambiguous(error: GHLError) -> bool:

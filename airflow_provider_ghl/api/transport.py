@@ -8,7 +8,7 @@ import re
 import ssl
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import requests
 from requests.structures import CaseInsensitiveDict
@@ -53,6 +53,7 @@ DEFAULT_TIMEOUT = (10.0, 30.0)
 #: What needs no quoting any more.
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9/%._~-]*").fullmatch
 _LOOPBACK = ("localhost", "::1")
+_USUAL_PORTS = {"https": 443, "http": 80}
 
 #: Status, headers (names in any case), body; and, where it is known, the seconds that connecting took.
 RawAnswer = tuple[int, Mapping[str, str], bytes] | tuple[int, Mapping[str, str], bytes, float]
@@ -181,22 +182,29 @@ def _form_of(call: Call) -> bytes:
 
 
 def safe_host(host: str | None) -> str:
-    """The base URL without a slash at its end.
+    """The base URL, without a slash at its end and without a port that is the usual one.
 
     :raises ConfigurationError: see :class:`RequestsTransport`.
     """
-    text = (host or "").strip() or DEFAULT_HOST
-    text = (text if "://" in text else f"https://{text}").rstrip("/")
+    given = (host or "").strip() or DEFAULT_HOST
+    text = (given if "://" in given else f"https://{given}").rstrip("/")
     try:
         parts = urlsplit(text)
-        name, _ = parts.hostname, parts.port
+        name, port = parts.hostname, parts.port
     except ValueError:
-        name = None
-    if not name or parts.scheme not in {"https", "http"} or parts.query or parts.fragment or parts.username is not None:
+        name = port = None
+    if not name or parts.scheme not in _USUAL_PORTS or parts.query or parts.fragment or parts.username is not None:
         raise ConfigurationError(f"the connection's host must be a base URL such as {DEFAULT_HOST}")
+    if "://" not in given and is_loopback(name):
+        raise ConfigurationError(
+            f"the base URL {given} does not say whether it is http or https: write http://{given}, "
+            f"in a connection's URI http%3A%2F%2F{given}"
+        )
     if parts.scheme == "http" and not is_loopback(name):
         raise ConfigurationError(f"the host {name} needs https: plain http would show the token to the network")
-    return text
+    if port == _USUAL_PORTS[parts.scheme]:
+        parts = parts._replace(netloc=parts.netloc.removesuffix(f":{port}"))
+    return urlunsplit(parts)
 
 
 def is_loopback(name: str) -> bool:

@@ -116,10 +116,10 @@ def app_of(settings: Settings) -> App | None:
 
 def oauth_of(settings: Settings, manner: Manner) -> OAuth:
     """The endpoints that give tokens, for the connection's app."""
-    from airflow_provider_ghl.api.client import version_of
     from airflow_provider_ghl.api.oauth import OAuth, token_client
+    from airflow_provider_ghl.api.versions import read_version
 
-    version = version_of(manner.api_version or settings.api_version)
+    version = read_version(manner.api_version or settings.api_version)
     client = token_client(settings.host, api_version=version, stop=manner.stop)
     client.retry = manner.retry or client.retry
     return OAuth(client, app_of(settings), version)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from airflow.sdk import BaseHook
 from airflow.sdk.configuration import conf
@@ -85,17 +86,32 @@ class Settings:
     @classmethod
     def of(cls, connection: Any) -> Settings:
         extra = {name: value for name, value in _extra(connection).items() if value not in (None, "")}
-        host = (connection.host or "").strip() or None
-        if host and connection.port:
-            host = f"{host.rstrip('/')}:{connection.port}"
         return cls(
-            host=host,
+            host=_base_url((connection.host or "").strip(), connection.port),
             token=connection.password,
             api_version=str(extra["api_version"]) if "api_version" in extra else None,
             quota_share=_number(extra, "quota_share", 1.0, float),
             daily_reserve=_number(extra, "daily_reserve", 0, int),
             **{name: str(extra[name]).strip() or None if name in extra else None for name in _TEXTS},
         )
+
+
+def _base_url(host: str, port: int | None) -> str | None:
+    """The base URL with the port of the field beside it; ``None`` where the connection has neither."""
+    if not port:
+        return host or None
+    from airflow_provider_ghl.api.transport import DEFAULT_HOST
+
+    host = host or DEFAULT_HOST
+    parts = urlsplit(host if "://" in host else f"//{host}")
+    try:
+        there = parts.port
+    except ValueError:
+        return host  # what it is instead is said where the whole of it is checked
+    if there is not None and there != port:
+        raise ConfigurationError(f"the base URL names port {there}, the field Port {port}: leave out one of them")
+    with_port = parts if there else parts._replace(netloc=f"{parts.netloc}:{port}")
+    return urlunsplit(with_port).removeprefix("//")
 
 
 def _extra(connection: Any) -> dict[str, Any]:

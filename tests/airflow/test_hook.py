@@ -72,6 +72,37 @@ class TestTestConnection:
         assert "no sub-account: put location_id into the extra" in message
         assert sandbox.stats()["requests"] == 0
 
+    def test_a_uri_that_says_no_scheme_is_told_how_to_be_written(self, connect: Connect) -> None:
+        connect(ghl_default="ghl://:pit-1@127.0.0.1:4101/?location_id=L")
+        is_right, message = GHLHook().test_connection()
+        assert not is_right
+        assert "write http://127.0.0.1:4101, in a connection's URI http%3A%2F%2F127.0.0.1:4101" in message
+
+    def test_a_uri_with_one_works(self, sandbox: Sandbox, connect: Connect) -> None:
+        port = sandbox.url.rpartition(":")[2]
+        connect(ghl_default=f"ghl://:{sandbox.token}@http%3A%2F%2F127.0.0.1:{port}/?location_id={sandbox.location_id}")
+        assert GHLHook().test_connection()[0]
+
+    def test_two_ports_that_differ_are_refused(self, connect: Connect) -> None:
+        extra = {"location_id": "L"}
+        fields = {"conn_type": "ghl", "host": "https://example.com:8443", "port": 443, "password": "pit-1", "extra": extra}
+        connect(ghl_default=json.dumps(fields))
+        is_right, message = GHLHook().test_connection()
+        assert (is_right, "the base URL names port 8443, the field Port 443" in message) == (False, True)
+
+    @pytest.mark.parametrize(
+        ("host", "port", "url"),
+        [
+            ("", 443, "https://services.leadconnectorhq.com"),
+            ("https://example.com/base/", 8443, "https://example.com:8443/base"),
+            ("example.com", 8443, "https://example.com:8443"),
+            ("http://[::1]", 4101, "http://[::1]:4101"),
+        ],
+    )
+    def test_the_port_is_part_of_the_base_url(self, connect: Connect, host: str, port: int, url: str) -> None:
+        connect(ghl_default=json.dumps({"conn_type": "ghl", "host": host, "port": port, "password": "pit-1"}))
+        assert GHLHook().get_conn().host == url
+
     def test_unreachable_host(self, connect: Connect) -> None:
         with socket.socket() as taken:  # bound and not listening: nobody answers there
             taken.bind(("127.0.0.1", 0))

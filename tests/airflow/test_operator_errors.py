@@ -31,6 +31,7 @@ TABLE: dict[type[core.GHLError], type[Exception]] = {
     core.RateLimited: errors.GHLUnavailable,
     core.ServerError: errors.GHLUnavailable,
     core.TransportError: errors.GHLUnavailable,
+    core.TokenUnavailable: errors.GHLUnavailable,
     core.BudgetSpent: errors.GHLUnavailable,
     core.APIError: errors.GHLUnavailable,
     core.GHLError: errors.GHLUnavailable,

@@ -79,8 +79,8 @@ class TestAirflow:
         drawn = {name.removeprefix("extra__ghl__"): widget for name, widget in widgets.items() if "__ghl__" in name}
         assert set(drawn) == set(FIELDS)
         behaviour = manager._field_behaviours_from_metadata["ghl"]
-        assert set(behaviour["hidden_fields"]) == {"schema", "port", "login"}
-        assert behaviour["relabeling"] == {"host": "Base URL", "password": "Private Integration Token"}
+        assert set(behaviour["hidden_fields"]) == {"schema", "login"}
+        assert set(behaviour["relabeling"]) == {"host", "port", "password"}
 
     def test_makes_the_hook_of_a_connection(self, ghl: Sandbox) -> None:
         hook = Connection.get("ghl_default").get_hook(hook_params={"api_version": "v3"})

@@ -12,8 +12,9 @@ from airflow_provider_ghl import __version__
 from airflow_provider_ghl.api.authorization import BearerToken
 from airflow_provider_ghl.api.budget import Budget
 from airflow_provider_ghl.api.calls import Call
-from airflow_provider_ghl.api.client import Client, version_of
+from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.api.retry import Retry
+from airflow_provider_ghl.api.versions import read_version
 from airflow_provider_ghl.exceptions import (
     BudgetSpent,
     ConfigurationError,
@@ -160,13 +161,13 @@ def test_the_time_to_connect_is_handed_on() -> None:
     [(None, "2021-07-28"), ("", "2021-07-28"), ("2021-07-28", "2021-07-28"), ("v3", "v3"), ("version-3", "v3"), (" v3 ", "v3")],
 )
 def test_versions(text: str | None, version: str) -> None:
-    assert version_of(text) == version
+    assert read_version(text) == version
 
 
 @pytest.mark.parametrize("text", ["v2", "2023-02-21", "V3 beta"])
 def test_an_unknown_version_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match="2021-07-28, v3"):
-        version_of(text)
+        read_version(text)
 
 
 @pytest.mark.parametrize(

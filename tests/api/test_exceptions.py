@@ -19,7 +19,7 @@ def examples() -> list[GHLError]:
         kind = getattr(exceptions, name)
         if issubclass(kind, APIError):
             found.append(kind("why", **api))
-        elif kind is TransportError:
+        elif issubclass(kind, TransportError):
             found.append(kind("why", method="GET", path="/x", sent=False))
         else:
             found.append(kind("why"))

@@ -183,6 +183,7 @@ def test_an_outage_just_before_the_end_is_bridged_by_the_present_token(
     with pytest.raises(TransportError):
         token.header(None)
     server.arriving = lambda call: None
+    clock.now += 30.0
     assert token.header(None) != header
 
 
