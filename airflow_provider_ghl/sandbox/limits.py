@@ -13,8 +13,8 @@ __all__ = ["Day", "FixedWindow", "Limits", "Rate", "SlidingWindow", "Window", "W
 
 WindowKind = Literal["sliding", "fixed"]
 
-#: The limit in the headers where there is none.
-UNLIMITED = 1_000_000_000
+#: The limit in the headers where there is none: no more than a client can believe.
+UNLIMITED = 1_000_000
 
 
 class Window(Protocol):

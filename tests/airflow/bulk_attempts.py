@@ -19,7 +19,8 @@ from running import TaskInstance
 from airflow_provider_ghl.load import loader  # noqa: F401 - so that no attempt has to import it
 from airflow_provider_ghl.operators.relations import BulkCreateRelationsOperator
 
-_SECONDS = 60
+#: After which an attempt that hangs is ended.
+_SECONDS = 600
 
 
 class Mortal(TaskInstance):

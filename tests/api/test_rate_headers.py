@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
 from airflow_provider_ghl.api.rate_headers import RateHeaders
+from airflow_provider_ghl.sandbox.limits import UNLIMITED, Day, Limits, SlidingWindow
 
 SEEN = {
     "X-RateLimit-Max": "25",
@@ -59,3 +60,9 @@ def test_no_header_breaks_it(headers: dict[str, str]) -> None:
     rate = RateHeaders.from_headers(headers)
     assert rate.limit is None or 1 <= rate.limit <= 1_000_000_000
     assert rate.interval is None or 0.0 < rate.interval <= 3_600.0
+
+
+def test_a_sandbox_without_limits_is_believed() -> None:
+    limits = Limits(lambda: SlidingWindow(None, 10.0), 10.0, lambda: Day(None, 86_400.0, 86_400.0))
+    rate = RateHeaders.from_headers(limits.admit("location", 0.0).headers())
+    assert rate.limit == rate.remaining == rate.daily_limit == rate.daily_remaining == UNLIMITED
