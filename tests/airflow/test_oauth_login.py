@@ -58,7 +58,7 @@ class TestAgency:
         answering(monkeypatch, "\n")
         said = say(capsys, "login", "--conn-id", "ghl_agency", "--redirect-uri", REDIRECT)
         assert (said.status, said.out) == (2, "")
-        assert "there was no code" in said.err
+        assert "no code was entered" in said.err
         (url,) = [line.strip() for line in said.err.splitlines() if line.strip().startswith(agency.sandbox.url)]
         asked = parse_qs(urlsplit(url).query)
         assert asked["redirect_uri"] == [REDIRECT]
@@ -146,7 +146,7 @@ class TestRefusals:
         ("pasted", "said"),
         [
             (f"{REDIRECT}?error=access_denied", "brings no code (access_denied)"),
-            (f"{REDIRECT}?state=x", "brings no code (it holds no code)"),
+            (f"{REDIRECT}?state=x", "brings no code (it has no parameter code)"),
             ("code=", "brings no code"),
         ],
     )
