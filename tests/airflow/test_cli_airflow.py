@@ -18,7 +18,7 @@ from airflow.cli import cli_parser
 from airflow.cli.cli_config import GroupCommand
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
-from cli_runs import OPTIONS, copy_database, file_of, say, store_connection, table_of
+from cli_runs import OPTIONS, copy_database, make_rows, run_command, store_connection, write_csv
 from connecting import Connect
 
 from airflow_provider_ghl.commands.arguments import load_function
@@ -126,7 +126,7 @@ class TestConnections:
         """The one test of the real thing: a connection in Airflow's database, a plain shell."""
         copy_database(Path(os.environ["AIRFLOW_HOME"]) / "airflow.db", tmp_path / "airflow.db")
         stored.state.add_association("attended", "contact", "custom_objects.event", "Attendee", "Event")
-        path = file_of(table_of(stored), tmp_path / "rows.csv")
+        path = write_csv(make_rows(stored), tmp_path / "rows.csv")
         shown = child(AIRFLOW, "ghl", "ledger", "show", home=tmp_path)
         assert (shown.returncode, shown.stdout) == (
             0,
@@ -165,13 +165,13 @@ class TestStdout:
         logging.getLogger().addHandler(handler)
         engines.setLevel(logging.INFO)
         try:
-            said = say(capsys, "loads", "--json")
+            result = run_command(capsys, "loads", "--json")
             assert handler.stream is sys.stdout
         finally:
             logging.getLogger().removeHandler(handler)
             engines.setLevel(logging.NOTSET)
-        assert said.json == []
-        assert "BEGIN" in said.err
+        assert result.json == []
+        assert "BEGIN" in result.err
 
     def test_nobody_reads_it(self, tmp_path: Path) -> None:
         code = (
