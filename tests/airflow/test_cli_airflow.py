@@ -68,6 +68,11 @@ class TestDefinitions:
         assert parsed(*words, "--json").json is True
         assert callable(parsed(*words).func)
 
+    def test_airflow_parses_the_filters_of_loads(self) -> None:
+        arguments = parsed("loads", "--dag", "nightly", "--state", "failed", "--since", "7d", "--before", "2026-11-30")
+        assert (arguments.dag, arguments.state, arguments.since.days) == ("nightly", "failed", 7)
+        assert arguments.before.isoformat() == "2026-11-30T00:00:00+00:00"
+
     def test_airflow_parses_the_sandbox_s_options(self) -> None:
         arguments = parsed("sandbox", "--port", "8000", "--agency", "5", "--daily-limit", "0")
         assert (arguments.port, arguments.agency, arguments.daily_limit, arguments.limit) == (8000, 5, None, 100)
