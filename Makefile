@@ -29,7 +29,7 @@ demo-agency: install ## an agency with five sub-accounts: one load for each, one
 	@$(BIN)/python scripts/demo_agency.py
 
 .PHONY: up
-up: install ## the whole of Airflow, wired to the sandbox, until Ctrl-C
+up: install ## the whole of Airflow, connected to the sandbox, with loads to look at, until Ctrl-C
 	@exec $(BIN)/python scripts/up.py
 
 .PHONY: test
@@ -61,7 +61,7 @@ soak: install $(VENV)/ready-soak ## 30 times the examples, loads killed with 59 
 	$(BIN)/python -m pytest -rP tests/distributed/celery_soak.py $(PYTEST_ARGS)
 
 .PHONY: clean
-clean: ## remove what the others made
+clean: ## remove what the other targets made
 	rm -rf $(VENV) docs/_build .demo .airflow .pytest_cache .mypy_cache .ruff_cache .hypothesis .tmp dist
 
 $(VENV)/ready: pyproject.toml constraints.txt
@@ -80,7 +80,8 @@ $(VENV)/ready-soak: $(VENV)/ready
 	@touch $@
 
 $(VENV)/ready-docs: $(VENV)/ready
-	$(PIP) install -q -c constraints.txt --group docs
+	@echo "Installing Sphinx into $(VENV) …"
+	@$(PIP) install -q -c constraints.txt --group docs
 	@touch $@
 
 $(VENV)/ready-bench: $(VENV)/ready

@@ -1,7 +1,7 @@
-"""Tables that HighLevel holds already, at its real limit: ``python benchmarks/again.py``.
+"""Loads of tables that HighLevel holds already, at its real limit: ``python benchmarks/again.py``.
 
-A table is loaded without limits first, as earlier nights would have done; then the load that is measured runs against the same
-state with 100 requests / 10 s at 0.3 s. What a plain loop costs is computed: a request a row, one after the other.
+A table is first loaded without limits, as on an earlier night. Then the measured load runs against the same state with 100
+requests / 10 s and 0.3 s a request. The cost of a plain loop is computed: one request for each row, one after the other.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["SCENARIOS", "measure"]
 LATENCY = 0.3
 REAL = {"latency": LATENCY, "latency_spread": 0.3, "limit": 100}
 FREE = {"limit": 0, "daily_limit": 0}
-#: Name: rows that are there, rows that are new, records on the second side, what is compared, whether the ledger knows them.
+#: By name: existing rows, new rows, records on the second side, ``diff_against``, whether the ledger knows the existing rows.
 SCENARIOS: dict[str, tuple[int, int, int, str, bool]] = {
     "rerun, nothing new": (50_000, 0, 50_000, "ledger", True),
     "rerun, 1 % new": (50_000, 500, 50_000, "ledger", True),
@@ -34,7 +34,7 @@ SCENARIOS: dict[str, tuple[int, int, int, str, bool]] = {
 
 
 def measure(name: str) -> dict[str, Any]:
-    """Seconds, requests and writes of the second load; and a plain loop's."""
+    """Seconds, requests and writes of the second load; requests and hours of a plain loop."""
     there, new, hubs, diff_against, is_known = SCENARIOS[name]
     with tempfile.TemporaryDirectory() as folder:
         place = {"port": free_port(), "state": f"{folder}/highlevel.jsonl"}
@@ -60,13 +60,13 @@ def measure(name: str) -> dict[str, Any]:
 
 @contextmanager
 def server(place: dict[str, Any], limits: dict[str, Any]) -> Iterator[Server]:
-    """The same HighLevel under other limits."""
+    """The sandbox, with the same port and state under other limits."""
     with Server(**place, **limits) as started:
         yield started
 
 
 def free_port() -> int:
-    """The ledger knows a HighLevel by its address, so both runs need the same."""
+    """A free port. Both runs use the same one, since the ledger knows a HighLevel by its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
@@ -74,22 +74,22 @@ def free_port() -> int:
 
 
 def table(folder: Path, rows: int, hubs: int) -> None:
-    """Pairs in an order in which a hub's are far from each other."""
+    """Write pairs, those of one hub far from each other."""
     with (folder / "table.csv").open("w") as file:
         file.write("first_record_id,second_record_id\n")
         file.writelines(f"{number:024x},{number % hubs + 7_000_000:020d}\n" for number in range(rows))
 
 
 def load(folder: str, highlevel: Server, diff_against: str) -> dict[str, Any]:
-    """The operator, in a process of its own."""
+    """Run the operator in a process of its own."""
     words = [sys.executable, __file__, folder, json.dumps(highlevel.connection), diff_against]
     done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
-    said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return said
+    measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return measured
 
 
 def child(folder: str, connection: str, diff_against: str) -> None:
-    """What :func:`load` runs."""
+    """The process that :func:`load` starts."""
     os.environ |= {"AIRFLOW_HOME": folder, "AIRFLOW__CORE__LOAD_EXAMPLES": "False", "AIRFLOW_CONN_GHL_DEFAULT": connection}
     from airflow_provider_ghl.operators.relations import BulkCreateRelationsOperator
 

@@ -1,6 +1,6 @@
 """``BulkCreateRelationsOperator`` on a big table: ``python benchmarks/bulk.py file|sqlite CONNECTION FOLDER``.
 
-Prints one line of JSON: seconds, and MiB of memory over those of a worker that has imported the operator and done nothing.
+Prints one line of JSON: seconds, and MiB of memory beyond those of a worker that has only imported the operator.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from server import ASSOCIATION
 
 
 def main(source: str, connection: str, folder: str) -> None:
-    """Run the operator on the table in the folder (see ``tables.py``)."""
+    """Run the operator on the table in the folder; see ``tables.py``."""
     home = Path(folder)
     os.environ |= {"AIRFLOW_HOME": str(home / "airflow"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
     os.environ["AIRFLOW_CONN_GHL_DEFAULT"] = connection

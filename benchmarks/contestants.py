@@ -1,6 +1,6 @@
-"""One way to create relations, measured in a process of its own: ``python benchmarks/contestants.py NAME CONNECTION PAIRS``.
+"""Ways to create relations, each measured in a process of its own: ``python benchmarks/contestants.py NAME CONNECTION PAIRS``.
 
-Prints one line of JSON: seconds and processor seconds of the work itself, imports left out.
+Prints one line of JSON: seconds and processor seconds of the work, without imports.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ from server import ASSOCIATION
 Pairs = list[tuple[str, str]]
 
 
-def pairs_of(count: int) -> Pairs:
-    """Distinct records, in the shape of ids."""
-    return [pair_of(number) for number in range(count)]
+def make_pairs(count: int) -> Pairs:
+    """Distinct pairs of records. Their ids look like HighLevel's."""
+    return [make_pair(number) for number in range(count)]
 
 
-def pair_of(number: int) -> tuple[str, str]:
-    """One of them."""
+def make_pair(number: int) -> tuple[str, str]:
+    """The pair with this number."""
     return f"{number:024x}", f"{number + 7_000_000:020d}"
 
 
-def body_of(location: str, pair: tuple[str, str]) -> dict[str, str]:
-    """What HighLevel wants."""
+def request_body(location: str, pair: tuple[str, str]) -> dict[str, str]:
+    """The body of the request that creates a relation."""
     return {"locationId": location, "associationId": ASSOCIATION, "firstRecordId": pair[0], "secondRecordId": pair[1]}
 
 
 def plain_loop(connection: dict[str, Any], pairs: Pairs) -> Callable[[], None]:
-    """What a PythonOperator does."""
+    """``requests`` in a loop, as in a PythonOperator."""
     import requests
 
     headers = {"Authorization": f"Bearer {connection['password']}", "Version": "2021-07-28"}
 
     def work() -> None:
         for pair in pairs:
-            body = body_of(connection["extra"]["location_id"], pair)
+            body = request_body(connection["extra"]["location_id"], pair)
             requests.post(f"{connection['host']}/associations/relations", headers=headers, json=body, timeout=30)
 
     return work
@@ -51,7 +51,7 @@ def sdk(connection: dict[str, Any], pairs: Pairs, *, gathered: bool) -> Callable
     from highlevel import HighLevel
 
     HighLevel.BASE_URL = connection["host"]
-    bodies = [body_of(connection["extra"]["location_id"], pair) for pair in pairs]
+    bodies = [request_body(connection["extra"]["location_id"], pair) for pair in pairs]
 
     async def work() -> None:
         client = HighLevel(private_integration_token=connection["password"], log_level="error")
@@ -93,8 +93,8 @@ CONTESTANTS: dict[str, Callable[[dict[str, Any], Pairs], Callable[[], None]]] = 
 
 
 def main(name: str, connection: str, count: str) -> None:
-    """Prepare, then measure."""
-    work = CONTESTANTS[name](json.loads(connection), pairs_of(int(count)))
+    """Prepare the work, then measure it."""
+    work = CONTESTANTS[name](json.loads(connection), make_pairs(int(count)))
     began, processor = time.monotonic(), time.process_time()
     work()
     measured = {"seconds": time.monotonic() - began, "processor": time.process_time() - processor}

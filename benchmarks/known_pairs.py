@@ -1,7 +1,7 @@
-"""Ways to tell which of N pairs a ledger of N pairs knows: ``python benchmarks/known_pairs.py [N]``.
+"""Ways to find which of N pairs are in a ledger of N pairs: ``python benchmarks/known_pairs.py [N]``.
 
-Each in a process of its own: seconds to load what is known and to ask for every pair in batches, and MiB over the pairs
-themselves. A way that may take two different pairs for one says with what odds.
+Each runs in a process of its own, and takes seconds to load what is known and to look up every pair in batches, and MiB beyond
+the pairs themselves. Docstrings give the odds of ways that may mistake one pair for another.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from contestants import pairs_of
+from contestants import make_pairs
 from planning import forget_peak, peak
 
 __all__ = ["WAYS", "compare"]
@@ -28,27 +28,27 @@ Ask = Callable[[list[tuple[str, str]]], int]
 
 
 def compare(rows: int) -> list[dict[str, Any]]:
-    """A line for each way."""
+    """The measurements of each way."""
     with tempfile.TemporaryDirectory() as folder:
         fill(Path(folder) / "known.db", rows)
         return [run(way, folder, rows) for way in WAYS]
 
 
 def run(way: str, folder: str, rows: int) -> dict[str, Any]:
-    """One way, in a process of its own."""
+    """Measure one way, in a process of its own."""
     words = [sys.executable, __file__, way, folder, str(rows)]
     done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
-    said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return said
+    measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return measured
 
 
 def fill(path: Path, rows: int) -> None:
-    """As the ledger has them, with both records and the key of the pair."""
+    """Write known pairs as the ledger does, with both records and the key of each pair."""
 
     with sqlite3.connect(path) as database:
         columns = "pair BLOB PRIMARY KEY, first_record_id TEXT, second_record_id TEXT"
         database.execute(f"CREATE TABLE known ({columns}) WITHOUT ROWID")
-        pairs = pairs_of(rows)
+        pairs = make_pairs(rows)
         for start in range(0, rows, 100_000):
             some = pairs[start : start + 100_000]
             database.executemany("INSERT INTO known VALUES (?, ?, ?)", [(k, *p) for k, p in zip(keys(some), some, strict=True)])
@@ -75,7 +75,7 @@ def python_set(path: Path) -> Ask:
 
 
 def sql(path: Path) -> Ask:
-    """The database is asked for each batch, by key."""
+    """Ask the database for each batch, by key."""
     database = sqlite3.connect(path)
 
     def ask(pairs: list[tuple[str, str]]) -> int:
@@ -90,7 +90,7 @@ def sql(path: Path) -> Ask:
 
 
 def pandas_merge(path: Path) -> Ask:
-    """A frame of what is known, merged with each batch."""
+    """Merge a frame of what is known with each batch."""
     import pandas
 
     known = pandas.read_sql("SELECT first_record_id, second_record_id FROM known", sqlite3.connect(path))
@@ -103,7 +103,7 @@ def pandas_merge(path: Path) -> Ask:
 
 
 def one_word(path: Path) -> Ask:
-    """64 bits a pair, sorted. Among ten million against ten million the odds of one wrong are 2**-17."""
+    """64 bits a pair, sorted. With ten million pairs on each side, the odds of a mistake are 2**-17."""
     high = np.sort(_loaded(path)[:, 0].astype(np.uint64))
 
     def ask(pairs: list[tuple[str, str]]) -> int:
@@ -114,7 +114,7 @@ def one_word(path: Path) -> Ask:
 
 
 def sorted_words(path: Path) -> Ask:
-    """What the package does: 128 bits a pair, sorted, with the sieve and the runs for repeats. Odds: 2**-81."""
+    """What the package does: 128 bits a pair, sorted, and a check for repeats. The odds of a mistake are 2**-81."""
     from airflow_provider_ghl.load.plan.duplicates import Duplicates
 
     seen, loaded = Duplicates(), _loaded(path)
@@ -145,15 +145,15 @@ WAYS: dict[str, Callable[[Path], Ask]] = {
 
 
 def child(way: str, folder: str, rows: int) -> None:
-    """What :func:`run` runs."""
+    """The process that :func:`run` starts."""
     import pandas  # noqa: F401 - its import is not measured
 
-    pairs = pairs_of(rows)
+    pairs = make_pairs(rows)
     words(pairs[:10])
     forget_peak()
     idle, began = peak(), time.monotonic()
     ask = WAYS[way](Path(folder) / "known.db")
-    # A merge with everything for each batch takes hours: a part of the batches says how long all would take.
+    # Merging each batch with everything takes hours, so the time is extrapolated from two batches.
     starts = range(0, rows, BATCH)
     part = starts[:2] if way.startswith("pandas") else starts
     loaded = time.monotonic()

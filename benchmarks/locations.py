@@ -1,8 +1,8 @@
 """One task on many sub-accounts of an agency at once: ``python benchmarks/locations.py [LOCATIONS …]``.
 
-The share of the limits is ``(requests of a location / limit - 1) × interval`` over the time from the first to the last write
-that the server saw, of all locations: the load is as good as the location that it serves last. The ledger is a file, tokens are
-minted with the agency's, and the rows of the locations are mixed.
+The share of the limits is ``(requests of a location / limit - 1) × interval`` divided by the time between the first and the
+last write that the server saw, of all locations: the location that is done last counts. The ledger is a file, each location's
+token is made with the agency's, and the rows of the locations are mixed.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ LIMIT, INTERVAL = 100, 10.0
 
 
 def lines(numbers: tuple[int, ...] = LOCATIONS, pairs: int = 1000, latency: float = 0.3) -> Iterator[list[str]]:
-    """The cells of each line, one after the other: a worker is to have a processor of its own."""
+    """The cells of each line. Measured one after the other, since each worker needs a processor of its own."""
     return (line(number, pairs, latency) for number in numbers)
 
 
 def line(locations: int, pairs: int, latency: float) -> list[str]:
-    """One load; the cells of its line."""
+    """Run one load; returns the cells of its line."""
     with Server(agency=locations, latency=latency, latency_spread=0.3, limit=LIMIT) as server:
         words = [sys.executable, str(Path(__file__)), "work", json.dumps(server.agency), str(locations), str(pairs)]
         done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
@@ -61,7 +61,7 @@ def line(locations: int, pairs: int, latency: float) -> list[str]:
 
 
 def work(connection: str, locations: int, pairs: int) -> None:
-    """What the task does."""
+    """The process that :func:`line` starts: one load."""
     import sqlalchemy as sa
 
     from airflow_provider_ghl.api.agency_tokens import AgencyTokens
@@ -78,8 +78,8 @@ def work(connection: str, locations: int, pairs: int) -> None:
     from airflow_provider_ghl.relations.kind import RelationRows
     from airflow_provider_ghl.sandbox.fixed_agency import sub_account
 
-    said: dict[str, Any] = json.loads(connection)
-    host, extra = said["host"], said["extra"]
+    fields: dict[str, Any] = json.loads(connection)
+    host, extra = fields["host"], fields["extra"]
     oauth = OAuth(token_client(host), App(extra["client_id"], extra["client_secret"]), "2021-07-28")
     agency = RefreshedToken(oauth, MemoryStore(), pasted_refresh_token=extra["refresh_token"], user_type="Company")
     client = Client(AgencyTokens(agency, oauth, extra["company_id"]), host=host)

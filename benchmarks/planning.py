@@ -1,7 +1,7 @@
-"""A rerun of an unchanged table against a ledger that knows all of it: ``python benchmarks/planning.py [ROWS …]``.
+"""A load of an unchanged table, all of which the ledger knows: ``python benchmarks/planning.py [ROWS …]``.
 
-Beside it the time that ``pandas.read_csv`` takes for the same file, both ways: as text, which is what a load needs (``00123``
-stays), and as pandas guesses, which with pyarrow is many times faster. Each step is a process of its own.
+It is compared with ``pandas.read_csv`` of the same file: as text, which a load needs (``00123`` stays), and with types guessed,
+which is many times faster with pyarrow. Each step runs in a process of its own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from contestants import pair_of
+from contestants import make_pair
 from server import ASSOCIATION, Server
 from tables import make_file
 
@@ -30,7 +30,7 @@ _INSERT = """
 
 
 def plan(rows: int) -> dict[str, Any]:
-    """Seconds and MiB of a rerun, and of what it is compared with."""
+    """Measure a load and what it is compared with: seconds and MiB."""
     with tempfile.TemporaryDirectory() as folder, Server(limit=0, daily_limit=0) as server:
         make_file(Path(folder) / "table.csv", rows)
         words = (folder, str(rows), json.dumps(server.connection))
@@ -42,14 +42,14 @@ def plan(rows: int) -> dict[str, Any]:
 
 
 def step(name: str, *words: str) -> dict[str, Any]:
-    """Run one in a process of its own; what its last line says."""
+    """Run a step in a process of its own; returns what its last line has."""
     done = subprocess.run([sys.executable, __file__, name, *words], stdout=subprocess.PIPE, text=True, check=True)
-    said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return said
+    measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return measured
 
 
 def fill(folder: str, rows: int, connection: dict[str, Any]) -> dict[str, Any]:
-    """A ledger as earlier loads would have left it. Written past the package, since ten million rows take it an hour."""
+    """Write a ledger as earlier loads would have left it. By SQL, since ten million rows through the package take an hour."""
     import sqlalchemy
 
     from airflow_provider_ghl.load.ledger.ledger import Ledger
@@ -78,7 +78,7 @@ def known_rows(ledger: Any, target: int, start: int, end: int) -> list[tuple[Any
 
     from airflow_provider_ghl.load.ledger.pairs import keys_of, phases_of
 
-    pairs = [pair_of(number) for number in range(start, end)]
+    pairs = [make_pair(number) for number in range(start, end)]
     first, second = (numpy.array(side, dtype=object) for side in zip(*pairs, strict=True))
     keys, now = keys_of(*ledger.identity((first, second))), time.time()
     columns = zip(keys, phases_of(keys), first, second, range(start, end), strict=True)
@@ -86,7 +86,7 @@ def known_rows(ledger: Any, target: int, start: int, end: int) -> list[tuple[Any
 
 
 def read(folder: str, rows: int, connection: dict[str, Any]) -> dict[str, Any]:
-    """What pandas takes to read the file: the best of three, which is the hardest to follow."""
+    """Seconds that pandas takes to read the file; the best of three runs."""
     import pandas
 
     def seconds(**options: Any) -> float:
@@ -101,10 +101,10 @@ def read(folder: str, rows: int, connection: dict[str, Any]) -> dict[str, Any]:
 
 
 def rerun(folder: str, rows: int, connection: dict[str, Any]) -> dict[str, Any]:
-    """The operator, on the table whose relations are all known."""
+    """Run the operator on a table whose relations are all known."""
     os.environ |= {"AIRFLOW_HOME": f"{folder}/airflow", "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
     os.environ["AIRFLOW_CONN_GHL_DEFAULT"] = json.dumps(connection)
-    import pandas  # noqa: F401 - the time of its import is not the load's
+    import pandas  # noqa: F401 - its import is not measured
 
     from airflow_provider_ghl.operators.relations import BulkCreateRelationsOperator
 
@@ -118,12 +118,12 @@ def rerun(folder: str, rows: int, connection: dict[str, Any]) -> dict[str, Any]:
 
 
 def forget_peak() -> None:
-    """Measure from here on: a process begins with the peak of the one that started it."""
+    """Measure memory from here on: a process inherits the peak of the one that started it."""
     Path("/proc/self/clear_refs").write_text("5")
 
 
 def peak() -> float:
-    """MiB of memory at most so far."""
+    """The most MiB of memory so far."""
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
@@ -132,7 +132,7 @@ STEPS = {"fill": fill, "read": read, "rerun": rerun}
 
 
 def main(words: list[str]) -> None:
-    """A step, or the lines of the table."""
+    """Run a step; or, without one, print the measurements."""
     if words and words[0] in STEPS:
         name, folder, rows, connection = words
         print(json.dumps(STEPS[name](folder, int(rows), json.loads(connection))))

@@ -35,7 +35,7 @@ SETTINGS: tuple[dict[str, Any], ...] = (
 
 
 def main() -> None:
-    """All tables."""
+    """Print all tables."""
     title("300 pairs, 100 requests / 10 s, 0.3 s ± 30 %: four ways, side by side")
     head("contestant", "seconds", "relations/s", "share of limit", "429s", "rows lost", "processor ms/request")
     for name, line in zip(CONTESTANTS, side_by_side([(name, REAL, 300) for name in CONTESTANTS]), strict=True):
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def reruns() -> None:
-    """Tables that HighLevel holds already."""
+    """Print the tables about loads of what HighLevel holds already."""
     title("Tables that HighLevel holds already, 100 requests / 10 s, 0.3 s ± 30 %; a plain loop is computed")
     head("table", "rows", "requests", "writes", "429s", "seconds", "plain loop: requests", "plain loop: hours")
     for name in again.SCENARIOS:
@@ -92,13 +92,13 @@ def reruns() -> None:
 
 
 def side_by_side(runs: list[tuple[str, dict[str, Any], int]]) -> list[list[str]]:
-    """Each in a process of its own, against a server of its own, all at once."""
+    """Run them at once, each in a process of its own against a server of its own."""
     with ThreadPoolExecutor(len(runs)) as pool:
         return list(pool.map(lambda run: contest(*run), runs))
 
 
 def contest(name: str, settings: dict[str, Any], pairs: int) -> list[str]:
-    """One run; the cells of its line."""
+    """Run one; returns the cells of its line."""
     with Server(**settings) as server:
         measured = measure("contestants.py", name, json.dumps(server.connection), str(pairs))
         stats = server.stats()
@@ -117,7 +117,7 @@ def contest(name: str, settings: dict[str, Any], pairs: int) -> list[str]:
 
 
 def bulk(source: str, folder: str) -> list[str]:
-    """The operator; the cells of its line."""
+    """Run the operator; returns the cells of its line."""
     with Server(limit=0, daily_limit=0) as server:
         measured = measure("bulk.py", source, json.dumps(server.connection), folder)
     seconds = measured["seconds"]
@@ -126,14 +126,14 @@ def bulk(source: str, folder: str) -> list[str]:
 
 
 def measure(script: str, *words: str) -> dict[str, Any]:
-    """Run a script; what its last line says."""
+    """Run a script; returns what its last line has."""
     done = subprocess.run([sys.executable, str(HERE / script), *words], stdout=subprocess.PIPE, text=True, check=True)
     measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return measured
 
 
 def described(settings: dict[str, Any]) -> str:
-    """A line's first cell."""
+    """The first cell of a line."""
     counted = settings.get("count_at", "arrival")
     return f"{settings['limit']} / 10 s, {settings['latency']} s, {settings['window']}, counted at {counted}"
 

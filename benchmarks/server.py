@@ -10,7 +10,7 @@ import urllib.request
 from types import TracebackType
 from typing import Any
 
-#: There in every location, so that nobody needs a request to create one.
+#: Every location has it, so that none needs to be created.
 ASSOCIATION = "OPPORTUNITIES_CONTACTS_ASSOCIATION"
 
 
@@ -43,7 +43,7 @@ class Server:
         self._process.communicate()
 
     def stats(self) -> dict[str, Any]:
-        """What the server saw."""
+        """The server's statistics."""
         with urllib.request.urlopen(f"{self.url}/sandbox/stats") as answer:
             stats: dict[str, Any] = json.load(answer)
             return stats

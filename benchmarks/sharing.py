@@ -1,7 +1,7 @@
 """Tasks that share one location, each in a process of its own: ``python benchmarks/sharing.py``.
 
-The share of the limit is ``(requests / limit - 1) × interval`` over the time from the first to the last write that the server
-saw: all of the common load, from its first burst to the moment when the slowest is done.
+The share of the limit is ``(requests / limit - 1) × interval`` divided by the time between the first and the last write that
+the server saw, of all tasks: the task that is done last counts.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ SETTINGS = (("sliding", 0.0), ("sliding", 4.0), ("fixed", 0.0), ("fixed", 4.0))
 
 
 def lines(processes: int = 3, pairs: int = 1000, latency: float = 0.3) -> list[list[str]]:
-    """The cells of each line, side by side on separate locations."""
+    """The cells of each line. They are measured at once, on separate sandboxes."""
     with ThreadPoolExecutor(len(SETTINGS)) as pool:
         return list(pool.map(lambda setting: line(*setting, processes, pairs, latency), SETTINGS))
 
 
 def line(window: str, apart: float, processes: int, pairs: int, latency: float) -> list[str]:
-    """One common load; the cells of its line."""
+    """Run the tasks of one setting; returns the cells of its line."""
     with Server(latency=latency, latency_spread=0.3, limit=LIMIT, window=window) as server:
         tasks = []
         for number in range(processes):
             if number:
                 time.sleep(apart)
             tasks.append(start(server.connection, number * pairs, pairs))
-        measured = [json.loads(finished(task).splitlines()[-1]) for task in tasks]
+        measured = [json.loads(wait_for(task).splitlines()[-1]) for task in tasks]
         stats = server.stats()
     spent = stats["last_write"] - stats["first_write"]
     ideal = (math.ceil(processes * pairs / LIMIT) - 1) * INTERVAL
@@ -53,24 +53,24 @@ def line(window: str, apart: float, processes: int, pairs: int, latency: float) 
 
 
 def start(connection: dict[str, Any], first: int, pairs: int) -> subprocess.Popen[str]:
-    """One task."""
+    """Start one task."""
     words = [sys.executable, str(Path(__file__)), json.dumps(connection), str(first), str(pairs)]
     return subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=dict(os.environ))
 
 
-def finished(task: subprocess.Popen[str]) -> str:
-    """What it printed."""
-    said, _ = task.communicate()
+def wait_for(task: subprocess.Popen[str]) -> str:
+    """Wait for a task; returns what it printed."""
+    output, _ = task.communicate()
     if task.returncode:
         raise RuntimeError(f"a task ended with {task.returncode}")
-    return said
+    return output
 
 
 def work(connection: str, first: int, pairs: int) -> None:
-    """What one task does."""
-    from contestants import pairs_of, this_package
+    """The process of one task."""
+    from contestants import make_pairs, this_package
 
-    load = this_package(json.loads(connection), pairs_of(first + pairs)[first:])
+    load = this_package(json.loads(connection), make_pairs(first + pairs)[first:])
     began = time.monotonic()
     load()
     print(json.dumps({"seconds": time.monotonic() - began}))

@@ -2,8 +2,8 @@
 
     python benchmarks/transport.py
 
-The server is a process of its own, so that its work is not counted. Rounds are interleaved and their order changes, so that
-whatever else the machine does strikes all alike. Prints the median of each and the ratio to plain ``requests``.
+The server is a process of its own, so that its work is not counted. Rounds are interleaved and their order alternates, so that
+other work of the machine affects all alike. Prints the median of each and its ratio to plain ``requests``.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ HEADERS = {
 
 
 def serve(ready: multiprocessing.connection.Connection) -> None:
-    """Answer until the other end closes."""
+    """Serve until the other end sends something."""
     with Sandbox(limit=None, daily_limit=None) as sandbox:
         ready.send((sandbox.url, sandbox.location_id))
         ready.poll(None)
 
 
 def contestants(url: str, location_id: str) -> dict[str, Callable[[], object]]:
-    """Name to one request."""
+    """Functions that send one request, by name."""
     call: Call = create_call(location_id, *IDS)
     plain, session = requests.Session(), requests.Session()
     session.trust_env = False

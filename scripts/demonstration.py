@@ -21,10 +21,10 @@ Xcoms = dict[tuple[str, str, int], Any]
 OUTCOMES = ("created", "already_exists", "repeated", "invalid", "unresolved", "rejected", "failed", "not_attempted")
 SUCCESSES = ("created", "already_exists", "repeated")
 EVIDENCE = {
-    "answer": "HighLevel said so when it was asked to create them",
-    "ledger": "the ledger knew, so that no request was spent on them",
-    "read": "read back from HighLevel",
-    "presumed": "an answer was lost, and the second one said that it is there",
+    "answer": "as HighLevel answered",
+    "ledger": "known from the ledger without a request",
+    "read": "as read from HighLevel",
+    "presumed": "as HighLevel answered when it was asked again, after its first answer was lost",
 }
 
 
@@ -74,7 +74,7 @@ def print_load(name: str, summary: dict[str, Any], results: list[dict[str, Any]]
     write_line(f"  {requests} in {summary['seconds']:.1f} s, {summary['rate_limited']} answered 429")
     for evidence, rows in Counter(r["evidence"] for r in results if r["outcome"] == "already_exists").items():
         who = "all of them were" if rows == summary["rows"] else f"{counted(rows, 'relation')} {'was' if rows == 1 else 'were'}"
-        write_line(f"  {who} there already: {EVIDENCE[evidence]}")
+        write_line(f"  {who} there already, {EVIDENCE[evidence]}")
     failures = [result for result in results if result["outcome"] not in SUCCESSES]
     if failures:
         write_line("  need attention:")

@@ -1,1 +1,1 @@
-"""What a person types: one description for ``airflow ghl`` and ``python -m airflow_provider_ghl``, and what runs then."""
+"""The commands of ``airflow ghl`` and ``python -m airflow_provider_ghl``: one description for both, and what they run."""

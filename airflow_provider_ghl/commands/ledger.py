@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import Any
 
-from airflow_provider_ghl.commands.ledger_option import DEFAULT_CONNECTION, opened
+from airflow_provider_ghl.commands.ledger_option import DEFAULT_CONNECTION, open_ledger
 from airflow_provider_ghl.commands.output import Out, counted, facts, iso, moment, table
 from airflow_provider_ghl.commands.running import WrongUsage
 from airflow_provider_ghl.load.ledger.ledger import Ledger
@@ -22,7 +22,7 @@ _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 def show(arguments: argparse.Namespace, out: Out) -> None:
     """Where the ledger is, how large and how old it is, and what it knows."""
-    with opened(arguments) as (where, ledger):
+    with open_ledger(arguments) as (where, ledger):
         if ledger is None:
             out.write({"where": where, "exists": False}, [f"There is no ledger at {where} yet: the first load makes it."])
             return
@@ -35,7 +35,7 @@ def show(arguments: argparse.Namespace, out: Out) -> None:
 def forget(arguments: argparse.Namespace, out: Out) -> None:
     """Delete what is known of relations, after asking."""
     _check_choice(arguments)
-    with opened(arguments) as (where, ledger):
+    with open_ledger(arguments) as (where, ledger):
         if ledger is None:
             out.write({"where": where, "matched": 0, "forgotten": 0}, [f"There is no ledger at {where}: nothing to forget."])
             return
@@ -53,7 +53,7 @@ def forget(arguments: argparse.Namespace, out: Out) -> None:
 
 def prune(arguments: argparse.Namespace, out: Out) -> None:
     """Delete old loads and their results."""
-    with opened(arguments) as (where, ledger):
+    with open_ledger(arguments) as (where, ledger):
         if ledger is None:
             results, loads = 0, 0
         else:

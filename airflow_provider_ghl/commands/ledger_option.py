@@ -1,4 +1,4 @@
-"""Which ledger a command is about."""
+"""Which ledger a command works with."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from airflow_provider_ghl.hooks.ledger import find_ledger
 from airflow_provider_ghl.hooks.settings import Settings, connection_of, has_connection
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 
-__all__ = ["DEFAULT_CONNECTION", "opened"]
+__all__ = ["DEFAULT_CONNECTION", "open_ledger"]
 
 #: The Airflow connection of those who name none.
 DEFAULT_CONNECTION = "ghl_default"
 
 
 @contextmanager
-def opened(arguments: argparse.Namespace) -> Iterator[tuple[str, Ledger | None]]:
+def open_ledger(arguments: argparse.Namespace) -> Iterator[tuple[str, Ledger | None]]:
     """Where the ledger is, and the ledger itself; ``None`` if it does not exist yet.
 
     The ledger is that of ``--ledger-conn-id``; else that of the connection ``--conn-id``, or of ``ghl_default`` if Airflow has

@@ -9,14 +9,14 @@ from itertools import islice
 from typing import Any
 
 from airflow_provider_ghl.commands.description import STATES
-from airflow_provider_ghl.commands.ledger_option import opened
+from airflow_provider_ghl.commands.ledger_option import open_ledger
 from airflow_provider_ghl.commands.output import Out, counted, escape, facts, iso, moment, table, time_span
 from airflow_provider_ghl.exceptions import ConfigurationError, GHLError
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.load_filter import LoadFilter
 from airflow_provider_ghl.load.results.outcomes import FAILURES, OUTCOMES, End, Outcome, gist, outline
 
-__all__ = ["export", "latest", "problems", "problems_text", "show"]
+__all__ = ["export", "failures_text", "group_failures", "latest", "show"]
 
 #: Results that are written at once.
 _CHUNK = 10_000
@@ -27,7 +27,7 @@ _OTHERS = "other reasons"
 
 def latest(arguments: argparse.Namespace, out: Out) -> None:
     """The latest loads that match, a line each."""
-    with opened(arguments) as (where, ledger):
+    with open_ledger(arguments) as (where, ledger):
         found = [] if ledger is None else ledger.loads.list(arguments.limit, _filter(arguments, ledger))
     if ledger is None:
         lines = [f"There is no ledger at {where} yet: the first load makes it."]
@@ -42,16 +42,16 @@ def latest(arguments: argparse.Namespace, out: Out) -> None:
 
 def show(arguments: argparse.Namespace, out: Out) -> None:
     """One load, and why rows of it failed."""
-    with opened(arguments) as (where, ledger):
+    with open_ledger(arguments) as (where, ledger):
         ledger, load = _find(where, ledger, arguments.load)
-        failures = problems(ledger.loads.results(load["number"], outcomes=FAILURES), arguments.rows)
+        failures = group_failures(ledger.loads.results(load["number"], outcomes=FAILURES), arguments.rows)
     text = [*facts(_facts(load)), "", escape(load["message"]) if load["message"] else "It has not ended."]
-    out.write({**_document(load), "failures": failures}, [*text, *problems_text(failures)])
+    out.write({**_document(load), "failures": failures}, [*text, *failures_text(failures)])
 
 
 def export(arguments: argparse.Namespace, out: Out) -> None:
     """Write all kept results of a load to a file."""
-    with opened(arguments) as (where, ledger):
+    with open_ledger(arguments) as (where, ledger):
         ledger, load = _find(where, ledger, arguments.load)
         written = _write(ledger.loads.results(load["number"]), arguments.file)
     rows = (load["counts"] or {}).get("rows")
@@ -61,7 +61,7 @@ def export(arguments: argparse.Namespace, out: Out) -> None:
     out.write(document, [escape(text)])
 
 
-def problems(results: Iterable[dict[str, Any]], rows: int) -> list[dict[str, Any]]:
+def group_failures(results: Iterable[dict[str, Any]], rows: int) -> list[dict[str, Any]]:
     """Group failures by reason, without the ids in it. The commonest reason comes first, each with its first rows."""
     groups: dict[tuple[str, int | None, str], dict[str, Any]] = {}
     for result in results:
@@ -77,7 +77,7 @@ def problems(results: Iterable[dict[str, Any]], rows: int) -> list[dict[str, Any
     return sorted(groups.values(), key=lambda group: -int(group["rows"]))
 
 
-def problems_text(groups: list[dict[str, Any]]) -> Iterator[str]:
+def failures_text(groups: list[dict[str, Any]]) -> Iterator[str]:
     """The groups as text."""
     for group in groups:
         status = f" ({group['status_code']})" if group["status_code"] else ""

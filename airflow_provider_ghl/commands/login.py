@@ -1,4 +1,4 @@
-"""``airflow ghl login``: a person says yes to the connection's OAuth app, and Airflow keeps the tokens."""
+"""``login``: a person authorises the connection's OAuth app, and Airflow stores its tokens."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _AGENCY = ("oauth.readonly", "oauth.write")
 
 
 def login(arguments: argparse.Namespace, out: Out) -> None:
-    """Print the URL, take the code, get the tokens and keep them. What was there before is replaced."""
+    """Print the URL, read the code, get the tokens and store them in place of those that were there."""
     conn_id, redirect_uri = arguments.conn_id, arguments.redirect_uri
     settings = Settings.of(connection_of(conn_id))
     app = app_of(settings)
@@ -36,56 +36,59 @@ def login(arguments: argparse.Namespace, out: Out) -> None:
             "Marketplace, into it"
         )
     tokens = AirflowTokens(conn_id)
-    tokens.read()  # whether they can be kept is known before the code is spent
+    tokens.read()  # fails before the code is used up if tokens cannot be stored
     oauth = oauth_of(settings, Manner(None, Stop()))
     code = (
-        _code_of(arguments.code)
+        _code(arguments.code)
         if arguments.code
         else _ask(authorize_url(app, redirect_uri=redirect_uri, scopes=_scopes(arguments.scopes, settings), host=settings.host))
     )
     refreshed = refreshed_token(settings, oauth, tokens)
     pair = oauth.exchange(code, redirect_uri=redirect_uri, user_type="Company" if settings.company_id else "Location")
-    _must_be_of(settings, pair)
+    _check_owner(settings, pair)
     refreshed.adopt(pair)
-    _tell(out, conn_id, tokens.name, pair)
+    _write(out, conn_id, tokens.name, pair)
     _advise(settings, pair)
 
 
-def _scopes(said: str | None, settings: Settings) -> str:
-    return said or " ".join(_LOADS + (_AGENCY if settings.company_id else ()))
+def _scopes(chosen: str | None, settings: Settings) -> str:
+    return chosen or " ".join(_LOADS + (_AGENCY if settings.company_id else ()))
 
 
 def _ask(url: str) -> str:
-    """On stderr: stdout is for the answer."""
+    """Ask for the code, on stderr: stdout is for the answer."""
     sys.stderr.write(
-        f"Open this URL, log in to HighLevel, and say where the app may work:\n\n  {url}\n\n"
-        "HighLevel then leads you to the redirect URI, even if nothing answers there.\n"
+        f"Open this URL, log in to HighLevel, and choose where the app may work:\n\n  {url}\n\n"
+        "HighLevel then redirects your browser to the redirect URI, even if nothing answers there.\n"
         "Paste the whole URL from the browser, or the code in it: "
     )
     sys.stderr.flush()
     line = sys.stdin.readline()
     if not line.strip():
-        raise WrongUsage("there was no code; --code gives it without being asked")
-    return _code_of(line)
+        raise WrongUsage("no code was entered; --code passes it without a question")
+    return _code(line)
 
 
-def _code_of(text: str) -> str:
-    """A code that was pasted, alone or within the URL that HighLevel has led to."""
+def _code(text: str) -> str:
+    """The code in what was pasted: the code alone, or the URL that HighLevel redirected to."""
     text = text.strip()
     if "://" not in text and "code=" not in text:
         return text
     try:
-        said = parse_qs(urlsplit(text).query or text.lstrip("?"))
+        query = parse_qs(urlsplit(text).query or text.lstrip("?"))
     except ValueError:
-        said = {}
-    if code := said.get("code", [""])[0].strip():
+        query = {}
+    if code := query.get("code", [""])[0].strip():
         return code
-    reason = escape(said["error"][0])[:80] if "error" in said else "it holds no code"
-    raise WrongUsage(f"that URL brings no code ({reason}): open the page again, and say yes there")
+    reason = escape(query["error"][0])[:80] if "error" in query else "it has no parameter code"
+    raise WrongUsage(f"that URL brings no code ({reason}): open the page again, and agree there")
 
 
-def _must_be_of(settings: Settings, pair: TokenPair) -> None:
-    """Tokens for somebody else must not take the place of those that are there."""
+def _check_owner(settings: Settings, pair: TokenPair) -> None:
+    """Check that tokens are for the connection's agency or location, before they replace those that are stored.
+
+    :raises ConfigurationError: they are not.
+    """
     if settings.company_id and (pair.user_type == "Location" or pair.company_id not in (None, settings.company_id)):
         theirs = f"of agency {pair.company_id}" if pair.user_type != "Location" else f"of location {pair.location_id} alone"
         raise ConfigurationError(
@@ -104,7 +107,7 @@ def _must_be_of(settings: Settings, pair: TokenPair) -> None:
         )
 
 
-def _tell(out: Out, conn_id: str, name: str, pair: TokenPair) -> None:
+def _write(out: Out, conn_id: str, name: str, pair: TokenPair) -> None:
     ids = {"company_id": pair.company_id, "location_id": pair.location_id}
     document = {"conn_id": conn_id, "user_type": pair.user_type, **ids, "expires_at": iso(pair.expires_at)}
     lines = facts(
@@ -123,7 +126,7 @@ def _tell(out: Out, conn_id: str, name: str, pair: TokenPair) -> None:
 
 
 def _advise(settings: Settings, pair: TokenPair) -> None:
-    """What the connection still needs."""
+    """Write what the connection still needs."""
     if pair.user_type == "Company" and not settings.company_id:
         sys.stderr.write(f"These are an agency's tokens: put company_id {pair.company_id} into the connection.\n")
     elif pair.location_id and not settings.location_id and not settings.company_id:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from airflow_provider_ghl.commands.loads import problems, problems_text
+from airflow_provider_ghl.commands.loads import failures_text, group_failures
 from airflow_provider_ghl.commands.output import Out, counted, facts, table, time_span
 from airflow_provider_ghl.commands.progress import Progress
 from airflow_provider_ghl.commands.running import WrongUsage
@@ -28,7 +28,7 @@ from airflow_provider_ghl.relations.kind import RelationRows
 __all__ = ["plan"]
 
 #: Rows that are read at once. Many, since a record's relations are read once for all of its rows in a batch.
-_AT_ONCE = 131_072
+_BATCH_ROWS = 131_072
 #: Failed rows whose reasons are counted.
 _MOST_FAILURES = 10_000
 _ROWS_SHOWN = 5
@@ -47,7 +47,7 @@ def plan(arguments: argparse.Namespace, out: Out) -> None:
         raise GHLError(verdict.message)
     counts = {str(outcome): verdict.summary[outcome] for outcome in OUTCOMES}
     # Failures are kept before other results, so all of them are there unless there are very many.
-    failures = problems((result for result in verdict.results if result["outcome"] in FAILURES), _ROWS_SHOWN)
+    failures = group_failures((result for result in verdict.results if result["outcome"] in FAILURES), _ROWS_SHOWN)
     # A file without rows has no price.
     price = verdict.summary.get("plan") or Estimate(0, 0.0, None, None, None).as_dict()
     document = {"rows": verdict.summary["rows"], "counts": counts, **price, "limit": limit, "failures": failures}
@@ -75,7 +75,7 @@ def _run(arguments: argparse.Namespace) -> tuple[Verdict, dict[str, float] | Non
     client = hook.get_conn()
     _, ledger = find_ledger(named)
     try:
-        batches = file_batches(arguments.file, None, columns, _AT_ONCE)
+        batches = file_batches(arguments.file, None, columns, _BATCH_ROWS)
         with Progress(sys.stderr) as progress:
             verdict = run(spec, Ports(batches=progress.watch(batches), client=client, ledger=ledger))
         limit = client.limit(spec.location_id)
@@ -99,7 +99,7 @@ def _lines(document: dict[str, Any]) -> Iterator[str]:
             "quota": _days(document["days"]),
         }
     )
-    yield from problems_text(document["failures"])
+    yield from failures_text(document["failures"])
 
 
 def _share(document: dict[str, Any]) -> str | None:

@@ -1,4 +1,4 @@
-"""One command, from its parsed arguments to its exit status."""
+"""Runs one command: from its parsed arguments to its exit status."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FAILED, _WRONG_USAGE, _INTERRUPTED = 1, 2, 130
 
 
 class WrongUsage(Exception):
-    """The arguments do not go together; the message says what would."""
+    """The arguments do not go together. The message says which would."""
 
 
 def run(name: str, arguments: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Commands as a person types them, and a ledger for them to look at."""
+"""Runs commands as a person would, and loads whose ledger they look at."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from airflow_provider_ghl.sandbox import Sandbox
 
 COLUMNS = Columns("contact_id", "event_id", row_key="id")
 LOAD_ID = "nightly/scheduled__2026-11-21/relate/-1"
-#: What a plan of such a table is given.
+#: Options of ``plan`` for a file of ``write_csv``.
 OPTIONS = ("--first-record-column", "contact_id", "--second-record-column", "event_id", "--row-key-column", "id")
 ABSENT = ("ZxT4kQ1nWc8RfPq2LbYs", "ZxT4kQ1nWc8RfPq2LbYt")
 
 
 @dataclass
-class Said:
-    """What a command came to."""
+class Result:
+    """What a command returned and printed."""
 
     status: int
     out: str
@@ -43,49 +43,49 @@ class Said:
 
     @property
     def json(self) -> Any:
-        """Its one document; nothing went wrong."""
+        """Its JSON document; the command must have succeeded."""
         assert self.status == 0, self.err
         return json.loads(self.out)
 
     @property
     def text(self) -> str:
-        """Nothing went wrong."""
+        """Its output; the command must have succeeded."""
         assert self.status == 0, self.err
         return self.out
 
 
 class Terminal(io.StringIO):
-    """Somebody at a keyboard."""
+    """A stream that is a terminal."""
 
     def isatty(self) -> bool:
         return True
 
 
-def say(capsys: pytest.CaptureFixture[str], *words: str) -> Said:
-    """``python -m airflow_provider_ghl`` with these words."""
+def run_command(capsys: pytest.CaptureFixture[str], *words: str) -> Result:
+    """Run ``python -m airflow_provider_ghl`` with these arguments, in this process."""
     capsys.readouterr()
     try:
         status = main(words)
     except SystemExit as end:
         status = int(end.code or 0)
-    return Said(status, *capsys.readouterr())
+    return Result(status, *capsys.readouterr())
 
 
-def answering(monkeypatch: pytest.MonkeyPatch, text: str, *, is_terminal: bool = True) -> None:
-    """Put a person, or a pipe, before the command."""
+def type_answer(monkeypatch: pytest.MonkeyPatch, text: str, *, is_terminal: bool = True) -> None:
+    """Put text on stdin, as typed at a terminal or from a pipe."""
     monkeypatch.setattr(sys, "stdin", Terminal(text) if is_terminal else io.StringIO(text))
 
 
-def table_of(sandbox: Sandbox) -> list[dict[str, Any]]:
-    """Four rows that can be related; then one without a contact, one twice, and two whose contacts HighLevel does not have."""
+def make_rows(sandbox: Sandbox) -> list[dict[str, Any]]:
+    """Eight rows: four good ones, one without a contact, a repeated one, and two whose contacts HighLevel does not have."""
     event = sandbox.state.add_record("custom_objects.event")
     contacts = [sandbox.state.add_record("contact") for _ in range(4)]
     contacts += ["", contacts[0], *ABSENT]
     return [{"id": f"R{at}", "contact_id": contact, "event_id": event} for at, contact in enumerate(contacts)]
 
 
-def file_of(rows: Iterable[dict[str, Any]], path: Path) -> str:
-    """The same as a CSV file."""
+def write_csv(rows: Iterable[dict[str, Any]], path: Path) -> str:
+    """Write rows of ``make_rows`` to a CSV file; returns its path."""
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, ["id", "contact_id", "event_id"])
         writer.writeheader()
@@ -94,7 +94,7 @@ def file_of(rows: Iterable[dict[str, Any]], path: Path) -> str:
 
 
 def relate(rows: Any, load_id: str = LOAD_ID, **spec: Any) -> Verdict:
-    """A load of such rows, as the operator makes it."""
+    """Load rows of ``make_rows``, as the operator does."""
     hook = GHLHook()
     association: dict[str, Any] = {} if "association_id" in spec else {"association_key": "attended"}
     association |= {name: spec.pop(name) for name in ("association_id", "association_key") if name in spec}
@@ -110,14 +110,14 @@ def relate(rows: Any, load_id: str = LOAD_ID, **spec: Any) -> Verdict:
 
 
 def store_connection(database: Path, conn_id: str, text: str) -> None:
-    """Into Airflow's database, as it would stand there without a Fernet key."""
-    said = json.loads(text)
+    """Write a connection to Airflow's database, as Airflow does without a Fernet key."""
+    values = json.loads(text)
     fields = (
         conn_id,
-        said["conn_type"],
-        said.get("host"),
-        said.get("password"),
-        json.dumps(said.get("extra", {})),
+        values["conn_type"],
+        values.get("host"),
+        values.get("password"),
+        json.dumps(values.get("extra", {})),
         False,
         False,
     )
@@ -127,6 +127,6 @@ def store_connection(database: Path, conn_id: str, text: str) -> None:
 
 
 def copy_database(source: Path, target: Path) -> None:
-    """With what is in its write-ahead log."""
+    """Copy a database, with what is in its write-ahead log."""
     with closing(sqlite3.connect(source)) as one, closing(sqlite3.connect(target)) as other:
         one.backup(other)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from agencies import Agency, kept
-from cli_runs import say
+from cli_runs import run_command
 from connecting import Connect
 from racing import wait_until
 from running import TaskInstance, fail
@@ -56,7 +56,7 @@ def load(locations: list[str], rows: int) -> BulkCreateRelationsOperator:
 
 def log_in(capsys: Capture, agency: Agency, conn_id: str, **whose: Any) -> Any:
     code = agency.sandbox.authorize(agency.app, **whose)
-    return say(capsys, "login", "--conn-id", conn_id, "--redirect-uri", REDIRECT, "--code", code)
+    return run_command(capsys, "login", "--conn-id", conn_id, "--redirect-uri", REDIRECT, "--code", code)
 
 
 def test_the_test_button_uses_the_tokens_of_its_own_connection(agency: Agency, connect: Connect, capsys: Capture) -> None:
@@ -77,7 +77,9 @@ def test_an_agencys_tokens_do_not_replace_those_of_a_location(agency: Agency, co
 
 
 def test_a_pasted_text_that_is_no_url_is_told_so(agency: Agency, capsys: Capture) -> None:
-    said = say(capsys, "login", "--conn-id", "ghl_agency", "--redirect-uri", REDIRECT, "--code", "http://[callback?code=1")
+    said = run_command(
+        capsys, "login", "--conn-id", "ghl_agency", "--redirect-uri", REDIRECT, "--code", "http://[callback?code=1"
+    )
     assert said.status == 2
     assert "no code" in said.err
 

@@ -18,7 +18,7 @@ from airflow.cli import cli_parser
 from airflow.cli.cli_config import GroupCommand
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
-from cli_runs import OPTIONS, copy_database, file_of, say, store_connection, table_of
+from cli_runs import OPTIONS, copy_database, make_rows, run_command, store_connection, write_csv
 from connecting import Connect
 
 from airflow_provider_ghl.commands.arguments import load_function
@@ -67,6 +67,11 @@ class TestDefinitions:
     def test_airflow_parses_them(self, words: list[str]) -> None:
         assert parsed(*words, "--json").json is True
         assert callable(parsed(*words).func)
+
+    def test_airflow_parses_the_filters_of_loads(self) -> None:
+        arguments = parsed("loads", "--dag", "nightly", "--state", "failed", "--since", "7d", "--before", "2026-11-30")
+        assert (arguments.dag, arguments.state, arguments.since.days) == ("nightly", "failed", 7)
+        assert arguments.before.isoformat() == "2026-11-30T00:00:00+00:00"
 
     def test_airflow_parses_the_sandbox_s_options(self) -> None:
         arguments = parsed("sandbox", "--port", "8000", "--agency", "5", "--daily-limit", "0")
@@ -126,7 +131,7 @@ class TestConnections:
         """The one test of the real thing: a connection in Airflow's database, a plain shell."""
         copy_database(Path(os.environ["AIRFLOW_HOME"]) / "airflow.db", tmp_path / "airflow.db")
         stored.state.add_association("attended", "contact", "custom_objects.event", "Attendee", "Event")
-        path = file_of(table_of(stored), tmp_path / "rows.csv")
+        path = write_csv(make_rows(stored), tmp_path / "rows.csv")
         shown = child(AIRFLOW, "ghl", "ledger", "show", home=tmp_path)
         assert (shown.returncode, shown.stdout) == (
             0,
@@ -165,13 +170,13 @@ class TestStdout:
         logging.getLogger().addHandler(handler)
         engines.setLevel(logging.INFO)
         try:
-            said = say(capsys, "loads", "--json")
+            result = run_command(capsys, "loads", "--json")
             assert handler.stream is sys.stdout
         finally:
             logging.getLogger().removeHandler(handler)
             engines.setLevel(logging.NOTSET)
-        assert said.json == []
-        assert "BEGIN" in said.err
+        assert result.json == []
+        assert "BEGIN" in result.err
 
     def test_nobody_reads_it(self, tmp_path: Path) -> None:
         code = (

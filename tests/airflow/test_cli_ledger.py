@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_runs import answering, relate, say, table_of
+from cli_runs import make_rows, relate, run_command, type_answer
 from connecting import Connect
 
 from airflow_provider_ghl.sandbox import Sandbox
@@ -25,146 +25,146 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def rows(home: Path, ghl: Sandbox, attended: str) -> list[dict[str, Any]]:
     """What a load related: four relations are known."""
-    made = table_of(ghl)
+    made = make_rows(ghl)
     relate(made)
     return made
 
 
 def relations(capsys: Capture) -> int:
-    return int(say(capsys, "ledger", "show", "--json").json["relations"])
+    return int(run_command(capsys, "ledger", "show", "--json").json["relations"])
 
 
 class TestShow:
     def test_none(self, home: Path, capsys: Capture) -> None:
         where = f"sqlite:///{home}/ghl_ledger.db"
-        assert say(capsys, "ledger", "show").text == f"There is no ledger at {where} yet: the first load makes it.\n"
-        assert say(capsys, "ledger", "show", "--json").json == {"where": where, "exists": False}
+        assert run_command(capsys, "ledger", "show").text == f"There is no ledger at {where} yet: the first load makes it.\n"
+        assert run_command(capsys, "ledger", "show", "--json").json == {"where": where, "exists": False}
         assert not home.exists()
 
     def test_another_file_is_no_ledger(self, home: Path, capsys: Capture) -> None:
         home.mkdir()
         (home / "ghl_ledger.db").touch()
-        assert say(capsys, "ledger", "show", "--json").json["exists"] is False
+        assert run_command(capsys, "ledger", "show", "--json").json["exists"] is False
 
     def test_text(self, rows: Any, home: Path, ghl: Sandbox, attended: str, capsys: Capture) -> None:
-        said = say(capsys, "ledger", "show").text
-        assert f"where             sqlite:///{home}/ghl_ledger.db\n" in said
-        assert "relations         4\n" in said
-        assert "KiB\n" in said
-        target = said.splitlines()[-1]
+        result = run_command(capsys, "ledger", "show").text
+        assert f"where             sqlite:///{home}/ghl_ledger.db\n" in result
+        assert "relations         4\n" in result
+        assert "KiB\n" in result
+        target = result.splitlines()[-1]
         assert target.split()[:3] == [attended, ghl.location_id, "4"]
         assert target.endswith(ghl.url)
-        assert ghl.token not in said
+        assert ghl.token not in result
 
     def test_json(self, rows: Any, attended: str, capsys: Capture) -> None:
-        said = say(capsys, "ledger", "show", "--json").json
-        assert (said["exists"], said["relations"], said["loads"], said["results"]) == (True, 4, 1, 7)
-        (target,) = said["targets"]
+        result = run_command(capsys, "ledger", "show", "--json").json
+        assert (result["exists"], result["relations"], result["loads"], result["results"]) == (True, 4, 1, 7)
+        (target,) = result["targets"]
         assert (target["association_id"], target["relations"]) == (attended, 4)
-        assert target["oldest_confirmed"] == said["oldest_confirmed"]
-        assert said["oldest_confirmed"].endswith("+00:00")
+        assert target["oldest_confirmed"] == result["oldest_confirmed"]
+        assert result["oldest_confirmed"].endswith("+00:00")
 
 
 class TestForget:
     def test_by_record(self, rows: Any, capsys: Capture) -> None:
-        said = say(capsys, "ledger", "forget", "--record", rows[0]["contact_id"], "--yes", "--json").json
-        assert (said["matched"], said["forgotten"]) == (1, 1)
+        result = run_command(capsys, "ledger", "forget", "--record", rows[0]["contact_id"], "--yes", "--json").json
+        assert (result["matched"], result["forgotten"]) == (1, 1)
         assert relations(capsys) == 3
 
     @pytest.mark.parametrize("option", ["association", "location", "record"])
     def test_by_what_they_share(self, rows: Any, ghl: Sandbox, attended: str, option: str, capsys: Capture) -> None:
         value = {"association": attended, "location": ghl.location_id, "record": rows[0]["event_id"]}[option]
-        assert say(capsys, "ledger", "forget", f"--{option}", value, "--yes").text.startswith("Forgot 4 relations ")
+        assert run_command(capsys, "ledger", "forget", f"--{option}", value, "--yes").text.startswith("Forgot 4 relations ")
         assert relations(capsys) == 0
 
     def test_by_relation(self, rows: Any, ghl: Sandbox, capsys: Capture, tmp_path: Path) -> None:
         path = tmp_path / "out.jsonl"
-        say(capsys, "loads", "export", "1", str(path))
+        run_command(capsys, "loads", "export", "1", str(path))
         relation_id = json.loads(path.read_text().splitlines()[0])["relation_id"]
-        assert "Forgot 1 relation in" in say(capsys, "ledger", "forget", "--relation", relation_id, "--yes").text
+        assert "Forgot 1 relation in" in run_command(capsys, "ledger", "forget", "--relation", relation_id, "--yes").text
 
     @pytest.mark.parametrize("name", ["attended", "ATTENDED"])
     def test_by_the_association_s_key(self, rows: Any, ghl: Sandbox, attended: str, name: str, capsys: Capture) -> None:
         """A load was asked for it by this key: HighLevel is not asked."""
         before = ghl.stats()["requests"]
-        said = say(capsys, "ledger", "forget", "--association", name, "--yes").text
-        assert said.startswith(f"Forgot 4 relations of association {attended} in sqlite:")
+        result = run_command(capsys, "ledger", "forget", "--association", name, "--yes").text
+        assert result.startswith(f"Forgot 4 relations of association {attended} in sqlite:")
         assert ghl.stats()["requests"] == before
 
     def test_by_a_key_that_no_load_was_asked_for(self, home: Path, ghl: Sandbox, attended: str, capsys: Capture) -> None:
-        relate(table_of(ghl), association_id=attended)
-        said = say(capsys, "ledger", "forget", "--association", "attended", "--yes", "--json").json
-        assert (said["association_ids"], said["forgotten"]) == ([attended], 4)
+        relate(make_rows(ghl), association_id=attended)
+        result = run_command(capsys, "ledger", "forget", "--association", "attended", "--yes", "--json").json
+        assert (result["association_ids"], result["forgotten"]) == ([attended], 4)
 
     def test_by_a_key_of_another_location(self, rows: Any, ghl: Sandbox, capsys: Capture) -> None:
         """The same key is another id there, and HighLevel is asked for it with the connection's token."""
         there = ghl.state.add_location()
         other = ghl.state.add_association("attended", "contact", "custom_objects.event", "A", "E", location_id=there)
         words = ("ledger", "forget", "--association", "attended", "--location", there, "--yes")
-        said = say(capsys, *words, "--json").json
-        assert (said["association_ids"], said["matched"]) == ([other], 0)
+        result = run_command(capsys, *words, "--json").json
+        assert (result["association_ids"], result["matched"]) == ([other], 0)
         assert relations(capsys) == 4
 
     def test_by_a_key_of_several_locations(self, rows: Any, ghl: Sandbox, attended: str, capsys: Capture) -> None:
         there = ghl.state.add_location()
         other = ghl.state.add_association("attended", "contact", "custom_objects.event", "A", "E", location_id=there)
-        relate(table_of(ghl)[:1], "other", location_id=there)
+        relate(make_rows(ghl)[:1], "other", location_id=there)
         assert relations(capsys) == 5
-        said = say(capsys, "ledger", "forget", "--association", "attended", "--yes", "--json").json
-        assert (said["association_ids"], said["forgotten"]) == (sorted([attended, other]), 5)
+        result = run_command(capsys, "ledger", "forget", "--association", "attended", "--yes", "--json").json
+        assert (result["association_ids"], result["forgotten"]) == (sorted([attended, other]), 5)
 
     @pytest.mark.parametrize("name", ["atended", "0123456789abcdef01234567"])
     def test_by_an_association_that_nobody_knows(self, rows: Any, name: str, capsys: Capture) -> None:
-        told = say(capsys, "ledger", "forget", "--association", name, "--yes")
-        assert (told.status, told.out) == (1, "")
-        assert f"the ledger knows no association {name!r}" in told.err
-        assert "attended" in told.err, "HighLevel names the keys there are"
+        result = run_command(capsys, "ledger", "forget", "--association", name, "--yes")
+        assert (result.status, result.out) == (1, "")
+        assert f"the ledger knows no association {name!r}" in result.err
+        assert "attended" in result.err, "HighLevel names the keys there are"
         assert relations(capsys) == 4
 
     def test_by_an_unknown_association_and_no_connection(
         self, rows: Any, capsys: Capture, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.delenv("AIRFLOW_CONN_GHL_DEFAULT")
-        told = say(capsys, "ledger", "forget", "--association", "atended", "--yes")
-        assert (told.status, told.out) == (1, "")
-        assert "Airflow has no connection 'ghl_default'" in told.err
-        assert "'ledger show' lists the ids that the ledger knows" in told.err
+        result = run_command(capsys, "ledger", "forget", "--association", "atended", "--yes")
+        assert (result.status, result.out) == (1, "")
+        assert "Airflow has no connection 'ghl_default'" in result.err
+        assert "'ledger show' lists the ids that the ledger knows" in result.err
         assert relations(capsys) == 4
 
     def test_all_that_is_given_must_match(self, rows: Any, attended: str, capsys: Capture) -> None:
         asked = ("--association", attended, "--record", "nobody", "--yes")
-        said = say(capsys, "ledger", "forget", *asked).text
-        assert said.startswith("No relation matches. Forgot nothing")
+        result = run_command(capsys, "ledger", "forget", *asked).text
+        assert result.startswith("No relation matches. Forgot nothing")
         assert relations(capsys) == 4
 
     @pytest.mark.parametrize(("age", "left"), [("30d", 4), ("0h", 0)])
     def test_by_age(self, rows: Any, age: str, left: int, capsys: Capture) -> None:
-        assert say(capsys, "ledger", "forget", "--older-than", age, "--yes").status == 0
+        assert run_command(capsys, "ledger", "forget", "--older-than", age, "--yes").status == 0
         assert relations(capsys) == left
 
     def test_everything(self, rows: Any, capsys: Capture) -> None:
-        assert say(capsys, "ledger", "forget", "--everything", "--yes", "--json").json["forgotten"] == 4
+        assert run_command(capsys, "ledger", "forget", "--everything", "--yes", "--json").json["forgotten"] == 4
         assert relations(capsys) == 0
 
     @pytest.mark.parametrize(("answer", "forgotten"), [("y\n", 4), ("YES\n", 4), ("n\n", 0), ("\n", 0), ("", 0)])
     def test_asks_first(self, rows: Any, answer: str, forgotten: int, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-        answering(monkeypatch, answer)
-        said = say(capsys, "ledger", "forget", "--everything", "--json")
-        assert said.json["forgotten"] == forgotten
-        assert "Forget 4 relations in sqlite:///" in said.err
-        assert "[y/N]" in said.err
+        type_answer(monkeypatch, answer)
+        result = run_command(capsys, "ledger", "forget", "--everything", "--json")
+        assert result.json["forgotten"] == forgotten
+        assert "Forget 4 relations in sqlite:///" in result.err
+        assert "[y/N]" in result.err
         assert relations(capsys) == 4 - forgotten
 
     def test_nobody_to_ask(self, rows: Any, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-        answering(monkeypatch, "y\n", is_terminal=False)
-        said = say(capsys, "ledger", "forget", "--everything")
-        assert (said.status, said.out) == (2, "")
-        assert "4 relations in" in said.err
-        assert "pass --yes. Nothing was done." in said.err
+        type_answer(monkeypatch, "y\n", is_terminal=False)
+        result = run_command(capsys, "ledger", "forget", "--everything")
+        assert (result.status, result.out) == (2, "")
+        assert "4 relations in" in result.err
+        assert "pass --yes. Nothing was done." in result.err
         assert relations(capsys) == 4
 
     @pytest.mark.parametrize(
-        ("words", "said"),
+        ("words", "message"),
         [
             ([], "Say what to forget: --association, --record, --location, --relation, --older-than, or --everything."),
             (["--yes"], "Say what to forget"),
@@ -177,49 +177,49 @@ class TestForget:
             (["--older-than", "-1d"], "expected one argument"),
         ],
     )
-    def test_wrong_usage(self, rows: Any, words: list[str], said: str, capsys: Capture) -> None:
-        told = say(capsys, "ledger", "forget", *words)
-        assert (told.status, told.out) == (2, "")
-        assert said in told.err
+    def test_wrong_usage(self, rows: Any, words: list[str], message: str, capsys: Capture) -> None:
+        result = run_command(capsys, "ledger", "forget", *words)
+        assert (result.status, result.out) == (2, "")
+        assert message in result.err
         assert relations(capsys) == 4
 
     def test_an_unset_variable_widens_nothing(self, rows: Any, capsys: Capture) -> None:
-        told = say(capsys, "ledger", "forget", "--association", "", "--record", rows[0]["contact_id"], "--yes")
-        assert (told.status, told.out) == (2, "")
-        assert told.err == "--association is empty: give it a value, or leave it out. Nothing was forgotten.\n"
+        result = run_command(capsys, "ledger", "forget", "--association", "", "--record", rows[0]["contact_id"], "--yes")
+        assert (result.status, result.out) == (2, "")
+        assert result.err == "--association is empty: give it a value, or leave it out. Nothing was forgotten.\n"
         assert relations(capsys) == 4
 
     def test_without_a_ledger(self, home: Path, capsys: Capture) -> None:
-        assert "nothing to forget" in say(capsys, "ledger", "forget", "--everything").text
+        assert "nothing to forget" in run_command(capsys, "ledger", "forget", "--everything").text
         assert not home.exists()
 
 
 class TestPrune:
     @pytest.mark.parametrize(("words", "results", "loads"), [([], 0, 0), (["--older-than", "0d"], 7, 1)])
     def test_by_age(self, rows: Any, words: list[str], results: int, loads: int, capsys: Capture) -> None:
-        said = say(capsys, "ledger", "prune", *words, "--json").json
-        assert (said["results"], said["loads"]) == (results, loads)
+        result = run_command(capsys, "ledger", "prune", *words, "--json").json
+        assert (result["results"], result["loads"]) == (results, loads)
         assert relations(capsys) == 4
 
     def test_text(self, rows: Any, capsys: Capture) -> None:
-        assert say(capsys, "ledger", "prune", "--older-than", "0h").text.startswith("Deleted 7 results of 1 load in ")
+        assert run_command(capsys, "ledger", "prune", "--older-than", "0h").text.startswith("Deleted 7 results of 1 load in ")
 
     def test_without_a_ledger(self, home: Path, capsys: Capture) -> None:
-        assert "nothing to delete" in say(capsys, "ledger", "prune").text
+        assert "nothing to delete" in run_command(capsys, "ledger", "prune").text
         assert not home.exists()
 
 
 class TestWhich:
     def where(self, capsys: Capture, *words: str) -> str:
-        return str(say(capsys, "ledger", "show", "--json", *words).json["where"])
+        return str(run_command(capsys, "ledger", "show", "--json", *words).json["where"])
 
     @pytest.fixture
     def places(self, home: Path, tmp_path: Path, connect: Connect, sandbox: Sandbox) -> None:
         """Ledgers by name, and a ghl connection that names one."""
         for name in ("one", "two"):
             connect(**{f"ledger_{name}": json.dumps({"conn_type": "sqlite", "host": str(tmp_path / f"{name}.db")})})
-        said = json.loads(sandbox.connection_json)
-        connect(ghl_other=json.dumps({**said, "extra": {"ledger_conn_id": "ledger_one"}}))
+        result = json.loads(sandbox.connection_json)
+        connect(ghl_other=json.dumps({**result, "extra": {"ledger_conn_id": "ledger_one"}}))
 
     def test_no_connection_at_all(self, home: Path, capsys: Capture) -> None:
         assert self.where(capsys) == f"sqlite:///{home}/ghl_ledger.db"
@@ -230,8 +230,8 @@ class TestWhich:
     def test_of_the_default_connection(
         self, places: None, sandbox: Sandbox, connect: Connect, tmp_path: Path, capsys: Capture
     ) -> None:
-        said = json.loads(sandbox.connection_json)
-        connect(ghl_default=json.dumps({**said, "extra": {"ledger_conn_id": "ledger_two"}}))
+        result = json.loads(sandbox.connection_json)
+        connect(ghl_default=json.dumps({**result, "extra": {"ledger_conn_id": "ledger_two"}}))
         assert self.where(capsys) == f"sqlite:///{tmp_path}/two.db"
 
     def test_named_itself(self, places: None, tmp_path: Path, capsys: Capture) -> None:
@@ -244,21 +244,21 @@ class TestWhich:
 
     @pytest.mark.parametrize("option", ["--conn-id", "--ledger-conn-id"])
     def test_no_such_connection(self, home: Path, option: str, capsys: Capture) -> None:
-        said = say(capsys, "ledger", "show", option, "nowhere")
-        assert (said.status, said.out) == (1, "")
-        assert said.err == "Airflow has no connection 'nowhere': create it, or correct the id\n"
+        result = run_command(capsys, "ledger", "show", option, "nowhere")
+        assert (result.status, result.out) == (1, "")
+        assert result.err == "Airflow has no connection 'nowhere': create it, or correct the id\n"
 
     def test_no_place_for_a_ledger(self, home: Path, connect: Connect, capsys: Capture) -> None:
         connect(ledger=json.dumps({"conn_type": "mysql", "host": "h", "password": "secret-word"}))
-        said = say(capsys, "loads", "--ledger-conn-id", "ledger")
-        assert (said.status, said.out) == (1, "")
-        assert "a ledger is kept in PostgreSQL or SQLite" in said.err
+        result = run_command(capsys, "loads", "--ledger-conn-id", "ledger")
+        assert (result.status, result.out) == (1, "")
+        assert "a ledger is kept in PostgreSQL or SQLite" in result.err
 
     def test_a_server_that_does_not_answer(self, home: Path, connect: Connect, capsys: Capture) -> None:
         fields = {"conn_type": "postgres", "host": "127.0.0.1", "port": 1, "login": "ann", "password": "secret-word"}
         connect(ledger=json.dumps({**fields, "schema": "ledgers"}))
-        said = say(capsys, "loads", "--ledger-conn-id", "ledger")
-        assert (said.status, said.out) == (1, "")
-        assert "cannot be read" in said.err
-        assert "secret-word" not in said.err
-        assert "ann" not in said.err.replace("cannot", "")
+        result = run_command(capsys, "loads", "--ledger-conn-id", "ledger")
+        assert (result.status, result.out) == (1, "")
+        assert "cannot be read" in result.err
+        assert "secret-word" not in result.err
+        assert "ann" not in result.err.replace("cannot", "")

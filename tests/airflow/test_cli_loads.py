@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow.parquet
 import pytest
-from cli_runs import ABSENT, LOAD_ID, Said, relate, say, table_of
+from cli_runs import ABSENT, LOAD_ID, Result, make_rows, relate, run_command
 
 from airflow_provider_ghl.commands.output import counted, escape, iso, moment, table, time_span
 from airflow_provider_ghl.hooks.ledger import ledger_of
@@ -30,24 +30,24 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def loaded(home: Path, ghl: Sandbox, attended: str) -> list[dict[str, Any]]:
     """The rows of a load that the ledger knows."""
-    rows = table_of(ghl)
+    rows = make_rows(ghl)
     relate(rows)
     return rows
 
 
-def lines(said: Said) -> list[str]:
-    return said.text.splitlines()
+def lines(result: Result) -> list[str]:
+    return result.text.splitlines()
 
 
 class TestList:
     def test_without_a_ledger(self, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        assert "There is no ledger at sqlite:///" in say(capsys, "loads").text
-        assert say(capsys, "loads", "--json").json == []
+        assert "There is no ledger at sqlite:///" in run_command(capsys, "loads").text
+        assert run_command(capsys, "loads", "--json").json == []
         assert not home.exists()
 
     def test_a_line_each_the_latest_first(self, loaded: Any, capsys: pytest.CaptureFixture[str]) -> None:
         relate(loaded[:2], "second")
-        head, second, first = lines(say(capsys, "loads"))
+        head, second, first = lines(run_command(capsys, "loads"))
         assert head.split() == ["load", "state", "began", "took", "association", "location", "rows", "requests", "load", "id"]
         assert second.split()[:2] == ["2", "success"]
         assert "2 rows: 2 already_exists" in second
@@ -59,11 +59,11 @@ class TestList:
 
     def test_limit(self, loaded: Any, capsys: pytest.CaptureFixture[str]) -> None:
         relate(loaded[:2], "second")
-        assert [load["load_id"] for load in say(capsys, "loads", "--limit", "1", "--json").json] == ["second"]
-        assert say(capsys, "loads", "--limit", "0").status == 2
+        assert [load["load_id"] for load in run_command(capsys, "loads", "--limit", "1", "--json").json] == ["second"]
+        assert run_command(capsys, "loads", "--limit", "0").status == 2
 
     def test_json(self, loaded: Any, ghl: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
-        (load,) = say(capsys, "loads", "--json").json
+        (load,) = run_command(capsys, "loads", "--json").json
         assert (load["number"], load["load_id"], load["state"], load["association"]) == (1, LOAD_ID, "final", "attended")
         assert (load["location_id"], load["requests"], load["counts"]["rejected"]) == (ghl.location_id, 7, 2)
         began, updated = (datetime.fromisoformat(load[name]) for name in ("began", "updated"))
@@ -73,18 +73,18 @@ class TestList:
     def test_one_that_runs(self, loaded: Any, capsys: pytest.CaptureFixture[str]) -> None:
         ledger = ledger_of(None)
         attempt = ledger.loads.begin("other", try_number=1, is_resumed=False, location_id="L", association="A")
-        (line,) = lines(say(capsys, "loads", "--state", "running"))[1:]
+        (line,) = lines(run_command(capsys, "loads", "--state", "running"))[1:]
         assert line.split()[:2] == ["2", "running"]
-        assert "It has not ended." in say(capsys, "loads", "show", "2").text
+        assert "It has not ended." in run_command(capsys, "loads", "show", "2").text
         fields = dict.fromkeys(RESULT_FIELDS)
         outcomes = ["created"] * 1_200 + ["rejected"] * 3
         results = [{**fields, "row": row, "outcome": o, "requests": 1, "try_number": 1} for row, o in enumerate(outcomes)]
         ledger.write(attempt, None, Notes(results=results))
-        assert "  so far 1,200 created, 3 rejected  " in lines(say(capsys, "loads"))[1]
-        assert "rows               so far 1,200 created, 3 rejected\n" in say(capsys, "loads", "show", "2").text
-        assert say(capsys, "loads", "--json").json[0]["counts_so_far"] == {"created": 1200, "rejected": 3}
+        assert "  so far 1,200 created, 3 rejected  " in lines(run_command(capsys, "loads"))[1]
+        assert "rows               so far 1,200 created, 3 rejected\n" in run_command(capsys, "loads", "show", "2").text
+        assert run_command(capsys, "loads", "--json").json[0]["counts_so_far"] == {"created": 1200, "rejected": 3}
         ledger.loads.end(attempt, end="retryable", message="broken off", counts={}, is_well=False)
-        assert "  so far 1,200 created, 3 rejected  " in lines(say(capsys, "loads"))[1]
+        assert "  so far 1,200 created, 3 rejected  " in lines(run_command(capsys, "loads"))[1]
         ledger.close()
 
 
@@ -119,29 +119,29 @@ class TestFilters:
         ],
     )
     def test_match(self, several: None, words: str, expected: list[int], capsys: pytest.CaptureFixture[str]) -> None:
-        assert [load["number"] for load in say(capsys, "loads", *words.split(), "--json").json] == expected
+        assert [load["number"] for load in run_command(capsys, "loads", *words.split(), "--json").json] == expected
 
     def test_none_match(self, several: None, capsys: pytest.CaptureFixture[str]) -> None:
-        assert say(capsys, "loads", "--state", "lost").text.endswith(" matches.\n")
+        assert run_command(capsys, "loads", "--state", "lost").text.endswith(" matches.\n")
 
     @pytest.mark.parametrize(
         "words", ["--state final", "--since yesterday", "--before 2026-13-01", "--since -1d", "--since ''"]
     )
     def test_wrong_usage(self, home: Path, words: str, capsys: pytest.CaptureFixture[str]) -> None:
-        assert say(capsys, "loads", *words.split()).status == 2
+        assert run_command(capsys, "loads", *words.split()).status == 2
 
     def test_one_that_is_worth_a_retry(self, several: None, capsys: pytest.CaptureFixture[str]) -> None:
-        line = lines(say(capsys, "loads", "--dag", "nightly_two"))[1]
+        line = lines(run_command(capsys, "loads", "--dag", "nightly_two"))[1]
         assert line.startswith("3     failed, retry helps  ")
         assert "  1 row: 1 failed  " in line
-        (load,) = say(capsys, "loads", "--dag", "nightly_two", "--json").json
+        (load,) = run_command(capsys, "loads", "--dag", "nightly_two", "--json").json
         assert (load["state"], load["failed"]) == ("retryable", True)
 
 
 class TestShow:
     @pytest.mark.parametrize("name", ["1", LOAD_ID])
     def test_facts_message_and_reasons(self, loaded: Any, name: str, capsys: pytest.CaptureFixture[str]) -> None:
-        text = say(capsys, "loads", "show", name).text
+        text = run_command(capsys, "loads", "show", name).text
         assert f"load id            {LOAD_ID}" in text
         assert "state              failed\n" in text
         assert "3 of 8 rows failed" in text
@@ -151,7 +151,7 @@ class TestShow:
         assert "R6" in text
 
     def test_first_rows_of_each_reason(self, loaded: Any, capsys: pytest.CaptureFixture[str]) -> None:
-        failures = say(capsys, "loads", "show", "1", "--rows", "1", "--json").json["failures"]
+        failures = run_command(capsys, "loads", "show", "1", "--rows", "1", "--json").json["failures"]
         assert [(one["outcome"], one["status_code"], one["rows"]) for one in failures] == [
             ("rejected", 400, 2),
             ("invalid", None, 1),
@@ -159,25 +159,27 @@ class TestShow:
         assert [[row["row_key"] for row in one["first_rows"]] for one in failures] == [["R6"], ["R4"]]
 
     def test_options_hold_before_and_after_the_name(self, loaded: Any, capsys: pytest.CaptureFixture[str]) -> None:
-        assert say(capsys, "loads", "--json", "show", "1").json == say(capsys, "loads", "show", "1", "--json").json
+        assert (
+            run_command(capsys, "loads", "--json", "show", "1").json == run_command(capsys, "loads", "show", "1", "--json").json
+        )
 
     @pytest.mark.parametrize("command", [["show", "7"], ["export", "7", "x.csv"]])
     def test_no_such_load(self, loaded: Any, command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-        said = say(capsys, "loads", *command)
-        assert (said.status, said.out) == (1, "")
-        assert "has no load '7'" in said.err
-        assert "Traceback" not in said.err
+        result = run_command(capsys, "loads", *command)
+        assert (result.status, result.out) == (1, "")
+        assert "has no load '7'" in result.err
+        assert "Traceback" not in result.err
 
     def test_no_ledger(self, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        said = say(capsys, "loads", "show", "1", "--json")
-        assert (said.status, said.out) == (1, "")
-        assert "there is no ledger at" in said.err
+        result = run_command(capsys, "loads", "show", "1", "--json")
+        assert (result.status, result.out) == (1, "")
+        assert "there is no ledger at" in result.err
 
 
 class TestExport:
     def test_csv(self, loaded: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         path = tmp_path / "out.csv"
-        assert f"Wrote 7 results of 8 rows to {path}" in say(capsys, "loads", "export", "1", str(path)).text
+        assert f"Wrote 7 results of 8 rows to {path}" in run_command(capsys, "loads", "export", "1", str(path)).text
         with path.open(newline="") as file:
             rows = list(csv.DictReader(file))
         assert tuple(rows[0]) == RESULT_FIELDS
@@ -186,34 +188,34 @@ class TestExport:
 
     def test_json_lines(self, loaded: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         path = tmp_path / "out.jsonl"
-        said = say(capsys, "loads", "export", LOAD_ID, str(path), "--json").json
-        assert said == {"load_id": LOAD_ID, "number": 1, "results": 7, "file": str(path)}
+        result = run_command(capsys, "loads", "export", LOAD_ID, str(path), "--json").json
+        assert result == {"load_id": LOAD_ID, "number": 1, "results": 7, "file": str(path)}
         assert [json.loads(line)["row_key"] for line in path.read_text().splitlines()] == [
             f"R{at}" for at in (0, 1, 2, 3, 4, 6, 7)
         ]
 
     def test_parquet(self, loaded: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         path = tmp_path / "out.parquet"
-        assert say(capsys, "loads", "export", "1", str(path)).status == 0
+        assert run_command(capsys, "loads", "export", "1", str(path)).status == 0
         read = pyarrow.parquet.read_table(path)
         assert (read.num_rows, tuple(read.column_names)) == (7, RESULT_FIELDS)
 
     def test_whole_numbers_stay_what_they_are(self, loaded: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         relate([{**row, "id": None if at else 2**60 + 1} for at, row in enumerate(loaded[4:])], "numbers")
         path = tmp_path / "out.csv"
-        say(capsys, "loads", "export", "2", str(path))
+        run_command(capsys, "loads", "export", "2", str(path))
         with path.open(newline="") as file:
             assert [row["row_key"] for row in csv.DictReader(file)] == [str(2**60 + 1), "", ""]
 
     @pytest.mark.parametrize(
-        ("name", "said"), [("out.txt", "must be named .csv, .jsonl, .parquet"), ("missing/out.csv", "there is no folder")]
+        ("name", "message"), [("out.txt", "must be named .csv, .jsonl, .parquet"), ("missing/out.csv", "there is no folder")]
     )
     def test_what_cannot_be_written(
-        self, loaded: Any, tmp_path: Path, name: str, said: str, capsys: pytest.CaptureFixture[str]
+        self, loaded: Any, tmp_path: Path, name: str, message: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        told = say(capsys, "loads", "export", "1", str(tmp_path / name))
-        assert (told.status, told.out) == (1, "")
-        assert said in told.err
+        result = run_command(capsys, "loads", "export", "1", str(tmp_path / name))
+        assert (result.status, result.out) == (1, "")
+        assert message in result.err
         assert [path.name for path in tmp_path.iterdir()] == ["home"]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_runs import OPTIONS, Terminal, file_of, relate, say, table_of
+from cli_runs import OPTIONS, Terminal, make_rows, relate, run_command, write_csv
 from connecting import Connect
 
 from airflow_provider_ghl.sandbox import Sandbox
@@ -27,36 +27,36 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def rows(home: Path, ghl: Sandbox, attended: str) -> list[dict[str, Any]]:
     """Eight rows, four of them good."""
-    return table_of(ghl)
+    return make_rows(ghl)
 
 
 @pytest.fixture
 def path(rows: list[dict[str, Any]], tmp_path: Path) -> str:
     """They as a file."""
-    return file_of(rows, tmp_path / "rows.csv")
+    return write_csv(rows, tmp_path / "rows.csv")
 
 
 @pytest.mark.parametrize("sandbox", [{"limit": 100}], indirect=True)
 def test_text(path: str, home: Path, ghl: Sandbox, capsys: Capture) -> None:
-    said = say(capsys, "plan", path, *KEY, *OPTIONS).text
-    assert said.splitlines()[:4] == ["outcome     rows", "repeated       1", "invalid        1", "to be sent     6"]
-    assert "requests        7 at most\n" in said
-    assert "share of today  less than 0.1% of the 199,999 requests that are left\n" in said
-    assert "time            less than 1 s at the current limit of 100 requests / 10 s\n" in said
-    assert "quota           within one day's quota\n" in said
-    assert "1 row invalid: column 'contact_id' is empty\n" in said
-    assert "R4" in said
+    result = run_command(capsys, "plan", path, *KEY, *OPTIONS).text
+    assert result.splitlines()[:4] == ["outcome     rows", "repeated       1", "invalid        1", "to be sent     6"]
+    assert "requests        7 at most\n" in result
+    assert "share of today  less than 0.1% of the 199,999 requests that are left\n" in result
+    assert "time            less than 1 s at the current limit of 100 requests / 10 s\n" in result
+    assert "quota           within one day's quota\n" in result
+    assert "1 row invalid: column 'contact_id' is empty\n" in result
+    assert "R4" in result
     assert (ghl.stats()["requests"], ghl.state.count_all()) == (1, 0)
     assert not home.exists()
 
 
 @pytest.mark.parametrize("sandbox", [{"limit": 100}], indirect=True)
 def test_json(path: str, capsys: Capture) -> None:
-    said = say(capsys, "plan", path, *KEY, *OPTIONS, "--json").json
-    assert (said["rows"], said["requests"], said["days"], said["left_today"]) == (8, 7, 1, 199_999)
-    assert said["limit"] == {"requests": 100, "seconds": 10.0}
-    assert (said["counts"]["not_attempted"], said["counts"]["invalid"], said["counts"]["repeated"]) == (6, 1, 1)
-    assert [one["rows"] for one in said["failures"]] == [1]
+    result = run_command(capsys, "plan", path, *KEY, *OPTIONS, "--json").json
+    assert (result["rows"], result["requests"], result["days"], result["left_today"]) == (8, 7, 1, 199_999)
+    assert result["limit"] == {"requests": 100, "seconds": 10.0}
+    assert (result["counts"]["not_attempted"], result["counts"]["invalid"], result["counts"]["repeated"]) == (6, 1, 1)
+    assert [one["rows"] for one in result["failures"]] == [1]
 
 
 @pytest.mark.parametrize(
@@ -93,58 +93,58 @@ def test_json(path: str, capsys: Capture) -> None:
     indirect=["sandbox"],
 )
 def test_prices_in_words(path: str, lines: list[str], capsys: Capture) -> None:
-    assert say(capsys, "plan", path, *KEY, *OPTIONS).text.splitlines()[5:9] == lines
+    assert run_command(capsys, "plan", path, *KEY, *OPTIONS).text.splitlines()[5:9] == lines
 
 
 def test_several_sub_accounts(rows: Any, tmp_path: Path, ghl: Sandbox, capsys: Capture) -> None:
     file = tmp_path / "several.csv"
     lines = [f"{row['id']},{row['contact_id']},{row['event_id']},{ghl.location_id}" for row in rows[:2]]
     file.write_text("\n".join(["id,contact_id,event_id,place", *lines]))
-    said = say(capsys, "plan", str(file), *KEY, *OPTIONS, "--location-column", "place").text
-    assert "time            less than 1 s in the sub-account that takes longest, at its current limit\n" in said
+    result = run_command(capsys, "plan", str(file), *KEY, *OPTIONS, "--location-column", "place").text
+    assert "time            less than 1 s in the sub-account that takes longest, at its current limit\n" in result
 
 
 def test_signs_of_life_on_a_terminal(path: str, ghl: Sandbox, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     ghl.set_latency(1.5)
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
-    assert "requests        7 at most\n" in say(capsys, "plan", path, *KEY, *OPTIONS).out
+    assert "requests        7 at most\n" in run_command(capsys, "plan", path, *KEY, *OPTIONS).out
     assert "\rPlanning: " in terminal.getvalue()
 
 
 def test_what_the_ledger_knows_costs_nothing(rows: Any, path: str, capsys: Capture) -> None:
     relate(rows)
-    said = say(capsys, "plan", path, *KEY, *OPTIONS, "--json").json
-    assert (said["counts"]["already_exists"], said["requests"]) == (4, 3)
-    all_of_them = say(capsys, "plan", path, *KEY, *OPTIONS, "--diff-against", "none", "--json").json
+    result = run_command(capsys, "plan", path, *KEY, *OPTIONS, "--json").json
+    assert (result["counts"]["already_exists"], result["requests"]) == (4, 3)
+    all_of_them = run_command(capsys, "plan", path, *KEY, *OPTIONS, "--diff-against", "none", "--json").json
     assert (all_of_them["counts"]["already_exists"], all_of_them["requests"]) == (0, 7)
-    assert [load["number"] for load in say(capsys, "loads", "--json").json] == [1]
+    assert [load["number"] for load in run_command(capsys, "loads", "--json").json] == [1]
 
 
 def test_by_id_and_for_another_location(path: str, ghl: Sandbox, attended: str, capsys: Capture) -> None:
-    assert say(capsys, "plan", path, "--association-id", attended, *OPTIONS, "--json").json["rows"] == 8
+    assert run_command(capsys, "plan", path, "--association-id", attended, *OPTIONS, "--json").json["rows"] == 8
     other = ghl.state.add_location()
     ghl.state.add_association("attended", "contact", "custom_objects.event", "A", "E", location_id=other)
-    assert say(capsys, "plan", path, *KEY, *OPTIONS, "--location-id", other, "--json").json["rows"] == 8
+    assert run_command(capsys, "plan", path, *KEY, *OPTIONS, "--location-id", other, "--json").json["rows"] == 8
 
 
 def test_an_empty_file(path: str, capsys: Capture) -> None:
     Path(path).write_text("id,contact_id,event_id\n")
-    said = say(capsys, "plan", path, *KEY, *OPTIONS, "--json")
-    assert (said.json["rows"], said.json["requests"], said.json["days"]) == (0, 0, None)
-    assert "the source has no rows" in said.err
-    assert "requests        0 at most\n" in say(capsys, "plan", path, *KEY, *OPTIONS).text
+    result = run_command(capsys, "plan", path, *KEY, *OPTIONS, "--json")
+    assert (result.json["rows"], result.json["requests"], result.json["days"]) == (0, 0, None)
+    assert "the source has no rows" in result.err
+    assert "requests        0 at most\n" in run_command(capsys, "plan", path, *KEY, *OPTIONS).text
 
 
 @pytest.mark.parametrize("named", [(), (*KEY, "--association-id", "a"), ("--association-key", "")])
 def test_the_association_is_named_once(path: str, named: tuple[str, ...], ghl: Sandbox, capsys: Capture) -> None:
-    said = say(capsys, "plan", path, *named, *OPTIONS)
-    assert (said.status, said.out) == (2, "")
-    assert "exactly one of --association-key and --association-id" in said.err
+    result = run_command(capsys, "plan", path, *named, *OPTIONS)
+    assert (result.status, result.out) == (2, "")
+    assert "exactly one of --association-key and --association-id" in result.err
     assert ghl.stats()["requests"] == 0
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["missing.csv", *KEY], "there is no such file"),
         (["rows.txt", *KEY], "cannot tell the format"),
@@ -154,26 +154,26 @@ def test_the_association_is_named_once(path: str, named: tuple[str, ...], ghl: S
         (["{path}", *KEY, "--first-record-column", "nothing"], "nothing"),
     ],
 )
-def test_errors(path: str, words: list[str], said: str, ghl: Sandbox, capsys: Capture) -> None:
-    told = say(capsys, "plan", *[word.format(path=path) for word in words], "--json")
-    assert (told.status, told.out) == (1, "")
-    assert said in told.err
-    assert "Traceback" not in told.err
-    assert ghl.token not in told.err
+def test_errors(path: str, words: list[str], message: str, ghl: Sandbox, capsys: Capture) -> None:
+    result = run_command(capsys, "plan", *[word.format(path=path) for word in words], "--json")
+    assert (result.status, result.out) == (1, "")
+    assert message in result.err
+    assert "Traceback" not in result.err
+    assert ghl.token not in result.err
 
 
 def test_a_token_that_is_refused(path: str, ghl: Sandbox, connect: Connect, capsys: Capture) -> None:
     fields = json.loads(ghl.connection_json)
     connect(ghl_default=json.dumps({**fields, "password": "pit-wrong-word"}))
-    said = say(capsys, "plan", path, *KEY, *OPTIONS)
-    assert (said.status, said.out) == (1, "")
-    assert "does not accept the token" in said.err
-    assert "pit-wrong-word" not in said.err
+    result = run_command(capsys, "plan", path, *KEY, *OPTIONS)
+    assert (result.status, result.out) == (1, "")
+    assert "does not accept the token" in result.err
+    assert "pit-wrong-word" not in result.err
 
 
 def test_no_location(path: str, ghl: Sandbox, connect: Connect, capsys: Capture) -> None:
     fields = json.loads(ghl.connection_json)
     connect(ghl_default=json.dumps({**fields, "extra": {}}))
-    said = say(capsys, "plan", path, *KEY, *OPTIONS)
-    assert (said.status, said.out) == (1, "")
-    assert "no sub-account" in said.err
+    result = run_command(capsys, "plan", path, *KEY, *OPTIONS)
+    assert (result.status, result.out) == (1, "")
+    assert "no sub-account" in result.err

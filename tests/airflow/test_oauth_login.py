@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 from agencies import Agency, variables
-from cli_runs import answering, copy_database, say, store_connection
+from cli_runs import copy_database, run_command, store_connection, type_answer
 from connecting import Connect
 from waits import TOO_LONG
 
@@ -40,8 +40,8 @@ def kept(conn_id: str) -> Any:
 class TestAgency:
     def test_from_the_url_to_a_load(self, agency: Agency, location: str, monkeypatch: Any, capsys: Capture) -> None:
         code = agency.sandbox.authorize(agency.app, company_id=agency.company_id)
-        answering(monkeypatch, f"{REDIRECT}?code={code}&state=x\n")
-        said = say(capsys, "login", "--conn-id", "ghl_agency", "--redirect-uri", REDIRECT)
+        type_answer(monkeypatch, f"{REDIRECT}?code={code}&state=x\n")
+        said = run_command(capsys, "login", "--conn-id", "ghl_agency", "--redirect-uri", REDIRECT)
         assert said.text.splitlines()[1:4] == [
             "tokens of           an agency",
             f"agency              {agency.company_id}",
@@ -55,10 +55,10 @@ class TestAgency:
             assert secret not in said.out + said.err
 
     def test_the_url_is_the_one_to_open(self, agency: Agency, location: str, monkeypatch: Any, capsys: Capture) -> None:
-        answering(monkeypatch, "\n")
-        said = say(capsys, "login", "--conn-id", "ghl_agency", "--redirect-uri", REDIRECT)
+        type_answer(monkeypatch, "\n")
+        said = run_command(capsys, "login", "--conn-id", "ghl_agency", "--redirect-uri", REDIRECT)
         assert (said.status, said.out) == (2, "")
-        assert "there was no code" in said.err
+        assert "no code was entered" in said.err
         (url,) = [line.strip() for line in said.err.splitlines() if line.strip().startswith(agency.sandbox.url)]
         asked = parse_qs(urlsplit(url).query)
         assert asked["redirect_uri"] == [REDIRECT]
@@ -66,12 +66,12 @@ class TestAgency:
         assert {"oauth.write", "oauth.readonly", "associations/relation.write"} <= set(asked["scope"][0].split())
         led_to = requests.get(url, allow_redirects=False, timeout=TOO_LONG).headers["Location"]
         assert led_to.startswith(REDIRECT)
-        said = say(capsys, "login", "--conn-id", "ghl_agency", "--redirect-uri", REDIRECT, "--code", led_to, "--json")
+        said = run_command(capsys, "login", "--conn-id", "ghl_agency", "--redirect-uri", REDIRECT, "--code", led_to, "--json")
         assert said.json["company_id"] == agency.company_id
 
     def test_scopes_of_your_own(self, agency: Agency, location: str, monkeypatch: Any, capsys: Capture) -> None:
-        answering(monkeypatch, "\n")
-        said = say(capsys, "login", "--conn-id", "ghl_agency", "--scopes", "a.readonly b.write")
+        type_answer(monkeypatch, "\n")
+        said = run_command(capsys, "login", "--conn-id", "ghl_agency", "--scopes", "a.readonly b.write")
         assert "scope=a.readonly%20b.write" in said.err
         assert "redirect_uri" not in said.err
 
@@ -81,7 +81,7 @@ class TestAgency:
     ) -> None:
         other = agency.sandbox.add_company()
         asked = {"company_id": other} if whose == "another agency" else {"location_id": location}
-        said = say(capsys, "login", "--conn-id", "ghl_agency", "--code", agency.sandbox.authorize(agency.app, **asked))
+        said = run_command(capsys, "login", "--conn-id", "ghl_agency", "--code", agency.sandbox.authorize(agency.app, **asked))
         assert (said.status, said.out, variables()) == (1, "", {})
         assert "nothing was stored" in said.err
         assert (other if whose == "another agency" else location) in said.err
@@ -91,7 +91,7 @@ class TestAgency:
 class TestLocation:
     def test_a_code(self, agency: Agency, location: str, capsys: Capture) -> None:
         code = agency.sandbox.authorize(agency.app, location_id=location)
-        said = say(capsys, "login", "--code", code, "--json")
+        said = run_command(capsys, "login", "--code", code, "--json")
         expires_at = said.json.pop("expires_at")
         assert expires_at.startswith("20")
         assert said.json == {
@@ -108,14 +108,16 @@ class TestLocation:
 
     def test_replaces_what_is_dead(self, agency: Agency, location: str, capsys: Capture) -> None:
         for _ in range(2):
-            assert say(capsys, "login", "--code", agency.sandbox.authorize(agency.app, location_id=location)).status == 0
+            assert (
+                run_command(capsys, "login", "--code", agency.sandbox.authorize(agency.app, location_id=location)).status == 0
+            )
             pair = kept("ghl_default")["pair"]
             assert len(GHLHook().list_associations()) == 2
             agency.sandbox.revoke(pair["access_token"])
             agency.sandbox.revoke(pair["refresh_token"])
 
     def test_a_token_pasted_later_wins(self, agency: Agency, location: str, connect: Connect, capsys: Capture) -> None:
-        assert say(capsys, "login", "--code", agency.sandbox.authorize(agency.app, location_id=location)).status == 0
+        assert run_command(capsys, "login", "--code", agency.sandbox.authorize(agency.app, location_id=location)).status == 0
         before = kept("ghl_default")
         pasted = agency.issue(location_id=location)["refresh_token"]
         connect(ghl_default=agency.connection(company_id=None, refresh_token=pasted, location_id=location))
@@ -125,7 +127,7 @@ class TestLocation:
 
     def test_another_location(self, agency: Agency, location: str, capsys: Capture) -> None:
         code = agency.sandbox.authorize(agency.app, location_id=agency.installed[1])
-        said = say(capsys, "login", "--code", code)
+        said = run_command(capsys, "login", "--code", code)
         assert (said.status, variables()) == (1, {})
         assert f"the tokens are of location {agency.installed[1]}" in said.err
 
@@ -135,7 +137,7 @@ class TestLocation:
     ) -> None:
         connect(ghl_default=agency.connection(company_id=None, refresh_token=None))
         asked = {"company_id": agency.company_id} if whose == "agency" else {"location_id": agency.installed[0]}
-        said = say(capsys, "login", "--code", agency.sandbox.authorize(agency.app, **asked))
+        said = run_command(capsys, "login", "--code", agency.sandbox.authorize(agency.app, **asked))
         assert said.status == 0
         wanted = f"company_id {agency.company_id}" if whose == "agency" else f"location_id {agency.installed[0]}"
         assert wanted in said.err
@@ -146,41 +148,41 @@ class TestRefusals:
         ("pasted", "said"),
         [
             (f"{REDIRECT}?error=access_denied", "brings no code (access_denied)"),
-            (f"{REDIRECT}?state=x", "brings no code (it holds no code)"),
+            (f"{REDIRECT}?state=x", "brings no code (it has no parameter code)"),
             ("code=", "brings no code"),
         ],
     )
     def test_a_url_without_a_code(
         self, agency: Agency, location: str, monkeypatch: Any, capsys: Capture, pasted: str, said: str
     ) -> None:
-        answering(monkeypatch, pasted + "\n")
-        ended = say(capsys, "login")
+        type_answer(monkeypatch, pasted + "\n")
+        ended = run_command(capsys, "login")
         assert (ended.status, said in ended.err) == (2, True)
         assert agency.count(TOKEN) == 0
 
     def test_a_code_that_is_refused(self, agency: Agency, location: str, capsys: Capture) -> None:
-        ended = say(capsys, "login", "--code", "not-a-code-of-highlevels")
+        ended = run_command(capsys, "login", "--code", "not-a-code-of-highlevels")
         assert (ended.status, ended.out, variables()) == (1, "", {})
         assert "code" in ended.err
         assert "not-a-code-of-highlevels" not in ended.err
 
     def test_a_wrong_secret(self, agency: Agency, location: str, connect: Connect, capsys: Capture) -> None:
         connect(ghl_default=agency.connection(company_id=None, refresh_token=None, client_secret="wrong-secret"))
-        ended = say(capsys, "login", "--code", agency.sandbox.authorize(agency.app, location_id=location))
+        ended = run_command(capsys, "login", "--code", agency.sandbox.authorize(agency.app, location_id=location))
         assert ended.status == 1
         assert "client_secret" in ended.err
         assert "wrong-secret" not in ended.err
 
     def test_no_app(self, agency: Agency, location: str, connect: Connect, capsys: Capture) -> None:
         connect(ghl_default=agency.sandbox.connection_json)
-        ended = say(capsys, "login", "--code", "x")
+        ended = run_command(capsys, "login", "--code", "x")
         assert (ended.status, "has no OAuth app: put client_id and client_secret" in ended.err) == (1, True)
 
     def test_nowhere_to_keep_them_is_told_before_the_code_is_spent(
         self, agency: Agency, location: str, monkeypatch: Any, tmp_path: Path, capsys: Capture
     ) -> None:
         monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", f"sqlite:///{tmp_path}/none.db")
-        ended = say(capsys, "login", "--code", agency.sandbox.authorize(agency.app, location_id=location))
+        ended = run_command(capsys, "login", "--code", agency.sandbox.authorize(agency.app, location_id=location))
         assert (ended.status, "neither a task nor Airflow's database is here" in ended.err) == (1, True)
         assert agency.count(TOKEN) == 0
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import requests_mock
 from agencies import Agency
-from cli_runs import say
+from cli_runs import run_command
 from connecting import Connect
 from manual_world import World
 from snippets import ROOT, SNIPPETS, Snippet
@@ -96,7 +96,7 @@ class Reader:
                 assert found[2].lower() in get_provider_info()["config"][found[1].lower()]["options"]
             elif found := _COMMAND.fullmatch(line):
                 words = shlex.split(found[1].replace(" /data/", f" {self.world.folder}/data/"), comments=True)
-                self._must_say(say(self._capsys, *words).text, below)
+                self._must_say(run_command(self._capsys, *words).text, below)
             elif found := _MAKE.fullmatch(line):
                 assert set(found[1].split()) <= set(re.findall(r"^make (\S+)", _MAKES, re.MULTILINE))
             else:
