@@ -68,9 +68,9 @@ class TableOperator(GHLOperator):
 
     def count_rows(self) -> int | None:
         """How many rows there are, where that can be told before they are read."""
-        from airflow_provider_ghl.load.source.rows import count_of
+        from airflow_provider_ghl.load.source.rows import count_rows
 
-        return count_of(self._data()) if self.rows is not None else None
+        return count_rows(self._data()) if self.rows is not None else None
 
     def source_bytes(self) -> int | None:
         """How large the file is, where that can be told."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_ghl.exceptions import ConfigurationError
 from airflow_provider_ghl.load.columns import Columns
-from airflow_provider_ghl.load.source.delimited import from_table
+from airflow_provider_ghl.load.source.delimited import from_delimited
 from airflow_provider_ghl.load.source.lines import Lines
 
 COLUMNS = Columns("b", "a", row_key="c")
@@ -24,7 +24,7 @@ def read(data: bytes, block: int, batch_size: int, columns: Columns = COLUMNS) -
     """All rows in order, why not where a row is unreadable, and the error that ended it."""
     rows: list[tuple[object, ...] | str] = []
     try:
-        for batch in from_table(Lines(io.BufferedReader(io.BytesIO(data)), "t.csv", block), ",", columns, batch_size):
+        for batch in from_delimited(Lines(io.BufferedReader(io.BytesIO(data)), "t.csv", block), ",", columns, batch_size):
             assert batch.start == len(rows)
             assert 0 < len(batch) <= batch_size
             for at, row in enumerate(zip(*batch.cells, strict=True)):

@@ -15,13 +15,13 @@ from airflow_provider_ghl.exceptions import ConfigurationError
 from airflow_provider_ghl.load.columns import Batch, Columns
 
 __all__ = [
-    "batch_of",
     "by_name",
     "by_position",
+    "find_positions",
     "in_batches",
     "looks_personal",
-    "positions_of",
-    "with_names",
+    "make_batch",
+    "require_columns",
 ]
 
 _NAMES_SHOWN = 30
@@ -52,21 +52,21 @@ def in_batches(
         start += len(chunk)
 
 
-def batch_of(start: int, cells: Iterable[Sequence[Any]], unreadable: dict[int, str]) -> Batch:
+def make_batch(start: int, cells: Iterable[Sequence[Any]], unreadable: dict[int, str]) -> Batch:
     return Batch(start, [numpy.fromiter(column, dtype=object, count=len(column)) for column in cells], unreadable)
 
 
 def by_position(positions: list[int], rows: list[Any], start: int, unreadable: dict[int, str] | None = None) -> Batch:
-    return batch_of(start, [list(map(itemgetter(at), rows)) for at in positions], unreadable or {})
+    return make_batch(start, [list(map(itemgetter(at), rows)) for at in positions], unreadable or {})
 
 
 def by_name(columns: Columns, rows: list[Any], start: int, unreadable: dict[int, str]) -> Batch:
     for at in unreadable:
         rows[at] = {}
-    return batch_of(start, [[row.get(name) for row in rows] for name in columns.needed], unreadable)
+    return make_batch(start, [[row.get(name) for row in rows] for name in columns.needed], unreadable)
 
 
-def with_names(rows: Iterator[Any], columns: Columns, where: str) -> Iterator[Any]:
+def require_columns(rows: Iterator[Any], columns: Columns, where: str) -> Iterator[Any]:
     """The same rows. So many dicts are read ahead that each needed column was met once, however small the batches are.
 
     :raises ConfigurationError: the first thousand rows lack a column.
@@ -88,7 +88,7 @@ def with_names(rows: Iterator[Any], columns: Columns, where: str) -> Iterator[An
     yield from chain(ahead, rows)
 
 
-def positions_of(names: Iterable[Any], columns: Columns, where: str) -> list[int]:
+def find_positions(names: Iterable[Any], columns: Columns, where: str) -> list[int]:
     present = list(map(str, names))
     for name in columns.needed:
         if name not in present:

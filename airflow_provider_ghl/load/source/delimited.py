@@ -16,10 +16,10 @@ import numpy
 
 from airflow_provider_ghl.exceptions import ConfigurationError
 from airflow_provider_ghl.load.columns import Batch, Columns
-from airflow_provider_ghl.load.source.batches import batch_of, by_position, in_batches, positions_of
-from airflow_provider_ghl.load.source.lines import BadLine, Lines, unreadable_of
+from airflow_provider_ghl.load.source.batches import by_position, find_positions, in_batches, make_batch
+from airflow_provider_ghl.load.source.lines import BadLine, Lines, find_unreadable
 
-__all__ = ["from_table"]
+__all__ = ["from_delimited"]
 
 _LARGEST_FIELD = 16 << 20
 #: The csv module's words for faults that end with their line, if the quotes in it are even.
@@ -27,7 +27,7 @@ _OF_ONE_LINE = ("expected after", "new-line character seen in unquoted field")
 _NEWLINE = 10
 
 
-def from_table(lines: Lines, separator: str, columns: Columns, batch_size: int) -> Iterator[Batch]:
+def from_delimited(lines: Lines, separator: str, columns: Columns, batch_size: int) -> Iterator[Batch]:
     """Batches of at most ``batch_size`` rows. A line that cannot be read is an unreadable row.
 
     :raises ConfigurationError: see :func:`~airflow_provider_ghl.load.source.files.from_file`.
@@ -35,7 +35,7 @@ def from_table(lines: Lines, separator: str, columns: Columns, batch_size: int) 
     # The csv module has one limit for the whole process, 128 KiB at first, which a note in a CRM may well exceed.
     csv.field_size_limit(max(csv.field_size_limit(), _LARGEST_FIELD))
     header = _header(lines, separator)
-    positions, width = positions_of(header, columns, lines.shown), len(header)
+    positions, width = find_positions(header, columns, lines.label), len(header)
     start = 0
     while block := lines.take_block():
         cells = _plain_cells(block, separator, width)
@@ -56,9 +56,9 @@ def _header(lines: Lines, separator: str) -> list[str]:
     try:
         header: list[str] | None = next(filter(None, reader), None)
     except csv.Error as error:
-        raise ConfigurationError(f"cannot read the header of {lines.shown}: {_csv_fault(error, 1, reader.line_num)}") from error
+        raise ConfigurationError(f"cannot read the header of {lines.label}: {_csv_fault(error, 1, reader.line_num)}") from error
     if header is None:
-        raise ConfigurationError(f"cannot read {lines.shown}: it is empty, a header line with the columns' names is needed")
+        raise ConfigurationError(f"cannot read {lines.label}: it is empty, a header line with the columns' names is needed")
     return header
 
 
@@ -94,7 +94,7 @@ def _is_even(block: bytes, separator: str, width: int) -> bool:
 
 def _plain_batches(cells: list[list[str]], batch_size: int, start: int) -> Iterator[Batch]:
     for at in range(0, len(cells[0]), batch_size):
-        yield batch_of(start + at, [column[at : at + batch_size] for column in cells], {})
+        yield make_batch(start + at, [column[at : at + batch_size] for column in cells], {})
 
 
 def _csv_rows(lines: Lines, separator: str, width: int, pick: Callable[[list[str]], Any]) -> Iterator[Any]:
@@ -115,7 +115,7 @@ def _csv_rows(lines: Lines, separator: str, width: int, pick: Callable[[list[str
         except csv.Error as error:
             fault = _csv_fault(error, last + 1, before + reader.line_num)
             if before + reader.line_num > last + 1 or not _is_of_one_line(error, lines.last):
-                raise ConfigurationError(f"cannot read {lines.shown} beyond {fault}") from error
+                raise ConfigurationError(f"cannot read {lines.label} beyond {fault}") from error
             yield BadLine(fault)
             last = before + reader.line_num
 
@@ -138,7 +138,7 @@ def _lines_of(first: int, last: int) -> str:
 
 
 def _csv_batch(width: int, rows: list[Any], start: int) -> Batch:
-    unreadable = unreadable_of(rows)
+    unreadable = find_unreadable(rows)
     for at in unreadable:
         rows[at] = [None] * width
     return by_position(list(range(width)), rows, start, unreadable)

@@ -14,9 +14,9 @@ from typing import Any, BinaryIO
 
 from airflow_provider_ghl.exceptions import ConfigurationError
 from airflow_provider_ghl.load.columns import Batch, Columns
-from airflow_provider_ghl.load.source.batches import by_name, by_position, in_batches, positions_of, with_names
-from airflow_provider_ghl.load.source.delimited import from_table
-from airflow_provider_ghl.load.source.lines import BadLine, Lines, unreadable_of
+from airflow_provider_ghl.load.source.batches import by_name, by_position, find_positions, in_batches, require_columns
+from airflow_provider_ghl.load.source.delimited import from_delimited
+from airflow_provider_ghl.load.source.lines import BadLine, Lines, find_unreadable
 
 __all__ = ["from_file"]
 
@@ -44,17 +44,17 @@ def from_file(open_file: Callable[[], BinaryIO], name: str, columns: Columns, ba
     :raises ConfigurationError: unknown format, no such column, not UTF-8, cut off, a quote left open, a field of more than
         16 MiB, or it cannot be opened. Other errors of the file (a lost connection) pass through.
     """
-    shown = _shown(name)
+    label = _without_secrets(name)
     ending, packed = _format(name)
     try:
         with open_file() as file:
-            yield from _read(file, packed, ending, shown, columns, batch_size)
+            yield from _read(file, packed, ending, label, columns, batch_size)
     except tuple(_FAULTS) as error:
         what = next(text for kind, text in _FAULTS.items() if isinstance(error, kind))
-        raise ConfigurationError(f"cannot read {shown}: {what}") from error
+        raise ConfigurationError(f"cannot read {label}: {what}") from error
 
 
-def _shown(name: str) -> str:
+def _without_secrets(name: str) -> str:
     return re.sub(r"//[^/@]*@", "//***@", re.sub(r"(?<=.)\?.*", "", name) if "://" in name else name)
 
 
@@ -64,19 +64,19 @@ def _format(name: str) -> tuple[str, bool]:
     ending = next((end for end in (*_SEPARATORS, *_JSON_LINES, ".parquet") if bare.endswith(end)), "")
     if not ending or (ending == ".parquet" and bare != plain):
         known = ".csv, .tsv, .jsonl, .ndjson (each also with .gz) or .parquet"
-        raise ConfigurationError(f"cannot tell the format of {_shown(name)}: its name must end in {known}")
+        raise ConfigurationError(f"cannot tell the format of {_without_secrets(name)}: its name must end in {known}")
     return ending, bare != plain
 
 
-def _read(file: BinaryIO, packed: bool, ending: str, shown: str, columns: Columns, batch_size: int) -> Iterator[Batch]:
+def _read(file: BinaryIO, packed: bool, ending: str, label: str, columns: Columns, batch_size: int) -> Iterator[Batch]:
     if ending == ".parquet":
-        return _parquet(file, shown, columns, batch_size)
+        return _parquet(file, label, columns, batch_size)
     buffered = io.BufferedReader(_Reads(gzip.GzipFile(fileobj=file) if packed else file), _BUFFER)
-    lines = Lines(buffered, shown)
+    lines = Lines(buffered, label)
     if ending in _JSON_LINES:
-        rows = map(partial(_picked, columns.needed), with_names(_json_rows(lines), columns, shown))
+        rows = map(partial(_picked, columns.needed), require_columns(_json_rows(lines), columns, label))
         return in_batches(rows, partial(_json_batch, columns), batch_size)
-    return from_table(lines, _SEPARATORS[ending], columns, batch_size)
+    return from_delimited(lines, _SEPARATORS[ending], columns, batch_size)
 
 
 class _Reads(io.RawIOBase):
@@ -111,21 +111,21 @@ def _picked(names: list[str], row: dict[str, Any] | BadLine) -> dict[str, Any] |
 
 
 def _json_batch(columns: Columns, rows: list[Any], start: int) -> Batch:
-    return by_name(columns, rows, start, unreadable_of(rows))
+    return by_name(columns, rows, start, find_unreadable(rows))
 
 
-def _parquet(file: BinaryIO, shown: str, columns: Columns, batch_size: int) -> Iterator[Batch]:
+def _parquet(file: BinaryIO, label: str, columns: Columns, batch_size: int) -> Iterator[Batch]:
     try:
         import pyarrow
         from pyarrow import parquet
     except ImportError as error:
-        raise ConfigurationError(f"cannot read {shown}: {_NO_PARQUET}") from error
+        raise ConfigurationError(f"cannot read {label}: {_NO_PARQUET}") from error
     try:
         source = parquet.ParquetFile(file)
         names = source.schema_arrow.names
-        chosen = [names[at] for at in positions_of(names, columns, shown)]
+        chosen = [names[at] for at in find_positions(names, columns, label)]
         parts = source.iter_batches(batch_size=batch_size, columns=list(dict.fromkeys(chosen)))
         rows = chain.from_iterable(zip(*(part.column(name).to_pylist() for name in chosen), strict=True) for part in parts)
         yield from in_batches(rows, partial(by_position, list(range(len(chosen)))), batch_size)
     except pyarrow.ArrowException as error:
-        raise ConfigurationError(f"cannot read {shown}: it is not a sound Parquet file") from error
+        raise ConfigurationError(f"cannot read {label}: it is not a sound Parquet file") from error

@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow_provider_ghl.exceptions import ConfigurationError
 
-__all__ = ["BadLine", "Lines", "unreadable_of"]
+__all__ = ["BadLine", "Lines", "find_unreadable"]
 
 _BLOCK = 1 << 19
 
@@ -18,7 +18,7 @@ class BadLine(str):
     """Why a line is no row."""
 
 
-def unreadable_of(rows: list[Any]) -> dict[int, str]:
+def find_unreadable(rows: list[Any]) -> dict[int, str]:
     """By their offsets, the rows of a list that are none, and why."""
     if BadLine not in set(map(type, rows)):
         return {}
@@ -32,8 +32,8 @@ class Lines:
     :raises ConfigurationError: a line is not UTF-8, while it is read as text.
     """
 
-    def __init__(self, file: io.BufferedReader[Any], shown: str, block: int = _BLOCK):
-        self.shown = shown
+    def __init__(self, file: io.BufferedReader[Any], label: str, block: int = _BLOCK):
+        self.label = label
         #: The line that was read last, and how many were read.
         self.last = ""
         self.number = 0
@@ -59,7 +59,7 @@ class Lines:
             self.last = line.decode()
         except UnicodeDecodeError as error:
             where = f"line {self.number} is not UTF-8 (byte {error.start + 1} of it)"
-            raise ConfigurationError(f"cannot read {self.shown}: {where}; save the file as UTF-8") from error
+            raise ConfigurationError(f"cannot read {self.label}: {where}; save the file as UTF-8") from error
         return self.last
 
     def take_block(self) -> bytes:
@@ -78,6 +78,6 @@ class Lines:
     def _skip_the_mark(self) -> None:
         head = self._file.peek(4)
         if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            raise ConfigurationError(f"cannot read {self.shown}: it is UTF-16; save it as UTF-8")
+            raise ConfigurationError(f"cannot read {self.label}: it is UTF-16; save it as UTF-8")
         if head.startswith(codecs.BOM_UTF8):
             self._file.read(len(codecs.BOM_UTF8))
