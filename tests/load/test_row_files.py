@@ -79,19 +79,19 @@ def test_a_ragged_line_is_one_unreadable_row_named_by_its_line() -> None:
     batches = read(HEAD + b'a,v,"1\n1"\n\nb,w,2,x\nc,x\n"d\n",y\ne,z,5\n', columns=KEYED, size=3)
     assert cells(batches) == [("a", "v", "1\n1"), (None,) * 3, (None,) * 3, (None,) * 3, ("e", "z", "5")]
     assert batches[0].unreadable == {
-        1: "line 5 has 4 fields, the header has 3: quote a field that holds the separator",
-        2: "line 6 has 2 fields, the header has 3",
+        1: "line 5 of the file has 4 fields, the header has 3: quote a field that holds the separator",
+        2: "line 6 of the file has 2 fields, the header has 3",
     }
-    assert batches[1].unreadable == {0: "the row on lines 7 to 8 has 2 fields, the header has 3"}
+    assert batches[1].unreadable == {0: "lines 7 to 8 of the file have 2 fields, the header has 3"}
 
 
 def test_a_json_line_that_is_no_object_is_an_unreadable_row() -> None:
     batches = read(LINES + b'\n\n[1]\n{"a\n' + b"[" * 100_000 + b"\nnull\n", "a.jsonl", size=100)
     assert batches[0].unreadable == {
-        5: "line 7 is a JSON list, an object is needed",
-        6: "line 8 is not JSON",
-        7: "line 9 is not JSON",
-        8: "line 10 is a JSON NoneType, an object is needed",
+        5: "line 7 of the file is a JSON array, an object is needed",
+        6: "line 8 of the file is not JSON",
+        7: "line 9 of the file is not JSON",
+        8: "line 10 of the file is a JSON null, an object is needed",
     }
     assert cells(batches) == [*PAIRS, *[(None, None)] * 4]
 
@@ -125,7 +125,7 @@ def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
     [
         (b"", "a.csv", "it is empty, a header"),
         (b"\n\n", "a.tsv", "it is empty"),
-        (b'"a', "a.csv", "the header of a.csv: line 1"),
+        (b'"a', "a.csv", "the header of a.csv: line 1 of the file: "),
         (HEAD, "a.csv.gz", "not a sound gzip file"),
         (HEAD.decode().encode("utf-16"), "a.csv", "it is UTF-16; save it as UTF-8"),
         (HEAD, "a.parquet", "not a sound Parquet file"),
@@ -143,10 +143,10 @@ def test_rows_before_a_fault_are_yielded_before_the_error(size: int) -> None:
     table = HEAD + b"".join(b"a%d,v,1\n" % n for n in range(5))
     rows, said = until_error(from_file(opened(table + b"b,\xe9,1\nc,x,1"), "p.csv", COLUMNS, size), ConfigurationError)
     assert rows == [(f"a{n}", "v") for n in range(5)]
-    assert said == "cannot read p.csv: line 7 is not UTF-8 (byte 3 of it); save the file as UTF-8"
+    assert said == "cannot read p.csv: line 7 of the file is not UTF-8 (byte 3 of it); save the file as UTF-8"
     rows, said = until_error(from_file(opened(LINES + b"\n\n\xff"), "p.jsonl", COLUMNS, size), ConfigurationError)
     assert rows == PAIRS
-    assert "line 7 is not UTF-8" in said
+    assert "line 7 of the file is not UTF-8" in said
 
 
 @pytest.mark.parametrize("damage", ["cut", "bytes"])

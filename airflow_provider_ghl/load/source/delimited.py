@@ -17,7 +17,7 @@ import numpy
 from airflow_provider_ghl.exceptions import ConfigurationError
 from airflow_provider_ghl.load.columns import Batch, Columns
 from airflow_provider_ghl.load.source.batches import by_position, find_positions, in_batches, make_batch
-from airflow_provider_ghl.load.source.lines import BadLine, Lines, find_unreadable
+from airflow_provider_ghl.load.source.lines import BadLine, Lines, find_unreadable, locate
 
 __all__ = ["from_delimited"]
 
@@ -125,16 +125,13 @@ def _is_of_one_line(error: csv.Error, line: str) -> bool:
 
 
 def _csv_fault(error: csv.Error, first: int, last: int) -> str:
-    return f"{_lines_of(first, last)}: {error}; is a quote left open, or a quote inside a field not doubled?"
+    return f"{locate(first, last)}: {error}; is a quote left open, or a quote inside a field not doubled?"
 
 
 def _ragged(fields: int, before: int, last: int, width: int) -> str:
-    has = f"{_lines_of(before + 1, last)} has {fields} field{'s' * (fields != 1)}, the header has {width}"
-    return f"{has}: quote a field that holds the separator" if fields > width else has
-
-
-def _lines_of(first: int, last: int) -> str:
-    return f"line {last}" if first >= last else f"the row on lines {first} to {last}"
+    has_or_have = "has" if before + 1 >= last else "have"
+    fault = f"{locate(before + 1, last)} {has_or_have} {fields} field{'s' * (fields != 1)}, the header has {width}"
+    return f"{fault}: quote a field that holds the separator" if fields > width else fault
 
 
 def _csv_batch(width: int, rows: list[Any], start: int) -> Batch:

@@ -16,13 +16,22 @@ from airflow_provider_ghl.exceptions import ConfigurationError
 from airflow_provider_ghl.load.columns import Batch, Columns
 from airflow_provider_ghl.load.source.batches import by_name, by_position, find_positions, in_batches, require_columns
 from airflow_provider_ghl.load.source.delimited import from_delimited
-from airflow_provider_ghl.load.source.lines import BadLine, Lines, find_unreadable
+from airflow_provider_ghl.load.source.lines import BadLine, Lines, find_unreadable, locate
 
 __all__ = ["from_file"]
 
 _BUFFER = 1 << 18
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _JSON_LINES = (".jsonl", ".ndjson")
+#: What JSON calls what Python makes of it.
+_JSON: dict[type[Any], str] = {
+    bool: "boolean",
+    float: "number",
+    int: "number",
+    list: "array",
+    str: "string",
+    type(None): "null",
+}
 _NO_PARQUET = "Parquet files need pyarrow: pip install 'airflow-provider-ghl[parquet]'"
 _FAULTS: dict[type[Exception], str] = {
     FileNotFoundError: "there is no such file",
@@ -101,9 +110,9 @@ def _json_rows(lines: Lines) -> Iterator[dict[str, Any] | BadLine]:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError):
-            yield BadLine(f"line {number} is not JSON")
+            yield BadLine(f"{locate(number)} is not JSON")
             continue
-        yield row if type(row) is dict else BadLine(f"line {number} is a JSON {type(row).__name__}, an object is needed")
+        yield row if type(row) is dict else BadLine(f"{locate(number)} is a JSON {_JSON[type(row)]}, an object is needed")
 
 
 def _picked(names: list[str], row: dict[str, Any] | BadLine) -> dict[str, Any] | BadLine:

@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow_provider_ghl.exceptions import ConfigurationError
 
-__all__ = ["BadLine", "Lines", "find_unreadable"]
+__all__ = ["BadLine", "Lines", "find_unreadable", "locate"]
 
 _BLOCK = 1 << 19
 
@@ -18,8 +18,13 @@ class BadLine(str):
     """Why a line is no row."""
 
 
+def locate(first: int, last: int | None = None) -> str:
+    """Lines of a file in words, numbered from 1. Rows are numbered from 0, so that it says whose the number is."""
+    return f"line {first} of the file" if last is None or first >= last else f"lines {first} to {last} of the file"
+
+
 def find_unreadable(rows: list[Any]) -> dict[int, str]:
-    """By their offsets, the rows of a list that are none, and why."""
+    """Which rows of a list are bad lines, by their offsets, and why."""
     if BadLine not in set(map(type, rows)):
         return {}
     return {at: str(row) for at, row in enumerate(rows) if type(row) is BadLine}
@@ -58,7 +63,7 @@ class Lines:
         try:
             self.last = line.decode()
         except UnicodeDecodeError as error:
-            where = f"line {self.number} is not UTF-8 (byte {error.start + 1} of it)"
+            where = f"{locate(self.number)} is not UTF-8 (byte {error.start + 1} of it)"
             raise ConfigurationError(f"cannot read {self.label}: {where}; save the file as UTF-8") from error
         return self.last
 

@@ -45,9 +45,9 @@ def from_data(data: Any, columns: Columns, batch_size: int) -> Iterator[Batch]:
     try:
         elements = iter(data)
     except TypeError as error:
-        raise ConfigurationError(f"rows cannot be a {type(data).__name__}: {_ROWS_ARE}") from error
+        raise ConfigurationError(f"rows cannot be of type {type(data).__name__}: {_ROWS_ARE}") from error
     if isinstance(data, str | bytes | Mapping):
-        raise ConfigurationError(f"rows cannot be a {type(data).__name__}: {_ROWS_ARE}")
+        raise ConfigurationError(f"rows cannot be of type {type(data).__name__}: {_ROWS_ARE}")
     return _from_elements(elements, columns, batch_size)
 
 
@@ -96,11 +96,14 @@ def _from_elements(elements: Iterator[Any], columns: Columns, batch_size: int) -
         yield from in_batches(require_columns(elements, columns, "the rows"), partial(_mappings, columns), batch_size)
     elif isinstance(first, tuple | list):
         width = len(columns.values)
+        if first and len(first) != width:
+            dicts = "give dicts, whose keys name their columns"
+            raise ConfigurationError(f"the first row is {_measured(first)}, and a pair has {width}: {dicts}")
         if len(columns.needed) > width:
             raise ConfigurationError(f"pairs have no column '{columns.needed[width]}': give dicts to have it")
         yield from in_batches(elements, partial(_tuples, width), batch_size)
     else:
-        raise ConfigurationError(f"row 0 is a {type(first).__name__}: {_ROWS_ARE}")
+        raise ConfigurationError(f"the first row is of type {type(first).__name__}: {_ROWS_ARE}")
 
 
 def _joined(elements: Iterator[Any]) -> Iterator[Any]:
@@ -127,7 +130,7 @@ def _holds_rows(element: Any) -> bool:
 
 def _frame_rows(frame: Any, columns: Columns) -> Iterator[tuple[Any, ...]]:
     if not isinstance(frame, pandas.DataFrame):
-        raise ConfigurationError(f"a {type(frame).__name__} stands among DataFrames: {_ROWS_ARE}")
+        raise ConfigurationError(f"a value of type {type(frame).__name__} stands among DataFrames: {_ROWS_ARE}")
     positions = find_positions(frame.columns, columns, "the DataFrame")
     return zip(*(frame.iloc[:, at].astype(object) for at in positions), strict=True)
 
@@ -142,13 +145,17 @@ def _tuples(width: int, chunk: list[Any], start: int) -> Batch:
 
 
 def _not_a_pair(row: Any) -> str:
-    what = f"of {len(row)} values" if isinstance(row, tuple | list) else "that is no pair"
-    return f"this row is a {type(row).__name__} {what}, and the first row was a pair"
+    what = _measured(row) if isinstance(row, tuple | list) else f"of type {type(row).__name__}"
+    return f"this row is {what}, and the first row was a pair"
+
+
+def _measured(row: tuple[Any, ...] | list[Any]) -> str:
+    return f"a {'list' if isinstance(row, list) else 'tuple'} of {len(row)} value{'s' * (len(row) != 1)}"
 
 
 def _mappings(columns: Columns, chunk: list[Any], start: int) -> Batch:
     unreadable = {
-        at: f"this row is a {type(row).__name__}, and the first row was a dict"
+        at: f"this row is of type {type(row).__name__}, and the first row was a dict"
         for at, row in enumerate(chunk)
         if not isinstance(row, dict | Mapping)
     }
