@@ -49,6 +49,7 @@ def parquet_of(frame: pandas.DataFrame, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
+ZIP = b"PK\x03\x04\x14\x00\x06\x00"
 FRAME = pandas.DataFrame({"n": [1, 2, 3, 4, 5], "teacher_id": list("vwxyz"), "student_id": list("abcde")})
 
 DICTS = FRAME.to_dict("records")
@@ -131,11 +132,45 @@ def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
         (HEAD, "a.parquet", "not a sound Parquet file"),
         (b"", "a.parquet", "not a sound Parquet file"),
         (parquet_of(FRAME)[:-20], "a.parquet", "not a sound Parquet file"),
+        (ZIP, "a.csv", r"^cannot read a\.csv: it is an Excel workbook or another zip archive; export the table as CSV$"),
+        (ZIP, "a.jsonl", "it is an Excel workbook or another zip archive"),
+        (gzip.compress(ZIP), "a.tsv.gz", "it is an Excel workbook or another zip archive"),
+        (bytes.fromhex("d0cf11e0a1b11ae1") + bytes(9), "a.csv", "it is an Excel workbook of the old kind"),
+        (parquet_of(FRAME), "a.csv", r"^cannot read a\.csv: it is a Parquet file; its name must end in \.parquet$"),
+        (gzip.compress(HEAD), "a.csv", r"^cannot read a\.csv: it is a gzip file; its name must end in \.gz$"),
+        (gzip.compress(gzip.compress(HEAD)), "a.csv.gz", "it is a gzip file"),
     ],
 )
 def test_a_file_that_is_not_what_its_name_says(content: bytes, name: str, why: str) -> None:
     with pytest.raises(ConfigurationError, match=why):
         read(content, name)
+
+
+@pytest.mark.parametrize("column", ["PK", "PAR1", "BZh"])
+def test_a_header_may_begin_as_other_files_do(column: str) -> None:
+    assert cells(read(column.encode() + b",student_id,teacher_id\n1,a,v\n")) == [("a", "v")]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["exports/*.csv", "exports/2026-??.csv", "exports/[ab].parquet", "exports/*", "s3://bucket/*/a.csv", "memory://b/a*"],
+)
+def test_a_pattern_is_no_file(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        list(from_file(lambda: (tmp_path / "missing").open("rb"), name, COLUMNS, 2))
+    assert str(caught.value) == (
+        f"cannot read {name}: there is no such file, and patterns are not expanded: "
+        "name one file, or map the task over the files with .expand(path=[…])"
+    )
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_read() -> None:
+    assert cells(read(HEAD + b"a,v,1\n", "exports/[1]*?.csv")) == [("a", "v")]
+
+
+def test_a_query_in_a_url_is_no_pattern(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"cannot read https://host/a\.csv: there is no such file$"):
+        list(from_file(lambda: (tmp_path / "missing").open("rb"), "https://host/a.csv?x=[1]*", COLUMNS, 2))
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 1000])

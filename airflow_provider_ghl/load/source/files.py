@@ -17,6 +17,7 @@ from airflow_provider_ghl.load.columns import Batch, Columns
 from airflow_provider_ghl.load.source.batches import by_name, by_position, find_positions, in_batches, require_columns
 from airflow_provider_ghl.load.source.delimited import from_delimited
 from airflow_provider_ghl.load.source.lines import BadLine, Lines, find_unreadable, locate
+from airflow_provider_ghl.load.source.signatures import LONGEST, name_signature
 
 __all__ = ["from_file"]
 
@@ -33,6 +34,9 @@ _JSON: dict[type[Any], str] = {
     type(None): "null",
 }
 _NO_PARQUET = "Parquet files need pyarrow: pip install 'airflow-provider-ghl[parquet]'"
+_PATTERN = (
+    "there is no such file, and patterns are not expanded: name one file, or map the task over the files with .expand(path=[…])"
+)
 _FAULTS: dict[type[Exception], str] = {
     FileNotFoundError: "there is no such file",
     IsADirectoryError: "it is a directory, not a file",
@@ -59,19 +63,32 @@ def from_file(open_file: Callable[[], BinaryIO], name: str, columns: Columns, ba
         with open_file() as file:
             yield from _read(file, packed, ending, label, columns, batch_size)
     except tuple(_FAULTS) as error:
-        what = next(text for kind, text in _FAULTS.items() if isinstance(error, kind))
-        raise ConfigurationError(f"cannot read {label}: {what}") from error
+        fault = next(text for kind, text in _FAULTS.items() if isinstance(error, kind))
+        if isinstance(error, FileNotFoundError) and _is_pattern(name):
+            fault = _PATTERN
+        raise ConfigurationError(f"cannot read {label}: {fault}") from error
 
 
 def _without_secrets(name: str) -> str:
-    return re.sub(r"//[^/@]*@", "//***@", re.sub(r"(?<=.)\?.*", "", name) if "://" in name else name)
+    return re.sub(r"//[^/@]*@", "//***@", _without_query(name)) if "://" in name else name
+
+
+def _without_query(name: str) -> str:
+    return name.partition("?")[0] if "://" in name else name
+
+
+def _is_pattern(name: str) -> bool:
+    return re.search(r"[*?[]", _without_query(name)) is not None
 
 
 def _format(name: str) -> tuple[str, bool]:
-    plain = (name.partition("?")[0] if "://" in name else name).lower()
+    """The ending that says the format, and whether the file is packed."""
+    plain = _without_query(name).lower()
     bare = plain.removesuffix(".gz")
     ending = next((end for end in (*_SEPARATORS, *_JSON_LINES, ".parquet") if bare.endswith(end)), "")
     if not ending or (ending == ".parquet" and bare != plain):
+        if _is_pattern(name):
+            raise ConfigurationError(f"cannot read {_without_secrets(name)}: {_PATTERN}")
         known = ".csv, .tsv, .jsonl, .ndjson (each also with .gz) or .parquet"
         raise ConfigurationError(f"cannot tell the format of {_without_secrets(name)}: its name must end in {known}")
     return ending, bare != plain
@@ -81,6 +98,8 @@ def _read(file: BinaryIO, packed: bool, ending: str, label: str, columns: Column
     if ending == ".parquet":
         return _parquet(file, label, columns, batch_size)
     buffered = io.BufferedReader(_Reads(gzip.GzipFile(fileobj=file) if packed else file), _BUFFER)
+    if fault := name_signature(buffered.peek(LONGEST)):
+        raise ConfigurationError(f"cannot read {label}: {fault}")
     lines = Lines(buffered, label)
     if ending in _JSON_LINES:
         rows = map(partial(_picked, columns.needed), require_columns(_json_rows(lines), columns, label))
