@@ -128,7 +128,7 @@ def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
         (b"\n\n", "a.tsv", "it is empty"),
         (b'"a', "a.csv", "the header of a.csv: line 1 of the file: "),
         (HEAD, "a.csv.gz", "not a sound gzip file"),
-        (HEAD.decode().encode("utf-16"), "a.csv", "it is UTF-16; save it as UTF-8"),
+        (HEAD.decode().encode("utf-16"), "a.csv", "this looks like UTF-16: pass encoding="),
         (HEAD, "a.parquet", "not a sound Parquet file"),
         (b"", "a.parquet", "not a sound Parquet file"),
         (parquet_of(FRAME)[:-20], "a.parquet", "not a sound Parquet file"),
@@ -178,7 +178,10 @@ def test_rows_before_a_fault_are_yielded_before_the_error(size: int) -> None:
     table = HEAD + b"".join(b"a%d,v,1\n" % n for n in range(5))
     rows, said = until_error(from_file(opened(table + b"b,\xe9,1\nc,x,1"), "p.csv", COLUMNS, size), ConfigurationError)
     assert rows == [(f"a{n}", "v") for n in range(5)]
-    assert said == "cannot read p.csv: line 7 of the file is not UTF-8 (byte 3 of it); save the file as UTF-8"
+    assert said == (
+        "cannot read p.csv: line 7 of the file is not UTF-8 (byte 3 of it is 0xe9); "
+        "pass the file's own encoding=, such as encoding='cp1252'"
+    )
     rows, said = until_error(from_file(opened(LINES + b"\n\n\xff"), "p.jsonl", COLUMNS, size), ConfigurationError)
     assert rows == PAIRS
     assert "line 7 of the file is not UTF-8" in said

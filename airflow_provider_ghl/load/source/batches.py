@@ -88,23 +88,33 @@ def require_columns(rows: Iterator[Any], columns: Columns, where: str) -> Iterat
     yield from chain(ahead, rows)
 
 
-def find_positions(names: Iterable[Any], columns: Columns, where: str) -> list[int]:
+def find_positions(names: Iterable[Any], columns: Columns, where: str, hint: str | None = None) -> list[int]:
+    """Where the needed columns stand among those there are.
+
+    :param hint: what an error proposes; ``None`` is a name that is like the one that is missing.
+    :raises ConfigurationError: there is no such column, or its name stands there twice.
+    """
     present = list(map(str, names))
     for name in columns.needed:
         if name not in present:
-            raise _no_column(name, present, columns, where)
+            raise _no_column(name, present, columns, where, hint)
         if (times := present.count(name)) > 1:
             raise ConfigurationError(f"column '{name}' stands {times} times in {where}: give each a name of its own")
     return [present.index(name) for name in columns.needed]
 
 
-def _no_column(name: str, present: Sequence[str], columns: Columns, where: str) -> ConfigurationError:
+def _no_column(name: str, present: Sequence[str], columns: Columns, where: str, hint: str | None = None) -> ConfigurationError:
     shown = ["(hidden)" if looks_personal(other) else other[:60] for other in present[:_NAMES_SHOWN]]
     more = f" and {len(present) - _NAMES_SHOWN} more" if len(present) > _NAMES_SHOWN else ""
-    folded = {_folded(other): other for other in present if other not in columns.needed and not looks_personal(other)}
+    hint = hint or _similar(name, (other for other in present if other not in columns.needed))
+    proposal = f"; {hint}" if hint else ""
+    return ConfigurationError(f"no column '{name}' in {where}; its columns are: {', '.join(shown)}{more}{proposal}")
+
+
+def _similar(name: str, others: Iterable[str]) -> str | None:
+    folded = {_folded(other): other for other in others if not looks_personal(other)}
     close = difflib.get_close_matches(_folded(name), folded, n=1)
-    hint = f"; did you mean '{folded[close[0]]}'?" if close else ""
-    return ConfigurationError(f"no column '{name}' in {where}; its columns are: {', '.join(shown)}{more}{hint}")
+    return f"did you mean '{folded[close[0]]}'?" if close else None
 
 
 def _folded(name: str) -> str:

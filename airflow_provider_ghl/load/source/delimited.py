@@ -25,6 +25,7 @@ _LARGEST_FIELD = 16 << 20
 #: The csv module's words for faults that end with their line, if the quotes in it are even.
 _OF_ONE_LINE = ("expected after", "new-line character seen in unquoted field")
 _NEWLINE = 10
+_USUAL = ",;\t|"
 
 
 def from_delimited(lines: Lines, separator: str, columns: Columns, batch_size: int) -> Iterator[Batch]:
@@ -35,7 +36,8 @@ def from_delimited(lines: Lines, separator: str, columns: Columns, batch_size: i
     # The csv module has one limit for the whole process, 128 KiB at first, which a note in a CRM may well exceed.
     csv.field_size_limit(max(csv.field_size_limit(), _LARGEST_FIELD))
     header = _header(lines, separator)
-    positions, width = find_positions(header, columns, lines.label), len(header)
+    hint = _hint_at_separator(header, separator)
+    positions, width = find_positions(header, columns, lines.label, hint), len(header)
     start = 0
     while block := lines.take_block():
         cells = _plain_cells(block, separator, width)
@@ -62,10 +64,20 @@ def _header(lines: Lines, separator: str) -> list[str]:
     return header
 
 
+def _hint_at_separator(header: list[str], separator: str) -> str | None:
+    """What a header of one column tells, if another separator stands in it."""
+    if len(header) > 1:
+        return None
+    other = max(_USUAL, key=header[0].count)
+    if other == separator or other not in header[0]:
+        return None
+    return f"the header looks separated by {other!r}: pass separator={other!r}"
+
+
 def _plain_cells(block: bytes, separator: str, width: int) -> list[str] | None:
     """All cells of the block one after the other, or ``None`` where it takes the ``csv`` module to tell."""
     # A table of one column may have blank lines, which are no rows.
-    if width < 2 or b'"' in block or len(block) > _LARGEST_FIELD:
+    if width < 2 or not separator.isascii() or b'"' in block or len(block) > _LARGEST_FIELD:
         return None
     if b"\r" in block:
         block = block.replace(b"\r\n", b"\n")

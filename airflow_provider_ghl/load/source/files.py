@@ -17,13 +17,21 @@ from airflow_provider_ghl.load.columns import Batch, Columns
 from airflow_provider_ghl.load.source.batches import by_name, by_position, find_positions, in_batches, require_columns
 from airflow_provider_ghl.load.source.delimited import from_delimited
 from airflow_provider_ghl.load.source.lines import BadLine, Lines, find_unreadable, locate
+from airflow_provider_ghl.load.source.recoding import Recoded
 from airflow_provider_ghl.load.source.signatures import LONGEST, name_signature
+from airflow_provider_ghl.load.source.text_format import UTF_8, TextFormat
 
 __all__ = ["from_file"]
 
 _BUFFER = 1 << 18
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _JSON_LINES = (".jsonl", ".ndjson")
+#: What a format cannot be told.
+_HAVE_NONE = {
+    **{(ending, "separator"): "JSON Lines have" for ending in _JSON_LINES},
+    **{(".parquet", argument): "Parquet has" for argument in ("separator", "encoding")},
+}
+_BY_NAME = TextFormat()
 #: What JSON calls what Python makes of it.
 _JSON: dict[type[Any], str] = {
     bool: "boolean",
@@ -48,20 +56,29 @@ _FAULTS: dict[type[Exception], str] = {
 }
 
 
-def from_file(open_file: Callable[[], BinaryIO], name: str, columns: Columns, batch_size: int) -> Iterator[Batch]:
+def from_file(
+    open_file: Callable[[], BinaryIO], name: str, columns: Columns, batch_size: int, text: TextFormat = _BY_NAME
+) -> Iterator[Batch]:
     """Batches of a file that ``open_file`` opens for reading bytes; the end of ``name`` says its format.
 
     CSV and TSV are read as text, so ``00123`` stays. A line that cannot be read is an unreadable row. Quotes are taken
     strictly, and a faulty one ends the file where reading on could take text inside of a quoted field for rows.
 
-    :raises ConfigurationError: unknown format, no such column, not UTF-8, cut off, a quote left open, a field of more than
-        16 MiB, or it cannot be opened. Other errors of the file (a lost connection) pass through.
+    :param text: what the name does not say of a text file.
+    :raises ConfigurationError: unknown format, no such column, not of its encoding, cut off, a quote left open, a field of
+        more than 16 MiB, or it cannot be opened. Other errors of the file (a lost connection) pass through.
     """
     label = _without_secrets(name)
     ending, packed = _format(name)
+    for argument in text.given:
+        if (has_none := _HAVE_NONE.get((ending, argument))) is not None:
+            raise ConfigurationError(f"cannot read {label}: {has_none} no {argument}; leave out {argument}=")
     try:
         with open_file() as file:
-            yield from _read(file, packed, ending, label, columns, batch_size)
+            if ending == ".parquet":
+                yield from _parquet(file, label, columns, batch_size)
+            else:
+                yield from _text(_lines(file, packed, label, text.codec), ending, text.separator, columns, batch_size)
     except tuple(_FAULTS) as error:
         fault = next(text for kind, text in _FAULTS.items() if isinstance(error, kind))
         if isinstance(error, FileNotFoundError) and _is_pattern(name):
@@ -94,17 +111,20 @@ def _format(name: str) -> tuple[str, bool]:
     return ending, bare != plain
 
 
-def _read(file: BinaryIO, packed: bool, ending: str, label: str, columns: Columns, batch_size: int) -> Iterator[Batch]:
-    if ending == ".parquet":
-        return _parquet(file, label, columns, batch_size)
+def _lines(file: BinaryIO, packed: bool, label: str, codec: str) -> Lines:
     buffered = io.BufferedReader(_Reads(gzip.GzipFile(fileobj=file) if packed else file), _BUFFER)
     if fault := name_signature(buffered.peek(LONGEST)):
         raise ConfigurationError(f"cannot read {label}: {fault}")
-    lines = Lines(buffered, label)
+    if codec == UTF_8:
+        return Lines(buffered, label)
+    return Lines(io.BufferedReader(Recoded(buffered, codec), _BUFFER), label, recoded_from=codec)
+
+
+def _text(lines: Lines, ending: str, separator: str | None, columns: Columns, batch_size: int) -> Iterator[Batch]:
     if ending in _JSON_LINES:
-        rows = map(partial(_picked, columns.needed), require_columns(_json_rows(lines), columns, label))
+        rows = map(partial(_picked, columns.needed), require_columns(_json_rows(lines), columns, lines.label))
         return in_batches(rows, partial(_json_batch, columns), batch_size)
-    return from_delimited(lines, _SEPARATORS[ending], columns, batch_size)
+    return from_delimited(lines, separator or _SEPARATORS[ending], columns, batch_size)
 
 
 class _Reads(io.RawIOBase):
