@@ -56,7 +56,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "commands": {
         *("exceptions", "hooks", "api", "relations", "load/columns", "load/ledger", "load/loader"),
-        *("load/plan", "load/ports", "load/results", "load/spec"),
+        *("load/plan", "load/ports", "load/results", "load/source", "load/spec"),
     },
     "cli": {"version", "commands"},
     "get_provider_info": set(),

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any, TypeVar
 
-__all__ = ["Argument", "Command", "argument", "count", "duration", "load_function", "number", "time"]
+__all__ = ["Argument", "Command", "argument", "character", "count", "duration", "load_function", "number", "time"]
 
 N = TypeVar("N", int, float)
 _DURATION = re.compile(r"([0-9]{1,5})([dh])")
@@ -49,6 +49,11 @@ def count(text: str) -> int:
     if text.isascii() and text.isdigit() and len(text) <= 10 and 0 < int(text) < 2**31:
         return int(text)
     raise argparse.ArgumentTypeError(f"must be a whole number, 1 or more, not {text!r}")
+
+
+def character(text: str) -> str:
+    """A tab where its name was typed, which is easier in a shell than a tab is; else the text."""
+    return "\t" if text == "\\t" else text
 
 
 def duration(text: str) -> timedelta:

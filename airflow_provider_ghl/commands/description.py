@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
-from airflow_provider_ghl.commands.arguments import Command, argument, count, duration, time
+from airflow_provider_ghl.commands.arguments import Command, argument, character, count, duration, time
 from airflow_provider_ghl.commands.sandbox_arguments import SANDBOX
 
 __all__ = ["COMMANDS", "STATES"]
@@ -124,6 +124,10 @@ _PLAN = Command(
     run="commands.plan:plan",
     arguments=(
         argument("file", metavar="FILE", help="CSV, TSV, JSON Lines or Parquet; local, or any URL of Airflow's object storage"),
+        argument(
+            "--separator", type=character, metavar="CHAR", help="between fields, \\t for a tab (default: by the file's name)"
+        ),
+        argument("--encoding", metavar="NAME", help="of a text file, such as cp1252 (default: UTF-8)"),
         argument("--conn-id", default="ghl_default", metavar="ID", help="the HighLevel connection (default: %(default)s)"),
         argument("--association-key", metavar="KEY", help="the association, by its key"),
         argument("--association-id", metavar="ID", help="or by its id"),

@@ -22,6 +22,7 @@ from airflow_provider_ghl.load.plan.price import Estimate
 from airflow_provider_ghl.load.ports import Ports
 from airflow_provider_ghl.load.results.outcomes import FAILURES, OUTCOMES, Outcome
 from airflow_provider_ghl.load.results.verdict import Verdict
+from airflow_provider_ghl.load.source.text_format import TextFormat
 from airflow_provider_ghl.load.spec import DiffAgainst, LoadSpec
 from airflow_provider_ghl.relations.kind import RelationRows
 
@@ -56,6 +57,7 @@ def plan(arguments: argparse.Namespace, out: Out) -> None:
 
 def _run(arguments: argparse.Namespace) -> tuple[Verdict, dict[str, float] | None]:
     """The load's verdict, and the burst limit; ``None`` for a load of several sub-accounts, each of which has its own."""
+    text_format = TextFormat(arguments.separator, arguments.encoding)
     hook = GHLHook(arguments.conn_id, location_id=arguments.location_id)
     named = arguments.ledger_conn_id or Settings.of(connection_of(arguments.conn_id)).ledger_conn_id
     columns = Columns(
@@ -75,7 +77,7 @@ def _run(arguments: argparse.Namespace) -> tuple[Verdict, dict[str, float] | Non
     client = hook.get_conn()
     _, ledger = find_ledger(named)
     try:
-        batches = file_batches(arguments.file, None, columns, _BATCH_ROWS)
+        batches = file_batches(arguments.file, None, columns, _BATCH_ROWS, text_format)
         with Progress(sys.stderr) as progress:
             verdict = run(spec, Ports(batches=progress.watch(batches), client=client, ledger=ledger))
         limit = client.limit(spec.location_id)

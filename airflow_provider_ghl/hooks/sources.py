@@ -15,6 +15,7 @@ from airflow_provider_ghl.hooks.settings import connection_of
 from airflow_provider_ghl.load.columns import Batch, Columns
 from airflow_provider_ghl.load.results.file import ResultsFile, local_results_file
 from airflow_provider_ghl.load.source.rows import from_file, from_records
+from airflow_provider_ghl.load.source.text_format import TextFormat
 
 __all__ = ["file_batches", "file_size", "must_be_another_file", "results_file", "sql_batches"]
 
@@ -41,13 +42,13 @@ def _query(hook: Any, sql: str, parameters: Any, columns: Columns, batch_size: i
     yield from from_records(names, chunks, columns, batch_size)
 
 
-def file_batches(path: str, conn_id: str | None, columns: Columns, batch_size: int) -> Iterator[Batch]:
+def file_batches(path: str, conn_id: str | None, columns: Columns, batch_size: int, text_format: TextFormat) -> Iterator[Batch]:
     """The rows of a file, local or at any URL that ``ObjectStoragePath`` opens."""
     if conn_id is None and "://" not in path:
-        return from_file(lambda: Path(path).open("rb"), path, columns, batch_size)
+        return from_file(lambda: Path(path).open("rb"), path, columns, batch_size, text_format)
 
     remote = _storage(path, conn_id)
-    return from_file(lambda: cast(BinaryIO, remote.open("rb")), path, columns, batch_size)
+    return from_file(lambda: cast(BinaryIO, remote.open("rb")), path, columns, batch_size, text_format)
 
 
 def file_size(path: str, conn_id: str | None) -> int | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.configuration import conf
 
+from airflow_provider_ghl.load.source.text_format import TextFormat
 from airflow_provider_ghl.load.tolerance import Tolerance
 from airflow_provider_ghl.operators.base import choice, duration, flag, number_or_none, one_of, whole_number
 from airflow_provider_ghl.operators.load import LoadOperator
@@ -47,6 +48,10 @@ class BulkCreateRelationsOperator(LoadOperator):
     :param path: a CSV, TSV, JSON Lines or Parquet file, the first three also ``.gz`` (templated): local, or any URL that
         ``ObjectStoragePath`` opens.
     :param path_conn_id: the connection that ``path`` is opened with (templated).
+    :param separator: what stands between the fields of a CSV or TSV file, such as ``;``: one character. ``None``: a comma, in
+        ``.tsv`` a tab.
+    :param encoding: the encoding of a CSV, TSV or JSON Lines file, such as ``cp1252``: any that Python has for text.
+        ``None``: UTF-8.
     :param first_record_column: column of the association's first records (templated).
     :param second_record_column: column of its second records (templated).
     :param row_key_column: column of your own row id, carried into every result (templated).
@@ -96,6 +101,8 @@ class BulkCreateRelationsOperator(LoadOperator):
         parameters: Sequence[Any] | Mapping[str, Any] | None = None,
         path: str | os.PathLike[str] | None = None,
         path_conn_id: str | None = None,
+        separator: str | None = None,
+        encoding: str | None = None,
         first_record_column: str = "first_record_id",
         second_record_column: str = "second_record_id",
         row_key_column: str | None = None,
@@ -127,6 +134,7 @@ class BulkCreateRelationsOperator(LoadOperator):
         self.parameters = parameters
         self.path = templatable(path)
         self.path_conn_id = path_conn_id
+        self.text_format = TextFormat(separator, encoding)
         self.first_record_column = first_record_column
         self.second_record_column = second_record_column
         self.row_key_column = row_key_column

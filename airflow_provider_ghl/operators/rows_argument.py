@@ -25,7 +25,10 @@ class Rows:
         self.value = value
 
     def __str__(self) -> str:
-        return f"{len(self.value)} rows" if isinstance(self.value, Sized) else "rows"
+        if not isinstance(self.value, Sized):
+            return "rows"
+        count = len(self.value)
+        return f"{count:,} row{'s' * (count != 1)}"
 
     __repr__ = __str__
 

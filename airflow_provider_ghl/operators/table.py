@@ -13,6 +13,7 @@ from airflow_provider_ghl.operators.rows_argument import Rows, RowsArgument
 if TYPE_CHECKING:
     from airflow_provider_ghl.load.columns import Batch, Columns
     from airflow_provider_ghl.load.results.file import ResultsFile
+    from airflow_provider_ghl.load.source.text_format import TextFormat
 
 __all__ = ["TableOperator", "path_as_text", "templatable"]
 
@@ -29,6 +30,7 @@ class TableOperator(GHLOperator):
     parameters: Sequence[Any] | Mapping[str, Any] | None
     path: Any
     path_conn_id: str | None
+    text_format: TextFormat
     results_path: Any
     results_conn_id: str | None
 
@@ -51,16 +53,20 @@ class TableOperator(GHLOperator):
     def read_batches(self, columns: Columns, at_once: int) -> Iterator[Batch]:
         """Its rows, at most ``at_once`` of them in a batch.
 
-        :raises ConfigurationError: none of its sources was given, or several, or one without its connection.
+        :raises ConfigurationError: none of its sources was given, or several, or one without its connection; or what is
+            said of a file was given with another source.
         """
         from airflow_provider_ghl.hooks.sources import file_batches, sql_batches
         from airflow_provider_ghl.load.source.rows import from_data
 
         source = one_of(rows=self.rows, sql=self.sql, path=self.path)
+        if source != "path" and (names := self.text_format.given):
+            is_or_are, it_or_them = ("is", "it") if len(names) == 1 else ("are", "them")
+            raise ConfigurationError(f"{' and '.join(names)} {is_or_are} for path= alone: leave {it_or_them} out")
         if source == "rows":
             return from_data(self._data(), columns, at_once)
         if source == "path":
-            return file_batches(str(self.path), given(self.path_conn_id), columns, at_once)
+            return file_batches(str(self.path), given(self.path_conn_id), columns, at_once, self.text_format)
         conn_id = given(self.source_conn_id)
         if conn_id is None:
             raise ConfigurationError("sql needs source_conn_id, the Airflow connection of the database")
@@ -68,9 +74,9 @@ class TableOperator(GHLOperator):
 
     def count_rows(self) -> int | None:
         """How many rows there are, where that can be told before they are read."""
-        from airflow_provider_ghl.load.source.rows import count_of
+        from airflow_provider_ghl.load.source.rows import count_rows
 
-        return count_of(self._data()) if self.rows is not None else None
+        return count_rows(self._data()) if self.rows is not None else None
 
     def source_bytes(self) -> int | None:
         """How large the file is, where that can be told."""

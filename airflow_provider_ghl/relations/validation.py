@@ -40,8 +40,7 @@ def validate(batch: Batch, columns: Columns) -> Valid:
 
 def _texts(name: str, cells: Objects, batch: Batch, problems: dict[int, str], *, are_locations: bool = False) -> Objects:
     texts, refused = _column(cells.tolist())
-    if are_locations:
-        refused |= _no_locations(texts)
+    refused |= _refuse_locations(texts) if are_locations else _refuse_keys(texts)
     for at, reason in refused.items():
         if at not in batch.unreadable:
             problem = f"column '{name}'{reason}"
@@ -49,8 +48,18 @@ def _texts(name: str, cells: Objects, batch: Batch, problems: dict[int, str], *,
     return numpy.fromiter(texts, dtype=object, count=len(texts))
 
 
-def _no_locations(texts: list[str]) -> dict[int, str]:
-    """Texts that are no location's id, which go no further: the account of a load names its locations."""
+def _refuse_keys(texts: list[str]) -> dict[int, str]:
+    """Blank the texts that are e-mail addresses, and say so. No id holds an ``@``."""
+    if "@" not in "".join(texts):
+        return {}
+    found = {at: " looks like an e-mail address; keys need a look-up" for at, text in enumerate(texts) if "@" in text}
+    for at in found:
+        texts[at] = ""
+    return found
+
+
+def _refuse_locations(texts: list[str]) -> dict[int, str]:
+    """Blank the texts that are no location's id, and say so: a load's account names its locations."""
     odd = {text for text in set(texts) if text and not _LOCATION.fullmatch(text)}
     found = {at: " holds no id of a location" for at, text in enumerate(texts) if text in odd} if odd else {}
     for at in found:
@@ -62,7 +71,7 @@ def _column(values: list[Any]) -> tuple[list[str], dict[int, str]]:
     kinds = set(map(type, values))
     if kinds == {str}:
         together = "".join(values)
-        # Nothing to strip, and nothing to refuse but empty ones.
+        # Nothing to strip, and nothing to refuse but empty texts.
         if together.isascii() and _is_visible(together) and max(map(len, values)) <= _LONGEST:
             return values, dict(_empty(values))
     if kinds <= {str, int}:

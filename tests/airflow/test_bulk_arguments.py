@@ -45,6 +45,8 @@ def bulk(rows: Any = PAIRS, **arguments: Any) -> BulkCreateRelationsOperator:
         ({"ledger_max_age": 30}, "ledger_max_age must be a datetime.timedelta"),
         ({"defer_timeout": "7d"}, "defer_timeout must be a datetime.timedelta"),
         ({"plan_only": "yes"}, "plan_only must be True or False"),
+        ({"separator": "::"}, "separator must be one character, no quote and no line end, not '::'"),
+        ({"encoding": "utf-99"}, "encoding must be one that Python has for text, such as"),
     ],
 )
 def test_numbers_and_choices_are_judged_at_once(given: dict[str, Any], said: str) -> None:

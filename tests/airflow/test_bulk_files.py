@@ -90,6 +90,36 @@ class TestSameFile:
         assert table.read_text() == TEXT
 
 
+class TestTextFormat:
+    def test_separator_and_encoding_say_how_the_file_is_written(self, ghl: Sandbox, attended: str, tmp_path: Path) -> None:
+        path = tmp_path / "table.csv"
+        path.write_text(f"{TEXT}\nZoë,event-1".replace(",", ";"), encoding="cp1252")
+        assert run(bulk(path=path, separator=";", encoding="cp1252"))["created"] == 4
+        assert ghl.state.pairs(attended) == {*PAIRS, ("Zoë", "event-1")}
+
+    def test_in_a_storage(self, ghl: Sandbox, attended: str, memory: MemoryFileSystem) -> None:
+        memory.pipe("/bucket/table.csv", TEXT.replace(",", "\t").encode("utf-16"))
+        assert run(bulk(path="memory://bucket/table.csv", separator="\t", encoding="utf-16"))["created"] == 3
+
+    def test_an_error_says_what_would_be_right(self, ghl: Sandbox, attended: str, tmp_path: Path) -> None:
+        path = tmp_path / "table.csv"
+        path.write_text(TEXT.replace(",", ";"))
+        assert fail(bulk(path=path), GHLMisconfigured).endswith("looks separated by ';': pass separator=';'")
+        assert ghl.stats()["requests"] == 0
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"separator": ";"}, "separator is for path= alone: leave it out"),
+            ({"encoding": "cp1252"}, "encoding is for path= alone: leave it out"),
+            ({"separator": ";", "encoding": "cp1252"}, "separator and encoding are for path= alone: leave them out"),
+        ],
+    )
+    def test_other_sources_have_none(self, ghl: Sandbox, attended: str, arguments: dict[str, str], message: str) -> None:
+        assert fail(bulk(rows=PAIRS, **arguments), GHLMisconfigured) == message
+        assert fail(bulk(sql="SELECT 1", source_conn_id="warehouse", **arguments), GHLMisconfigured) == message
+
+
 class TestPaths:
     def test_as_objects(self, ghl: Sandbox, attended: str, table: Path) -> None:
         results = table.parent / "results.csv"

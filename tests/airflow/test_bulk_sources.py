@@ -210,9 +210,9 @@ def test_a_statement_without_rows(ghl: Sandbox, attended: str, warehouse: Callab
             {"rows": [{"contact_id": "a", "event": "b", "attendance_id": 1}]},
             "no column 'event_id' in the rows; its columns are:",
         ),
-        ({"rows": 7}, "rows cannot be a int"),
-        ({"rows": "text"}, "rows cannot be a str"),
-        ({"rows": [7]}, "row 0 is a int"),
+        ({"rows": 7}, "rows cannot be of type int"),
+        ({"rows": "text"}, "rows cannot be of type str"),
+        ({"rows": [7]}, "the first row is of type int"),
     ],
 )
 def test_bad_sources_are_told_before_any_request(ghl: Sandbox, attended: str, source: dict[str, Any], said: str) -> None:

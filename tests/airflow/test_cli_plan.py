@@ -127,6 +127,13 @@ def test_by_id_and_for_another_location(path: str, ghl: Sandbox, attended: str, 
     assert run_command(capsys, "plan", path, *KEY, *OPTIONS, "--location-id", other, "--json").json["rows"] == 8
 
 
+@pytest.mark.parametrize(("separator", "typed"), [(";", ";"), ("\t", "\\t"), ("\t", "\t")])
+def test_another_separator_and_encoding(path: str, separator: str, typed: str, capsys: Capture) -> None:
+    Path(path).write_bytes(Path(path).read_text().replace(",", separator).encode("utf-16"))
+    said = say(capsys, "plan", path, *KEY, *OPTIONS, "--separator", typed, "--encoding", "utf-16", "--json")
+    assert said.json["rows"] == 8
+
+
 def test_an_empty_file(path: str, capsys: Capture) -> None:
     Path(path).write_text("id,contact_id,event_id\n")
     result = run_command(capsys, "plan", path, *KEY, *OPTIONS, "--json")
@@ -152,6 +159,8 @@ def test_the_association_is_named_once(path: str, named: tuple[str, ...], ghl: S
         (["{path}", *KEY, "--conn-id", "nowhere"], "Airflow has no connection 'nowhere'"),
         (["{path}", *KEY, "--ledger-conn-id", "nowhere"], "Airflow has no connection 'nowhere'"),
         (["{path}", *KEY, "--first-record-column", "nothing"], "nothing"),
+        (["{path}", *KEY, "--separator", "::"], "separator must be one character"),
+        (["{path}", *KEY, "--encoding", "utf-99"], "encoding must be one that Python has for text"),
     ],
 )
 def test_errors(path: str, words: list[str], message: str, ghl: Sandbox, capsys: Capture) -> None:

@@ -59,12 +59,13 @@ def test_rendered_it_is_a_number_of_rows(kind: str) -> None:
     operator = load(SOURCES[kind])
     operator.render_template_fields({})
     assert isinstance(operator.rows, Rows)
-    assert str(operator.rows) == repr(operator.rows) == "20000 rows"
+    assert str(operator.rows) == repr(operator.rows) == "20,000 rows"
     assert operator.rows.value is SOURCES[kind]
 
 
-def test_rows_of_unknown_number() -> None:
+def test_one_row_and_rows_of_unknown_number() -> None:
     assert str(Rows(iter(PAIRS))) == "rows"
+    assert str(Rows(PAIRS[:1])) == "1 row"
     assert str(RowsArgument(PAIRS)) == repr(RowsArgument(PAIRS)) == "rows"
 
 

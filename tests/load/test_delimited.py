@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_ghl.exceptions import ConfigurationError
 from airflow_provider_ghl.load.columns import Columns
-from airflow_provider_ghl.load.source.delimited import from_table
+from airflow_provider_ghl.load.source.delimited import from_delimited
 from airflow_provider_ghl.load.source.lines import Lines
 
 COLUMNS = Columns("b", "a", row_key="c")
@@ -24,7 +24,7 @@ def read(data: bytes, block: int, batch_size: int, columns: Columns = COLUMNS) -
     """All rows in order, why not where a row is unreadable, and the error that ended it."""
     rows: list[tuple[object, ...] | str] = []
     try:
-        for batch in from_table(Lines(io.BufferedReader(io.BytesIO(data)), "t.csv", block), ",", columns, batch_size):
+        for batch in from_delimited(Lines(io.BufferedReader(io.BytesIO(data)), "t.csv", block), ",", columns, batch_size):
             assert batch.start == len(rows)
             assert 0 < len(batch) <= batch_size
             for at, row in enumerate(zip(*batch.cells, strict=True)):
@@ -59,7 +59,7 @@ def test_a_line_that_is_not_utf8_is_named_wherever_it_stands() -> None:
     data = b"a,b,c\n" + b"x,y,z\n" * 5 + b"x,\xff,z\n"
     for block in (1, 10, 1000):
         rows = read(data, block, 100)
-        assert "line 7 is not UTF-8 (byte 3 of it)" in str(rows[-1])
+        assert "line 7 of the file is not UTF-8 (byte 3 of it is 0xff)" in str(rows[-1])
 
 
 @pytest.mark.parametrize("block", [1, 16, 1000])
@@ -67,8 +67,8 @@ def test_lines_are_numbered_through_blocks_of_both_kinds(block: int) -> None:
     data = b'a,b,c\nx,y,z\n"x",y,z\nx,y,z\nx,y\n"x\n",y,z\nx,y,z\nx,y,z,w\n'
     rows = read(data, block, 100)
     assert [row for row in rows if isinstance(row, str)] == [
-        "line 5 has 2 fields, the header has 3",
-        "line 9 has 4 fields, the header has 3: quote a field that holds the separator",
+        "line 5 of the file has 2 fields, the header has 3",
+        "line 9 of the file has 4 fields, the header has 3: quote a field that holds the separator",
     ]
     assert len(rows) == 7
 
@@ -76,3 +76,11 @@ def test_lines_are_numbered_through_blocks_of_both_kinds(block: int) -> None:
 @pytest.mark.parametrize("block", [1, 1000])
 def test_one_column_may_have_blank_lines(block: int) -> None:
     assert read(b"a\nx\n\ny\n", block, 10, Columns("a", "a")) == [("x", "x"), ("y", "y")]
+
+
+@pytest.mark.parametrize("block", [1, 1000])
+def test_one_field_is_one_field(block: int) -> None:
+    assert read(b"a,b,c\nx\n", block, 10) == ["line 2 of the file has 1 field, the header has 3"]
+    assert read(b'a\n"x\n",y\n', block, 10, Columns("a", "a")) == [
+        "lines 2 to 3 of the file have 2 fields, the header has 1: quote a field that holds the separator"
+    ]

@@ -40,9 +40,9 @@ def until_end(body: bytes, size: int = 2) -> tuple[list[tuple[Any, ...]], dict[i
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        (b'a,"v"v,1\n', "line 3: "),
-        (b'a,v,"Foo" Inc\n', "line 3: "),
-        (b"a,v\r1,2\n", "line 3: "),
+        (b'a,"v"v,1\n', "line 3 of the file: "),
+        (b'a,v,"Foo" Inc\n', "line 3 of the file: "),
+        (b"a,v\r1,2\n", "line 3 of the file: "),
     ],
 )
 @pytest.mark.parametrize("size", [1, 2, 100])
@@ -58,13 +58,13 @@ def test_a_faulty_line_whose_quotes_are_even_is_one_unreadable_row(fault: bytes,
 @pytest.mark.parametrize(
     ("fault", "lines"),
     [
-        (b'a,v,"1\nb,w,2\n', "the row on lines 3 to 5: "),
-        (b'a,v,"1\nb,w,"2"\n', "the row on lines 3 to 4: "),
-        (b'a,v,"said\n "hi"\nb,w,2\n', "the row on lines 3 to 4: "),
-        (b'a,v,"Foo" Inc"\n', "line 3: "),
-        (b'"a","v","1\n"b","w","2\nevil1,evil2,3"\n', "the row on lines 3 to 4: "),
-        (b'a,5" pipe,"open\n', "the row on lines 3 to 4: "),
-        (b'\n\na,v,"' + b"x\n" * 70_000, "the row on lines 5 to 70005: "),
+        (b'a,v,"1\nb,w,2\n', "lines 3 to 5 of the file: "),
+        (b'a,v,"1\nb,w,"2"\n', "lines 3 to 4 of the file: "),
+        (b'a,v,"said\n "hi"\nb,w,2\n', "lines 3 to 4 of the file: "),
+        (b'a,v,"Foo" Inc"\n', "line 3 of the file: "),
+        (b'"a","v","1\n"b","w","2\nevil1,evil2,3"\n', "lines 3 to 4 of the file: "),
+        (b'a,5" pipe,"open\n', "lines 3 to 4 of the file: "),
+        (b'\n\na,v,"' + b"x\n" * 70_000, "lines 5 to 70005 of the file: "),
     ],
 )
 @pytest.mark.parametrize("size", [1, 2, 100])
@@ -90,7 +90,7 @@ def test_a_field_beyond_all_reason_ends_the_source(quote: bytes) -> None:
     rows, unreadable, ended = until_end(b"a,v,1\nb,w," + quote + note + quote + b"\nc,x,3\n")
     assert rows == [("a", "v")]
     assert unreadable == {}
-    assert ended.startswith("cannot read pairs.csv beyond line 3: field larger than field limit (16777216)")
+    assert ended.startswith("cannot read pairs.csv beyond line 3 of the file: field larger than field limit (16777216)")
     assert "is a quote left open" in ended
 
 

@@ -10,7 +10,7 @@ import pandas
 import pytest
 
 from airflow_provider_ghl.load.columns import Batch, Columns
-from airflow_provider_ghl.load.source.rows import count_of, from_data
+from airflow_provider_ghl.load.source.rows import count_rows, from_data
 
 COLUMNS = Columns("student_id", "teacher_id")
 AV = {"student_id": "a", "teacher_id": "v"}
@@ -72,13 +72,13 @@ def test_lists_of_rows_are_joined(data: Any) -> None:
         assert cells(batches) == [("a", "v"), ("b", "w")], (wrap, size)
         assert [batch.start for batch in batches] == list(range(0, 2, size)), (wrap, size)
         assert unreadable(batches) == {}, (wrap, size)
-        assert count_of(wrap(data)) in (None, 2), wrap
+        assert count_rows(wrap(data)) in (None, 2), wrap
 
 
 @pytest.mark.parametrize("data", [[[]], [[], []], LazySequence([]), LazySequence([[], ()])])
 def test_lists_without_rows_are_an_empty_source(data: Any) -> None:
     assert read(data) == []
-    assert count_of(data) in (None, 0)
+    assert count_rows(data) in (None, 0)
 
 
 def test_a_pair_of_ids_with_two_letters_stays_a_pair() -> None:
@@ -129,5 +129,5 @@ def test_a_sequence_of_lists_is_read_no_further_than_the_batch() -> None:
         ([], 0),
     ],
 )
-def test_count_of_is_right_or_none(data: Any, count: int | None) -> None:
-    assert count_of(data) == count
+def test_the_count_is_right_or_none(data: Any, count: int | None) -> None:
+    assert count_rows(data) == count

@@ -26,7 +26,7 @@ from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.notes import Freshness
 from airflow_provider_ghl.load.results.file import local_results_file
 from airflow_provider_ghl.load.results.outcomes import End
-from airflow_provider_ghl.load.source.batches import batch_of
+from airflow_provider_ghl.load.source.batches import make_batch
 from airflow_provider_ghl.load.source.rows import from_data
 from airflow_provider_ghl.load.spec import DiffAgainst
 from airflow_provider_ghl.relations.fields import RESULT_FIELDS
@@ -143,7 +143,7 @@ class TestRows:
         assert (load.verdict.end, agency.requests, load.summary["locations"]) == (End.FINAL, 0, {})
 
     def test_a_batch_without_rows(self) -> None:
-        batches = [*from_data([row("a", "s", "t")], COLUMNS, 10), batch_of(1, [[], [], [], []], {})]
+        batches = [*from_data([row("a", "s", "t")], COLUMNS, 10), make_batch(1, [[], [], [], []], {})]
         assert load_rows(iter(batches), SimulatedAgency.of(["a"])).outcomes == ["created"]
 
     def test_its_own_key_beside_the_location(self) -> None:

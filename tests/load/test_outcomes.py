@@ -107,10 +107,13 @@ def test_what_is_stored_is_sound_json(key: Any) -> None:
 @pytest.mark.parametrize(
     ("reason", "expected"),
     [
-        ("line 17 has 4 fields, the header has 3", "line … has 4 fields, the header has 3"),
-        ("the row on lines 7 to 18 has 2 fields, the header has 3", "the row on lines … has 2 fields, the header has 3"),
-        ("line 3 is not JSON", "line … is not JSON"),
-        ("line 3: field larger than field limit (131072)", "line …: field larger than field limit (131072)"),
+        ("line 17 of the file has 4 fields, the header has 3", "line … of the file has 4 fields, the header has 3"),
+        ("lines 7 to 18 of the file have 2 fields, the header has 3", "lines … of the file have 2 fields, the header has 3"),
+        ("line 3 of the file is not JSON", "line … of the file is not JSON"),
+        (
+            "line 3 of the file: field larger than field limit (131072)",
+            "line … of the file: field larger than field limit (131072)",
+        ),
         (
             "column 'line 2': 7.5 is a float; cast it to text in the query",
             "column 'line 2': … is a float; cast it to text in the query",

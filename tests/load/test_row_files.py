@@ -49,6 +49,7 @@ def parquet_of(frame: pandas.DataFrame, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
+ZIP = b"PK\x03\x04\x14\x00\x06\x00"
 FRAME = pandas.DataFrame({"n": [1, 2, 3, 4, 5], "teacher_id": list("vwxyz"), "student_id": list("abcde")})
 
 DICTS = FRAME.to_dict("records")
@@ -79,19 +80,19 @@ def test_a_ragged_line_is_one_unreadable_row_named_by_its_line() -> None:
     batches = read(HEAD + b'a,v,"1\n1"\n\nb,w,2,x\nc,x\n"d\n",y\ne,z,5\n', columns=KEYED, size=3)
     assert cells(batches) == [("a", "v", "1\n1"), (None,) * 3, (None,) * 3, (None,) * 3, ("e", "z", "5")]
     assert batches[0].unreadable == {
-        1: "line 5 has 4 fields, the header has 3: quote a field that holds the separator",
-        2: "line 6 has 2 fields, the header has 3",
+        1: "line 5 of the file has 4 fields, the header has 3: quote a field that holds the separator",
+        2: "line 6 of the file has 2 fields, the header has 3",
     }
-    assert batches[1].unreadable == {0: "the row on lines 7 to 8 has 2 fields, the header has 3"}
+    assert batches[1].unreadable == {0: "lines 7 to 8 of the file have 2 fields, the header has 3"}
 
 
 def test_a_json_line_that_is_no_object_is_an_unreadable_row() -> None:
     batches = read(LINES + b'\n\n[1]\n{"a\n' + b"[" * 100_000 + b"\nnull\n", "a.jsonl", size=100)
     assert batches[0].unreadable == {
-        5: "line 7 is a JSON list, an object is needed",
-        6: "line 8 is not JSON",
-        7: "line 9 is not JSON",
-        8: "line 10 is a JSON NoneType, an object is needed",
+        5: "line 7 of the file is a JSON array, an object is needed",
+        6: "line 8 of the file is not JSON",
+        7: "line 9 of the file is not JSON",
+        8: "line 10 of the file is a JSON null, an object is needed",
     }
     assert cells(batches) == [*PAIRS, *[(None, None)] * 4]
 
@@ -125,12 +126,19 @@ def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
     [
         (b"", "a.csv", "it is empty, a header"),
         (b"\n\n", "a.tsv", "it is empty"),
-        (b'"a', "a.csv", "the header of a.csv: line 1"),
+        (b'"a', "a.csv", "the header of a.csv: line 1 of the file: "),
         (HEAD, "a.csv.gz", "not a sound gzip file"),
-        (HEAD.decode().encode("utf-16"), "a.csv", "it is UTF-16; save it as UTF-8"),
+        (HEAD.decode().encode("utf-16"), "a.csv", "this looks like UTF-16: pass encoding="),
         (HEAD, "a.parquet", "not a sound Parquet file"),
         (b"", "a.parquet", "not a sound Parquet file"),
         (parquet_of(FRAME)[:-20], "a.parquet", "not a sound Parquet file"),
+        (ZIP, "a.csv", r"^cannot read a\.csv: it is an Excel workbook or another zip archive; export the table as CSV$"),
+        (ZIP, "a.jsonl", "it is an Excel workbook or another zip archive"),
+        (gzip.compress(ZIP), "a.tsv.gz", "it is an Excel workbook or another zip archive"),
+        (bytes.fromhex("d0cf11e0a1b11ae1") + bytes(9), "a.csv", "it is an Excel workbook of the old kind"),
+        (parquet_of(FRAME), "a.csv", r"^cannot read a\.csv: it is a Parquet file; its name must end in \.parquet$"),
+        (gzip.compress(HEAD), "a.csv", r"^cannot read a\.csv: it is a gzip file; its name must end in \.gz$"),
+        (gzip.compress(gzip.compress(HEAD)), "a.csv.gz", "it is a gzip file"),
     ],
 )
 def test_a_file_that_is_not_what_its_name_says(content: bytes, name: str, why: str) -> None:
@@ -138,15 +146,45 @@ def test_a_file_that_is_not_what_its_name_says(content: bytes, name: str, why: s
         read(content, name)
 
 
+@pytest.mark.parametrize("column", ["PK", "PAR1", "BZh"])
+def test_a_header_may_begin_as_other_files_do(column: str) -> None:
+    assert cells(read(column.encode() + b",student_id,teacher_id\n1,a,v\n")) == [("a", "v")]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["exports/*.csv", "exports/2026-??.csv", "exports/[ab].parquet", "exports/*", "s3://bucket/*/a.csv", "memory://b/a*"],
+)
+def test_a_pattern_is_no_file(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        list(from_file(lambda: (tmp_path / "missing").open("rb"), name, COLUMNS, 2))
+    assert str(caught.value) == (
+        f"cannot read {name}: there is no such file, and patterns are not expanded: "
+        "name one file, or map the task over the files with .expand(path=[…])"
+    )
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_read() -> None:
+    assert cells(read(HEAD + b"a,v,1\n", "exports/[1]*?.csv")) == [("a", "v")]
+
+
+def test_a_query_in_a_url_is_no_pattern(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"cannot read https://host/a\.csv: there is no such file$"):
+        list(from_file(lambda: (tmp_path / "missing").open("rb"), "https://host/a.csv?x=[1]*", COLUMNS, 2))
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 1000])
 def test_rows_before_a_fault_are_yielded_before_the_error(size: int) -> None:
     table = HEAD + b"".join(b"a%d,v,1\n" % n for n in range(5))
     rows, said = until_error(from_file(opened(table + b"b,\xe9,1\nc,x,1"), "p.csv", COLUMNS, size), ConfigurationError)
     assert rows == [(f"a{n}", "v") for n in range(5)]
-    assert said == "cannot read p.csv: line 7 is not UTF-8 (byte 3 of it); save the file as UTF-8"
+    assert said == (
+        "cannot read p.csv: line 7 of the file is not UTF-8 (byte 3 of it is 0xe9); "
+        "pass the file's own encoding=, such as encoding='cp1252'"
+    )
     rows, said = until_error(from_file(opened(LINES + b"\n\n\xff"), "p.jsonl", COLUMNS, size), ConfigurationError)
     assert rows == PAIRS
-    assert "line 7 is not UTF-8" in said
+    assert "line 7 of the file is not UTF-8" in said
 
 
 @pytest.mark.parametrize("damage", ["cut", "bytes"])

@@ -109,11 +109,21 @@ def test_one_column_may_serve_twice() -> None:
 def test_an_element_of_another_kind_is_an_unreadable_row() -> None:
     dicts = list(from_data([*DICTS, ("a", "b"), "ab", None], COLUMNS, 100))
     assert list(dicts[0].unreadable) == [5, 6, 7]
-    assert dicts[0].unreadable[5] == "this row is a tuple, and the first row was a dict"
+    assert dicts[0].unreadable[5] == "this row is of type tuple, and the first row was a dict"
     pairs = list(from_data([*PAIRS, "ab", ("a",), {"a": 1, "b": 2}], COLUMNS, 100))
     assert list(pairs[0].unreadable) == [5, 6, 7]
-    assert pairs[0].unreadable[6] == "this row is a tuple of 1 values, and the first row was a pair"
+    assert pairs[0].unreadable[6] == "this row is a tuple of 1 value, and the first row was a pair"
     assert cells(pairs) == [*PAIRS, *[(None, None)] * 3]
+
+
+@pytest.mark.parametrize(
+    ("first", "what"),
+    [(("a", "b", "c"), "a tuple of 3 values"), (["a", "b", "c"], "a list of 3 values"), (("a",), "a tuple of 1 value")],
+)
+def test_a_first_row_that_is_a_longer_tuple_says_how_columns_are_named(first: Any, what: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        list(from_data([first, first], COLUMNS, 2))
+    assert str(caught.value) == f"the first row is {what}, and a pair has 2: give dicts, whose keys name their columns"
 
 
 @pytest.mark.parametrize("data", [5, None, "ab", {"student_id": "a"}, ["ab", "cd"], [1], b"ab"])

@@ -95,7 +95,7 @@ class RowResult:
 
 _ID = re.compile(r"(?=\w*\d)[\w-]{12,}|\d+")
 #: Where our own reasons say which line, show a value or count: see ``files``, ``validate`` and ``cardinality``.
-_DETAIL = re.compile(r"^(line|the row on lines) \d+(?: to \d+)?|(': )\S+(?= is an? \w+;)|(?<= is reached) \([\w :,]+\)")
+_DETAIL = re.compile(r"^(lines?) \d+(?: to \d+)?|(': )\S+(?= is an? \w+;)|(?<= is reached) \([\w :,]+\)")
 #: What JSONB cannot hold, and control characters that would garble a log.
 _UNSTORABLE = re.compile("[\x00-\x1f\ud800-\udfff]")
 _INT64 = range(-(2**63), 2**63)

@@ -15,13 +15,13 @@ from airflow_provider_ghl.exceptions import ConfigurationError
 from airflow_provider_ghl.load.columns import Batch, Columns
 
 __all__ = [
-    "batch_of",
     "by_name",
     "by_position",
+    "find_positions",
     "in_batches",
     "looks_personal",
-    "positions_of",
-    "with_names",
+    "make_batch",
+    "require_columns",
 ]
 
 _NAMES_SHOWN = 30
@@ -52,21 +52,21 @@ def in_batches(
         start += len(chunk)
 
 
-def batch_of(start: int, cells: Iterable[Sequence[Any]], unreadable: dict[int, str]) -> Batch:
+def make_batch(start: int, cells: Iterable[Sequence[Any]], unreadable: dict[int, str]) -> Batch:
     return Batch(start, [numpy.fromiter(column, dtype=object, count=len(column)) for column in cells], unreadable)
 
 
 def by_position(positions: list[int], rows: list[Any], start: int, unreadable: dict[int, str] | None = None) -> Batch:
-    return batch_of(start, [list(map(itemgetter(at), rows)) for at in positions], unreadable or {})
+    return make_batch(start, [list(map(itemgetter(at), rows)) for at in positions], unreadable or {})
 
 
 def by_name(columns: Columns, rows: list[Any], start: int, unreadable: dict[int, str]) -> Batch:
     for at in unreadable:
         rows[at] = {}
-    return batch_of(start, [[row.get(name) for row in rows] for name in columns.needed], unreadable)
+    return make_batch(start, [[row.get(name) for row in rows] for name in columns.needed], unreadable)
 
 
-def with_names(rows: Iterator[Any], columns: Columns, where: str) -> Iterator[Any]:
+def require_columns(rows: Iterator[Any], columns: Columns, where: str) -> Iterator[Any]:
     """The same rows. So many dicts are read ahead that each needed column was met once, however small the batches are.
 
     :raises ConfigurationError: the first thousand rows lack a column.
@@ -88,23 +88,33 @@ def with_names(rows: Iterator[Any], columns: Columns, where: str) -> Iterator[An
     yield from chain(ahead, rows)
 
 
-def positions_of(names: Iterable[Any], columns: Columns, where: str) -> list[int]:
+def find_positions(names: Iterable[Any], columns: Columns, where: str, hint: str | None = None) -> list[int]:
+    """Where the needed columns stand among those there are.
+
+    :param hint: what an error proposes; ``None`` is a name that is like the one that is missing.
+    :raises ConfigurationError: there is no such column, or its name stands there twice.
+    """
     present = list(map(str, names))
     for name in columns.needed:
         if name not in present:
-            raise _no_column(name, present, columns, where)
+            raise _no_column(name, present, columns, where, hint)
         if (times := present.count(name)) > 1:
             raise ConfigurationError(f"column '{name}' stands {times} times in {where}: give each a name of its own")
     return [present.index(name) for name in columns.needed]
 
 
-def _no_column(name: str, present: Sequence[str], columns: Columns, where: str) -> ConfigurationError:
+def _no_column(name: str, present: Sequence[str], columns: Columns, where: str, hint: str | None = None) -> ConfigurationError:
     shown = ["(hidden)" if looks_personal(other) else other[:60] for other in present[:_NAMES_SHOWN]]
     more = f" and {len(present) - _NAMES_SHOWN} more" if len(present) > _NAMES_SHOWN else ""
-    folded = {_folded(other): other for other in present if other not in columns.needed and not looks_personal(other)}
+    hint = hint or _similar(name, (other for other in present if other not in columns.needed))
+    proposal = f"; {hint}" if hint else ""
+    return ConfigurationError(f"no column '{name}' in {where}; its columns are: {', '.join(shown)}{more}{proposal}")
+
+
+def _similar(name: str, others: Iterable[str]) -> str | None:
+    folded = {_folded(other): other for other in others if not looks_personal(other)}
     close = difflib.get_close_matches(_folded(name), folded, n=1)
-    hint = f"; did you mean '{folded[close[0]]}'?" if close else ""
-    return ConfigurationError(f"no column '{name}' in {where}; its columns are: {', '.join(shown)}{more}{hint}")
+    return f"did you mean '{folded[close[0]]}'?" if close else None
 
 
 def _folded(name: str) -> str:

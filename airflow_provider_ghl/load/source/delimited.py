@@ -16,18 +16,19 @@ import numpy
 
 from airflow_provider_ghl.exceptions import ConfigurationError
 from airflow_provider_ghl.load.columns import Batch, Columns
-from airflow_provider_ghl.load.source.batches import batch_of, by_position, in_batches, positions_of
-from airflow_provider_ghl.load.source.lines import BadLine, Lines, unreadable_of
+from airflow_provider_ghl.load.source.batches import by_position, find_positions, in_batches, make_batch
+from airflow_provider_ghl.load.source.lines import BadLine, Lines, find_unreadable, locate
 
-__all__ = ["from_table"]
+__all__ = ["from_delimited"]
 
 _LARGEST_FIELD = 16 << 20
 #: The csv module's words for faults that end with their line, if the quotes in it are even.
 _OF_ONE_LINE = ("expected after", "new-line character seen in unquoted field")
 _NEWLINE = 10
+_USUAL = ",;\t|"
 
 
-def from_table(lines: Lines, separator: str, columns: Columns, batch_size: int) -> Iterator[Batch]:
+def from_delimited(lines: Lines, separator: str, columns: Columns, batch_size: int) -> Iterator[Batch]:
     """Batches of at most ``batch_size`` rows. A line that cannot be read is an unreadable row.
 
     :raises ConfigurationError: see :func:`~airflow_provider_ghl.load.source.files.from_file`.
@@ -35,7 +36,8 @@ def from_table(lines: Lines, separator: str, columns: Columns, batch_size: int) 
     # The csv module has one limit for the whole process, 128 KiB at first, which a note in a CRM may well exceed.
     csv.field_size_limit(max(csv.field_size_limit(), _LARGEST_FIELD))
     header = _header(lines, separator)
-    positions, width = positions_of(header, columns, lines.shown), len(header)
+    hint = _hint_at_separator(header, separator)
+    positions, width = find_positions(header, columns, lines.label, hint), len(header)
     start = 0
     while block := lines.take_block():
         cells = _plain_cells(block, separator, width)
@@ -56,16 +58,26 @@ def _header(lines: Lines, separator: str) -> list[str]:
     try:
         header: list[str] | None = next(filter(None, reader), None)
     except csv.Error as error:
-        raise ConfigurationError(f"cannot read the header of {lines.shown}: {_csv_fault(error, 1, reader.line_num)}") from error
+        raise ConfigurationError(f"cannot read the header of {lines.label}: {_csv_fault(error, 1, reader.line_num)}") from error
     if header is None:
-        raise ConfigurationError(f"cannot read {lines.shown}: it is empty, a header line with the columns' names is needed")
+        raise ConfigurationError(f"cannot read {lines.label}: it is empty, a header line with the columns' names is needed")
     return header
+
+
+def _hint_at_separator(header: list[str], separator: str) -> str | None:
+    """What a header of one column tells, if another separator stands in it."""
+    if len(header) > 1:
+        return None
+    other = max(_USUAL, key=header[0].count)
+    if other == separator or other not in header[0]:
+        return None
+    return f"the header looks separated by {other!r}: pass separator={other!r}"
 
 
 def _plain_cells(block: bytes, separator: str, width: int) -> list[str] | None:
     """All cells of the block one after the other, or ``None`` where it takes the ``csv`` module to tell."""
     # A table of one column may have blank lines, which are no rows.
-    if width < 2 or b'"' in block or len(block) > _LARGEST_FIELD:
+    if width < 2 or not separator.isascii() or b'"' in block or len(block) > _LARGEST_FIELD:
         return None
     if b"\r" in block:
         block = block.replace(b"\r\n", b"\n")
@@ -94,7 +106,7 @@ def _is_even(block: bytes, separator: str, width: int) -> bool:
 
 def _plain_batches(cells: list[list[str]], batch_size: int, start: int) -> Iterator[Batch]:
     for at in range(0, len(cells[0]), batch_size):
-        yield batch_of(start + at, [column[at : at + batch_size] for column in cells], {})
+        yield make_batch(start + at, [column[at : at + batch_size] for column in cells], {})
 
 
 def _csv_rows(lines: Lines, separator: str, width: int, pick: Callable[[list[str]], Any]) -> Iterator[Any]:
@@ -115,7 +127,7 @@ def _csv_rows(lines: Lines, separator: str, width: int, pick: Callable[[list[str
         except csv.Error as error:
             fault = _csv_fault(error, last + 1, before + reader.line_num)
             if before + reader.line_num > last + 1 or not _is_of_one_line(error, lines.last):
-                raise ConfigurationError(f"cannot read {lines.shown} beyond {fault}") from error
+                raise ConfigurationError(f"cannot read {lines.label} beyond {fault}") from error
             yield BadLine(fault)
             last = before + reader.line_num
 
@@ -125,20 +137,17 @@ def _is_of_one_line(error: csv.Error, line: str) -> bool:
 
 
 def _csv_fault(error: csv.Error, first: int, last: int) -> str:
-    return f"{_lines_of(first, last)}: {error}; is a quote left open, or a quote inside a field not doubled?"
+    return f"{locate(first, last)}: {error}; is a quote left open, or a quote inside a field not doubled?"
 
 
 def _ragged(fields: int, before: int, last: int, width: int) -> str:
-    has = f"{_lines_of(before + 1, last)} has {fields} field{'s' * (fields != 1)}, the header has {width}"
-    return f"{has}: quote a field that holds the separator" if fields > width else has
-
-
-def _lines_of(first: int, last: int) -> str:
-    return f"line {last}" if first >= last else f"the row on lines {first} to {last}"
+    has_or_have = "has" if before + 1 >= last else "have"
+    fault = f"{locate(before + 1, last)} {has_or_have} {fields} field{'s' * (fields != 1)}, the header has {width}"
+    return f"{fault}: quote a field that holds the separator" if fields > width else fault
 
 
 def _csv_batch(width: int, rows: list[Any], start: int) -> Batch:
-    unreadable = unreadable_of(rows)
+    unreadable = find_unreadable(rows)
     for at in unreadable:
         rows[at] = [None] * width
     return by_position(list(range(width)), rows, start, unreadable)

@@ -9,17 +9,29 @@ from typing import Any
 
 from airflow_provider_ghl.exceptions import ConfigurationError
 
-__all__ = ["BadLine", "Lines", "unreadable_of"]
+__all__ = ["BadLine", "Lines", "find_unreadable", "locate"]
 
 _BLOCK = 1 << 19
+#: How files of other encodings begin. UTF-32's first mark begins with one of UTF-16's.
+_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 
 
 class BadLine(str):
     """Why a line is no row."""
 
 
-def unreadable_of(rows: list[Any]) -> dict[int, str]:
-    """By their offsets, the rows of a list that are none, and why."""
+def locate(first: int, last: int | None = None) -> str:
+    """Lines of a file in words, numbered from 1. Rows are numbered from 0, so that it says whose the number is."""
+    return f"line {first} of the file" if last is None or first >= last else f"lines {first} to {last} of the file"
+
+
+def find_unreadable(rows: list[Any]) -> dict[int, str]:
+    """Which rows of a list are bad lines, by their offsets, and why."""
     if BadLine not in set(map(type, rows)):
         return {}
     return {at: str(row) for at, row in enumerate(rows) if type(row) is BadLine}
@@ -28,12 +40,16 @@ def unreadable_of(rows: list[Any]) -> dict[int, str]:
 class Lines:
     """What is left of a file: an iterator over its lines, of which a whole block may be taken at once, and be given back.
 
+    :param file: UTF-8.
+    :param label: what messages call the file.
     :param block: bytes of a block, and the rest of its last line.
-    :raises ConfigurationError: a line is not UTF-8, while it is read as text.
+    :param recoded_from: the file's own encoding, where that is another.
+    :raises ConfigurationError: the file begins as UTF-16 does; a line is not UTF-8, when it is read as text.
     """
 
-    def __init__(self, file: io.BufferedReader[Any], shown: str, block: int = _BLOCK):
-        self.shown = shown
+    def __init__(self, file: io.BufferedReader[Any], label: str, block: int = _BLOCK, recoded_from: str | None = None) -> None:
+        self.label = label
+        self._recoded_from = recoded_from
         #: The line that was read last, and how many were read.
         self.last = ""
         self.number = 0
@@ -58,8 +74,8 @@ class Lines:
         try:
             self.last = line.decode()
         except UnicodeDecodeError as error:
-            where = f"line {self.number} is not UTF-8 (byte {error.start + 1} of it)"
-            raise ConfigurationError(f"cannot read {self.shown}: {where}; save the file as UTF-8") from error
+            fault = f"{locate(self.number)} is not {self._fault(line, error.start)}"
+            raise ConfigurationError(f"cannot read {self.label}: {fault}") from error
         return self.last
 
     def take_block(self) -> bytes:
@@ -75,9 +91,17 @@ class Lines:
         """Let a block be read line by line after all."""
         self._given_back = io.BytesIO(block)
 
+    def _fault(self, line: bytes, start: int) -> str:
+        if self._recoded_from is None:
+            what = f"UTF-8 (byte {start + 1} of it is 0x{line[start]:02x})"
+            return f"{what}; pass the file's own encoding=, such as encoding='cp1252'"
+        return f"{self._recoded_from} (character {len(line[:start].decode()) + 1} of it); pass the file's own encoding="
+
     def _skip_the_mark(self) -> None:
         head = self._file.peek(4)
-        if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            raise ConfigurationError(f"cannot read {self.shown}: it is UTF-16; save it as UTF-8")
+        for mark, encoding in _MARKS.items():
+            if head.startswith(mark):
+                message = f"this looks like {encoding.upper()}: pass encoding='{encoding}'"
+                raise ConfigurationError(f"cannot read {self.label}: {message}")
         if head.startswith(codecs.BOM_UTF8):
             self._file.read(len(codecs.BOM_UTF8))

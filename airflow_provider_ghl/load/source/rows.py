@@ -16,10 +16,17 @@ import pandas
 
 from airflow_provider_ghl.exceptions import ConfigurationError
 from airflow_provider_ghl.load.columns import Batch, Columns
-from airflow_provider_ghl.load.source.batches import batch_of, by_name, by_position, in_batches, positions_of, with_names
+from airflow_provider_ghl.load.source.batches import (
+    by_name,
+    by_position,
+    find_positions,
+    in_batches,
+    make_batch,
+    require_columns,
+)
 from airflow_provider_ghl.load.source.files import from_file
 
-__all__ = ["count_of", "from_data", "from_file", "from_records"]
+__all__ = ["count_rows", "from_data", "from_file", "from_records"]
 
 _ROWS_ARE = "a list of dicts, a list of pairs, a DataFrame or an iterable of these is needed"
 
@@ -38,9 +45,9 @@ def from_data(data: Any, columns: Columns, batch_size: int) -> Iterator[Batch]:
     try:
         elements = iter(data)
     except TypeError as error:
-        raise ConfigurationError(f"rows cannot be a {type(data).__name__}: {_ROWS_ARE}") from error
+        raise ConfigurationError(f"rows cannot be of type {type(data).__name__}: {_ROWS_ARE}") from error
     if isinstance(data, str | bytes | Mapping):
-        raise ConfigurationError(f"rows cannot be a {type(data).__name__}: {_ROWS_ARE}")
+        raise ConfigurationError(f"rows cannot be of type {type(data).__name__}: {_ROWS_ARE}")
     return _from_elements(elements, columns, batch_size)
 
 
@@ -51,13 +58,13 @@ def from_records(
 
     :raises ConfigurationError: no such column, or its name stands there twice.
     """
-    positions = positions_of(names, columns, "the query's result")
+    positions = find_positions(names, columns, "the query's result")
     # Only what is needed is held: a query may well return more.
     rows = map(itemgetter(*positions), chain.from_iterable(chunks))
     return in_batches(rows, partial(by_position, list(range(len(positions)))), batch_size)
 
 
-def count_of(data: Any) -> int | None:
+def count_rows(data: Any) -> int | None:
     """How many rows ``data`` has, or ``None`` where only reading it can tell."""
     if isinstance(data, pandas.DataFrame):
         return len(data)
@@ -70,10 +77,10 @@ def count_of(data: Any) -> int | None:
 
 
 def _from_frame(frame: pandas.DataFrame, columns: Columns, batch_size: int) -> Iterator[Batch]:
-    positions = positions_of(frame.columns, columns, "the DataFrame")
+    positions = find_positions(frame.columns, columns, "the DataFrame")
     for start in range(0, len(frame), batch_size):
         part = frame.iloc[start : start + batch_size]
-        yield batch_of(start, [part.iloc[:, at].astype(object).tolist() for at in positions], {})
+        yield make_batch(start, [part.iloc[:, at].astype(object).tolist() for at in positions], {})
 
 
 def _from_elements(elements: Iterator[Any], columns: Columns, batch_size: int) -> Iterator[Batch]:
@@ -86,14 +93,17 @@ def _from_elements(elements: Iterator[Any], columns: Columns, batch_size: int) -
         rows = chain.from_iterable(_frame_rows(frame, columns) for frame in elements)
         yield from in_batches(rows, partial(by_position, list(range(len(columns.needed)))), batch_size)
     elif isinstance(first, Mapping):
-        yield from in_batches(with_names(elements, columns, "the rows"), partial(_mappings, columns), batch_size)
+        yield from in_batches(require_columns(elements, columns, "the rows"), partial(_mappings, columns), batch_size)
     elif isinstance(first, tuple | list):
         width = len(columns.values)
+        if first and len(first) != width:
+            dicts = "give dicts, whose keys name their columns"
+            raise ConfigurationError(f"the first row is {_measured(first)}, and a pair has {width}: {dicts}")
         if len(columns.needed) > width:
             raise ConfigurationError(f"pairs have no column '{columns.needed[width]}': give dicts to have it")
         yield from in_batches(elements, partial(_tuples, width), batch_size)
     else:
-        raise ConfigurationError(f"row 0 is a {type(first).__name__}: {_ROWS_ARE}")
+        raise ConfigurationError(f"the first row is of type {type(first).__name__}: {_ROWS_ARE}")
 
 
 def _joined(elements: Iterator[Any]) -> Iterator[Any]:
@@ -120,8 +130,8 @@ def _holds_rows(element: Any) -> bool:
 
 def _frame_rows(frame: Any, columns: Columns) -> Iterator[tuple[Any, ...]]:
     if not isinstance(frame, pandas.DataFrame):
-        raise ConfigurationError(f"a {type(frame).__name__} stands among DataFrames: {_ROWS_ARE}")
-    positions = positions_of(frame.columns, columns, "the DataFrame")
+        raise ConfigurationError(f"a value of type {type(frame).__name__} stands among DataFrames: {_ROWS_ARE}")
+    positions = find_positions(frame.columns, columns, "the DataFrame")
     return zip(*(frame.iloc[:, at].astype(object) for at in positions), strict=True)
 
 
@@ -135,13 +145,17 @@ def _tuples(width: int, chunk: list[Any], start: int) -> Batch:
 
 
 def _not_a_pair(row: Any) -> str:
-    what = f"of {len(row)} values" if isinstance(row, tuple | list) else "that is no pair"
-    return f"this row is a {type(row).__name__} {what}, and the first row was a pair"
+    what = _measured(row) if isinstance(row, tuple | list) else f"of type {type(row).__name__}"
+    return f"this row is {what}, and the first row was a pair"
+
+
+def _measured(row: tuple[Any, ...] | list[Any]) -> str:
+    return f"a {'list' if isinstance(row, list) else 'tuple'} of {len(row)} value{'s' * (len(row) != 1)}"
 
 
 def _mappings(columns: Columns, chunk: list[Any], start: int) -> Batch:
     unreadable = {
-        at: f"this row is a {type(row).__name__}, and the first row was a dict"
+        at: f"this row is of type {type(row).__name__}, and the first row was a dict"
         for at, row in enumerate(chunk)
         if not isinstance(row, dict | Mapping)
     }
