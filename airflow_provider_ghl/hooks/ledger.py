@@ -61,12 +61,15 @@ def ledger_of(conn_id: str | None) -> Ledger:
 
 
 def find_ledger(conn_id: str | None) -> tuple[str, Ledger | None]:
-    """Where the ledger is, and the ledger if there is one there already: a look makes none. Else as :func:`ledger_of`."""
+    """Where the ledger is, and the ledger if there is one there already: a look makes none. Else as :func:`ledger_of`.
+
+    A server that is away is not waited for: somebody sits there and waits for the answer.
+    """
     engine = engine_of(conn_id or _configured())
-    database = Database(engine)
+    database = Database(engine, longest_outage=0.0)
     is_there = database.file is None or database.file.is_file()
     if is_there and database.read(is_prepared):
-        return database.where, Ledger(engine)
+        return database.where, Ledger(engine, longest_outage=0.0)
     database.close()
     return database.where, None
 
