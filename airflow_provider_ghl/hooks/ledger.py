@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -98,13 +99,27 @@ def default_path() -> Path:
 
 def warnings_about(ledger: Ledger) -> list[str]:
     """What every load should say of where its ledger is."""
-    remote = sorted(_executors(conf.get("core", "executor", fallback="")) - _LOCAL)
-    if not ledger.where.startswith("sqlite") or not remote:
+    if ledger.file is None:
         return []
-    return [
-        f"The ledger {ledger.where} is a file of this machine, and {', '.join(remote)} may run the next try on another, which "
-        f"would know nothing of this one: {_REMEDY}."
-    ]
+    warnings = []
+    if remote := sorted(_executors(conf.get("core", "executor", fallback="")) - _LOCAL):
+        warnings.append(
+            f"The ledger {ledger.where} is a file of this machine, and {', '.join(remote)} may run the next try on another, "
+            f"which would know nothing of this one: {_REMEDY}."
+        )
+    if _is_open_to_all(ledger.file):
+        warnings.append(
+            f"Every user of this machine may read the ledger {ledger.where}, or write to it, and it holds record ids and row "
+            "keys: chmod o-rwx it, and the files beside it (-wal, -shm)."
+        )
+    return warnings
+
+
+def _is_open_to_all(file: Path) -> bool:
+    try:
+        return bool(file.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH))
+    except OSError:
+        return False
 
 
 def _executors(configured: str) -> set[str]:
@@ -119,7 +134,7 @@ def _configured() -> str | None:
 
 def _make_folder(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(f"the ledger's folder {folder} cannot be made ({type(error).__name__}): {_REMEDY}") from error
 

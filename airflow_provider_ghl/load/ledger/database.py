@@ -16,6 +16,7 @@ from sqlalchemy.pool import StaticPool
 from airflow_provider_ghl.api.clock import Clock
 from airflow_provider_ghl.exceptions import ConfigurationError, LedgerError
 from airflow_provider_ghl.load.ledger.failures import Failure
+from airflow_provider_ghl.load.ledger.sqlite_file import SqliteFile
 from airflow_provider_ghl.load.ledger.waits import LONGEST_OUTAGE, Outage, Waits
 
 __all__ = ["Database"]
@@ -63,6 +64,7 @@ class Database:
         self._engine = engine if self.is_sqlite else engine.execution_options(isolation_level="READ COMMITTED")
         self._clock = clock or Clock()
         self._outage = Outage(self.where, longest_outage)
+        self._file = _file(engine.url, self.where)
         self._is_told_to_stop: Callable[[], bool] = lambda: False
         self._errors: tuple[type[Exception], ...] = (SQLAlchemyError, UnicodeError, *_driver_errors(engine))
         # Such a pool has one connection for all threads.
@@ -80,8 +82,12 @@ class Database:
     @property
     def file(self) -> Path | None:
         """The SQLite file; ``None`` for all else."""
-        name = self._engine.url.database
-        return Path(name) if self.is_sqlite and name and name != ":memory:" and not name.startswith("file:") else None
+        return None if self._file is None else self._file.path
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a user should know of how it went."""
+        return [] if self._file is None else self._file.warnings
 
     def end_waits_when(self, is_told_to_stop: Callable[[], bool]) -> None:
         """Wait no longer than a moment once this is true, for locks or for the server. Every operation is tried once.
@@ -110,6 +116,8 @@ class Database:
         """Let go of all connections."""
         with contextlib.suppress(*self._errors):
             self._engine.dispose()
+        if self._file is not None:
+            self._file.close()
 
     def _run(self, work: Callable[[sa.Connection], T], begin: str) -> T:
         waits = Waits(self._clock, self._outage, self._is_told_to_stop)
@@ -127,6 +135,8 @@ class Database:
             self._clock.sleep(pause)
 
     def _try(self, work: Callable[[sa.Connection], T], begin: str) -> T | Failure:
+        if self._file is not None:
+            self._file.check(self._engine)
         try:
             with self._turn, self._engine.connect() as connection:
                 self._set_up(connection)
@@ -174,10 +184,17 @@ def _driver_errors(engine: sa.Engine) -> tuple[type[Exception], ...]:
     return (error,) if error else ()
 
 
+def _file(url: sa.URL, where: str) -> SqliteFile | None:
+    return SqliteFile(Path(str(url.database)), where) if url.get_backend_name() == "sqlite" and _is_path(url) else None
+
+
+def _is_path(url: sa.URL) -> bool:
+    return bool(url.database) and url.database != ":memory:" and not str(url.database).startswith("file:")
+
+
 def _where(url: sa.URL) -> str:
     if url.get_backend_name() == "sqlite":
-        is_path = url.database and url.database != ":memory:" and not url.database.startswith("file:")
-        return f"sqlite:///{Path(str(url.database)).absolute() if is_path else url.database or ''}"
+        return f"sqlite:///{Path(str(url.database)).absolute() if _is_path(url) else url.database or ''}"
     host = f"[{url.host}]" if url.host and ":" in url.host else url.host or ""
     port = f":{url.port}" if url.port else ""
     return f"{url.get_backend_name()}://{host}{port}/{url.database or ''}"

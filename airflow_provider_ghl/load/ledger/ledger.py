@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -66,6 +67,16 @@ class Ledger:
     def in_memory(cls) -> Ledger:
         """One that remembers nothing beyond its own life."""
         return cls(sa.create_engine("sqlite://"))
+
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file; ``None`` for all else."""
+        return self._database.file
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a user should know of how it went, such as that its file was deleted."""
+        return self._database.warnings
 
     def end_waits_when(self, is_told_to_stop: Callable[[], bool]) -> None:
         """Have no method wait for other processes or for the database's server longer than about a second once this is true.
