@@ -114,7 +114,7 @@ def one_word(path: Path) -> Ask:
 
 
 def sorted_words(path: Path) -> Ask:
-    """What the package does: 128 bits a pair, sorted, with the sieve and the runs for repeats. Odds: 2**-81."""
+    """What the package does: 128 bits a pair, sorted, with the filter and the runs for repeats. Odds: 2**-81."""
     from airflow_provider_ghl.load.plan.duplicates import Duplicates
 
     seen, loaded = Duplicates(), _loaded(path)
@@ -123,9 +123,9 @@ def sorted_words(path: Path) -> Ask:
 
     def ask(pairs: list[tuple[str, str]]) -> int:
         nonlocal rows
-        sight = seen.look(*words(pairs), np.arange(rows, rows + len(pairs)))
+        matches = seen.match(*words(pairs), np.arange(rows, rows + len(pairs)))
         rows += len(pairs)
-        return int((sight.expected >= 0).sum())
+        return int((matches.expected >= 0).sum())
 
     return ask
 
