@@ -123,9 +123,9 @@ def sorted_words(path: Path) -> Ask:
 
     def ask(pairs: list[tuple[str, str]]) -> int:
         nonlocal rows
-        sight = seen.look(*words(pairs), np.arange(rows, rows + len(pairs)))
+        matches = seen.match(*words(pairs), np.arange(rows, rows + len(pairs)))
         rows += len(pairs)
-        return int((sight.expected >= 0).sum())
+        return int((matches.expected >= 0).sum())
 
     return ask
 

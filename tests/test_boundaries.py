@@ -26,14 +26,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "api": {"exceptions", "version"},
     # Inside a load: loader → send → plan → source; all → results, ledger, spec, columns.
     "load/columns": set(),
+    "load/sorted_runs": {"load/columns"},
     "load/patience": set(),
     "load/tolerance": {"exceptions"},
-    "load/ledger": {"exceptions", "api", "load/columns"},
+    "load/ledger": {"exceptions", "api", "load/columns", "load/sorted_runs"},
     "load/results": {"exceptions", "api", "load/columns", "load/patience", "load/tolerance", "load/ledger"},
     "load/kind": {"exceptions", "api", "load/columns", "load/ledger", "load/results"},
     "load/spec": {"exceptions", "load/kind", "load/patience", "load/tolerance"},
     "load/source": {"exceptions", "load/columns"},
-    "load/plan": {"exceptions", "api", "load/columns", "load/ledger", "load/results", "load/spec"},
+    "load/plan": {"exceptions", "api", "load/columns", "load/ledger", "load/results", "load/sorted_runs", "load/spec"},
     "load/send": {
         *("exceptions", "api", "load/columns", "load/kind", "load/ledger", "load/results", "load/spec"),
         "load/plan",
@@ -45,7 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "relations": {
         *("exceptions", "api", "load/columns", "load/kind", "load/ledger", "load/results"),
-        "load/source",
+        *("load/sorted_runs", "load/source"),
     },
     "hooks": {
         *("exceptions", "api", "load/columns", "load/ledger", "load/results", "load/source"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -61,12 +62,15 @@ def ledger_of(conn_id: str | None) -> Ledger:
 
 
 def find_ledger(conn_id: str | None) -> tuple[str, Ledger | None]:
-    """Where the ledger is, and the ledger if there is one there already: a look makes none. Else as :func:`ledger_of`."""
+    """Where the ledger is, and the ledger if there is one there already: a look makes none. Else as :func:`ledger_of`.
+
+    A server that is away is not waited for: somebody sits there and waits for the answer.
+    """
     engine = engine_of(conn_id or _configured())
-    database = Database(engine)
+    database = Database(engine, longest_outage=0.0)
     is_there = database.file is None or database.file.is_file()
     if is_there and database.read(is_prepared):
-        return database.where, Ledger(engine)
+        return database.where, Ledger(engine, longest_outage=0.0)
     database.close()
     return database.where, None
 
@@ -95,13 +99,27 @@ def default_path() -> Path:
 
 def warnings_about(ledger: Ledger) -> list[str]:
     """What every load should say of where its ledger is."""
-    remote = sorted(_executors(conf.get("core", "executor", fallback="")) - _LOCAL)
-    if not ledger.where.startswith("sqlite") or not remote:
+    if ledger.file is None:
         return []
-    return [
-        f"The ledger {ledger.where} is a file of this machine, and {', '.join(remote)} may run the next try on another, which "
-        f"would know nothing of this one: {_REMEDY}."
-    ]
+    warnings = []
+    if remote := sorted(_executors(conf.get("core", "executor", fallback="")) - _LOCAL):
+        warnings.append(
+            f"The ledger {ledger.where} is a file of this machine, and {', '.join(remote)} may run the next try on another, "
+            f"which would know nothing of this one: {_REMEDY}."
+        )
+    if _is_open_to_all(ledger.file):
+        warnings.append(
+            f"Every user of this machine may read the ledger {ledger.where}, or write to it, and it holds record ids and row "
+            "keys: chmod o-rwx it, and the files beside it (-wal, -shm)."
+        )
+    return warnings
+
+
+def _is_open_to_all(file: Path) -> bool:
+    try:
+        return bool(file.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH))
+    except OSError:
+        return False
 
 
 def _executors(configured: str) -> set[str]:
@@ -116,7 +134,7 @@ def _configured() -> str | None:
 
 def _make_folder(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(f"the ledger's folder {folder} cannot be made ({type(error).__name__}): {_REMEDY}") from error
 

@@ -201,7 +201,7 @@ class _Load:
             locations=stopped,
             patience=self._patience(),
             plan=None if plan is None else str(plan),
-            warnings=[warning for location in locations for warning in location.rows.warnings],
+            warnings=[*self._ledger.warnings, *(warning for location in locations for warning in location.rows.warnings)],
             load_number=None if self._attempt is None else self._attempt.load_number,
             at=self._client.clock.utc_now(),
             draw=self._client.retry.draw,

@@ -2,7 +2,7 @@
 
 HighLevel's public answers do not tell an association's limits, so the user does. What is there of a record is asked once, when
 it first comes up: no row of this input that names it was let through by then, so that none is counted twice, as a row and by a
-ledger that has learned of it. Records are kept in sorted runs, few and of growing size, as ``plan/duplicates`` keeps pairs.
+ledger that has learned of it.
 """
 
 from __future__ import annotations
@@ -10,23 +10,21 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy
+import numpy as np
 from pandas.util import hash_array
 
 from airflow_provider_ghl.exceptions import ConfigurationError
 from airflow_provider_ghl.load.columns import Flags, Numbers, Objects, Words
 from airflow_provider_ghl.load.ledger.relations import Side
+from airflow_provider_ghl.load.sorted_runs import Run, SortedRuns, find_keys
 
 __all__ = ["Cardinality", "CountThere"]
 
 #: How many relations of each record are known to be there, by the side that the records are on.
 CountThere = Callable[[Side, list[str]], Numbers]
 
-_MERGED_FREELY = 1 << 16
-_LARGEST_SHARE = 8
 _SMALL, _LARGE = (1 << 16) - 1, (1 << 32) - 1
 
 
@@ -77,13 +75,13 @@ def _limit(side: Side, most: int | None) -> _Limit | None:
 
 
 def _go_through(looks: list[_Look], rows: int) -> dict[int, str]:
-    is_near = numpy.zeros(rows, dtype=numpy.bool_)
+    is_near = np.zeros(rows, dtype=np.bool_)
     for look in looks:
         is_near |= look.is_near()
     for look in looks:
         look.take(~is_near)
     refused: dict[int, str] = {}
-    for row in numpy.flatnonzero(is_near).tolist():
+    for row in np.flatnonzero(is_near).tolist():
         full = [look for look in looks if look.is_full(row)]
         if full:
             refused[row] = "; ".join(look.reason(row) for look in full)
@@ -102,45 +100,36 @@ class _Limit:
         #: Numbers above it are not kept, and mean as much.
         self.highest = _SMALL if most <= _SMALL else _LARGE
         self._key = secrets.token_hex(8)  # random, so that nobody can prepare records that collide
-        self._runs: list[_Run] = []
+        #: By record: how many relations were known to be there when it first came up, and how many rows were let through.
+        self._runs = SortedRuns()
 
     def look(self, records: Objects, count_there: CountThere, name: str) -> _Look:
         """What is used by the records of some rows."""
         words = hash_array(records, hash_key=self._key, categorize=False)
-        keys, leads, groups = numpy.unique(words, return_index=True, return_inverse=True)
-        known, taken = numpy.full(len(keys), -1, dtype=numpy.int64), numpy.zeros(len(keys), dtype=numpy.int64)
-        places = [run.locate(keys) for run in self._runs]
+        keys, leads, groups = np.unique(words, return_index=True, return_inverse=True)
+        known, taken = np.full(len(keys), -1, dtype=np.int64), np.zeros(len(keys), dtype=np.int64)
+        places = [_Places(run, *find_keys(run.keys, keys)) for run in self._runs]
         for place in places:
-            known[place.asked], taken[place.asked] = place.run.known[place.at], place.run.taken[place.at]
-        new = numpy.flatnonzero(known < 0)
+            known_in_run, taken_in_run = place.run.columns
+            known[place.asked], taken[place.asked] = known_in_run[place.at], taken_in_run[place.at]
+        new = np.flatnonzero(known < 0)
         if new.size:
             there = count_there(self.side, records[leads[new]].tolist())
-            known[new] = numpy.minimum(there, self.highest)
+            known[new] = np.minimum(there, self.highest)
         return _Look(self, name, groups, keys, known, taken, places, new)
 
     def take(self, records: Objects) -> None:
         """Room of those records that are remembered."""
-        keys, counts = numpy.unique(hash_array(records, hash_key=self._key, categorize=False), return_counts=True)
+        keys, counts = np.unique(hash_array(records, hash_key=self._key, categorize=False), return_counts=True)
         for run in self._runs:
-            place = run.locate(keys)
-            taken = run.taken[place.at].astype(numpy.int64) + counts[place.asked]
-            run.taken[place.at] = numpy.minimum(taken, self.highest)
+            _, taken = run.columns
+            at, asked = find_keys(run.keys, keys)
+            taken[at] = np.minimum(taken[at].astype(np.int64) + counts[asked], self.highest)
 
     def add(self, keys: Words, known: Numbers, taken: Numbers) -> None:
         """Remember new records, of ascending keys."""
-        small = numpy.uint16 if self.highest == _SMALL else numpy.uint32
-        self._runs.append(_Run(keys, known.astype(small), taken.astype(small)))
-        largest = max(_MERGED_FREELY, sum(len(run.keys) for run in self._runs) // _LARGEST_SHARE)
-        while (at := self._alike(largest)) is not None:
-            self._runs[at : at + 2] = [self._runs[at].merged(self._runs[at + 1])]
-
-    def _alike(self, largest: int) -> int | None:
-        self._runs.sort(key=lambda run: len(run.keys))
-        sizes = [len(run.keys) for run in self._runs]
-        for at, (smaller, larger) in enumerate(pairwise(sizes)):
-            if larger < 2 * smaller and smaller + larger <= largest:
-                return at
-        return None
+        small = np.uint16 if self.highest == _SMALL else np.uint32
+        self._runs.add(Run(keys, (known.astype(small), taken.astype(small))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,13 +148,13 @@ class _Look:
 
     def is_near(self) -> Flags:
         """Which rows are of records that have not room for all of these rows."""
-        asked = numpy.bincount(self.groups, minlength=len(self.keys))
+        asked = np.bincount(self.groups, minlength=len(self.keys))
         flags: Flags = (self.known + self.taken + asked > self.limit.most)[self.groups]
         return flags
 
     def take(self, rows: Flags) -> None:
         """Let rows through, whose records have room for all of them."""
-        self.taken[:] += numpy.bincount(self.groups[rows], minlength=len(self.keys))
+        self.taken[:] += np.bincount(self.groups[rows], minlength=len(self.keys))
 
     def take_one(self, row: int) -> None:
         """Let one row through."""
@@ -185,7 +174,8 @@ class _Look:
     def keep(self) -> None:
         """Remember what is used."""
         for place in self.places:
-            place.run.taken[place.at] = self.taken[place.asked]
+            _, taken = place.run.columns
+            taken[place.at] = self.taken[place.asked]
         self.places.clear()  # so that runs are freed one by one as they are merged
         if self.new.size:
             self.limit.add(self.keys[self.new], self.known[self.new], self.taken[self.new])
@@ -194,26 +184,6 @@ class _Look:
 class _Places(NamedTuple):
     """Where some of the asked records stand in a run."""
 
-    run: _Run
+    run: Run
     at: Numbers
     asked: Numbers
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """Records, sorted by key."""
-
-    keys: Words
-    known: numpy.ndarray[Any, Any]
-    taken: numpy.ndarray[Any, Any]
-
-    def locate(self, keys: Words) -> _Places:
-        at = numpy.searchsorted(self.keys, keys)
-        asked = numpy.flatnonzero(self.keys.take(at, mode="clip") == keys)
-        return _Places(self, at[asked], asked)
-
-    def merged(self, other: _Run) -> _Run:
-        keys = numpy.concatenate((self.keys, other.keys))
-        order = numpy.argsort(keys, kind="stable")
-        known, taken = (numpy.concatenate(pair)[order] for pair in ((self.known, other.known), (self.taken, other.taken)))
-        return _Run(keys[order], known, taken)

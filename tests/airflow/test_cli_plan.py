@@ -130,8 +130,8 @@ def test_by_id_and_for_another_location(path: str, ghl: Sandbox, attended: str, 
 @pytest.mark.parametrize(("separator", "typed"), [(";", ";"), ("\t", "\\t"), ("\t", "\t")])
 def test_another_separator_and_encoding(path: str, separator: str, typed: str, capsys: Capture) -> None:
     Path(path).write_bytes(Path(path).read_text().replace(",", separator).encode("utf-16"))
-    said = say(capsys, "plan", path, *KEY, *OPTIONS, "--separator", typed, "--encoding", "utf-16", "--json")
-    assert said.json["rows"] == 8
+    found = run_command(capsys, "plan", path, *KEY, *OPTIONS, "--separator", typed, "--encoding", "utf-16", "--json")
+    assert found.json["rows"] == 8
 
 
 def test_an_empty_file(path: str, capsys: Capture) -> None:

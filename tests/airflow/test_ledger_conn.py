@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -55,6 +56,21 @@ class TestPlace:
     def test_by_default_a_file_in_airflows_home(self, ghl: Sandbox, home: Path) -> None:
         run(bulk())
         assert rows_of(home / "ghl_ledger.db", THERE) == [(3,)]
+
+    def test_only_its_owner_may_read_it(self, ghl: Sandbox, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        run(bulk())
+        assert [stat.S_IMODE(path.stat().st_mode) for path in (home, home / "ghl_ledger.db")] == [0o700, 0o600]
+        assert "may read the ledger" not in capsys.readouterr().out
+
+    @pytest.mark.parametrize("mode", [0o644, 0o666, 0o602])
+    def test_a_file_that_all_may_read_draws_a_warning_and_stays_as_it_is(
+        self, ghl: Sandbox, ledger: Path, capsys: pytest.CaptureFixture[str], mode: int
+    ) -> None:
+        run(bulk())
+        ledger.chmod(mode)
+        assert run(bulk())["already_exists"] == 3
+        assert f"Every user of this machine may read the ledger sqlite:///{ledger}" in capsys.readouterr().out
+        assert stat.S_IMODE(ledger.stat().st_mode) == mode
 
     def test_airflows_home_is_read_as_airflow_reads_it(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv("HOME", str(tmp_path))

@@ -83,6 +83,11 @@ class Place:
         with self.shared.connect() as connection:
             return [tuple(row) for row in connection.exec_driver_sql(statement)]
 
+    def change(self, statement: str) -> None:
+        """Somebody else changes it."""
+        with self.shared.begin() as connection:
+            connection.exec_driver_sql(statement)
+
     def close(self) -> None:
         """Let go of all engines."""
         for engine in self._open:

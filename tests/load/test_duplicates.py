@@ -28,7 +28,7 @@ def told(pairs: list[Pair], cuts: list[int], usable: list[bool], identity: Ident
         first, second = objects([pair[0] for pair in part]), objects([pair[1] for pair in part])
         offsets = numpy.flatnonzero(numpy.array(usable[start:end], dtype=bool))
         found = numpy.full(len(part), -1)
-        found[offsets] = seen.look(*identity((first[offsets], second[offsets])), offsets + start).earlier
+        found[offsets] = seen.match(*identity((first[offsets], second[offsets])), offsets + start).earlier
         answers.extend(found.tolist())
     return answers
 
@@ -90,9 +90,9 @@ def words(*numbers: int) -> Any:
 def test_rows_beyond_four_thousand_million_keep_their_numbers() -> None:
     seen, start = Duplicates(), 2**32 - 1
     for row in (start, start + 1, start + 2):
-        assert seen.look(words(7), words(row), numpy.array([row])).earlier.tolist() == [-1]
+        assert seen.match(words(7), words(row), numpy.array([row])).earlier.tolist() == [-1]
     for row in (start, start + 1, start + 2):
-        assert seen.look(words(7), words(row), numpy.array([2**33])).earlier.tolist() == [row]
+        assert seen.match(words(7), words(row), numpy.array([2**33])).earlier.tolist() == [row]
 
 
 @given(st.data())
@@ -109,11 +109,13 @@ def test_what_was_expected_is_found_and_its_repeats_too(data: st.DataObject) -> 
         if number == learned_before:
             seen.expect(words(*(high for high, _ in known)), words(*(low for _, low in known)))
         rows = range(start, start + len(batch))
-        sight = seen.look(words(*(high for high, _ in batch)), words(*(low for _, low in batch)), numpy.array(rows, dtype=int))
+        matches = seen.match(
+            words(*(high for high, _ in batch)), words(*(low for _, low in batch)), numpy.array(rows, dtype=int)
+        )
         is_late = number < learned_before
-        assert sight.expected.tolist() == [-1 if is_late or pair not in known else known.index(pair) for pair in batch]
+        assert matches.expected.tolist() == [-1 if is_late or pair not in known else known.index(pair) for pair in batch]
         told = [-1 if firsts.setdefault(pair, row) == row else firsts[pair] for pair, row in zip(batch, rows, strict=True)]
-        assert sight.earlier.tolist() == told
+        assert matches.earlier.tolist() == told
         start += len(batch)
 
 
@@ -122,11 +124,11 @@ def test_it_costs_few_bytes_a_row_and_few_runs() -> None:
     chance = numpy.random.default_rng(2)
     for start in range(0, count, size):
         high, low = chance.integers(0, 2**64, (2, size), dtype=numpy.uint64)
-        seen.look(high, low, numpy.arange(start, start + size))
-    runs = seen._runs
-    assert sum(len(run.rows) for run in runs) == count
-    assert sum(run.high.nbytes + run.low.nbytes + run.rows.nbytes for run in runs) == 20 * count
-    assert seen._sieve._bits.nbytes <= 4 * count
+        seen.match(high, low, numpy.arange(start, start + size))
+    runs = list(seen._seen)
+    assert sum(map(len, runs)) == count
+    assert sum(run.keys.nbytes + sum(column.nbytes for column in run.columns) for run in runs) == 20 * count
+    assert seen._filter._bits.nbytes <= 4 * count
     assert len(runs) < 30
     fresh = numpy.random.default_rng(1).integers(0, 2**64, 100_000, dtype=numpy.uint64)
-    assert seen._sieve.may_hold(fresh).mean() < 0.3
+    assert seen._filter.may_hold(fresh).mean() < 0.3

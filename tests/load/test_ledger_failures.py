@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 from broken_ledgers import COUNT, INSERT, failing
 from ledgers import Pairs, Place
+from simulated_time import FakeClock
 from waits import TOO_LONG
 
 from airflow_provider_ghl.load.ledger.database import Database
@@ -41,7 +42,7 @@ def test_a_server_that_is_not_there() -> None:
         port = free.getsockname()[1]
     engine = sa.create_engine(f"postgresql+psycopg://s3cret-user:s3cret@127.0.0.1:{port}/warehouse")
     with failing(f"postgresql://127.0.0.1:{port}/warehouse cannot be read: .*: nothing answers there", "s3cret"):
-        Ledger(engine)
+        Ledger(engine, longest_outage=0.0)
     engine.dispose()
 
 
@@ -61,9 +62,11 @@ def test_connections_that_the_server_closed_meanwhile_are_made_anew(place: Place
         close_others(place)
         connection.exec_driver_sql("SELECT 1")
 
+    clock = FakeClock()
     with failing("cannot be written: .*the server is shutting down|the connection was lost", "s3cret"):
-        Database(place.engine()).write(lose)
-    assert lost == 2, "once more with a new connection, and no more"
+        Database(place.engine(), clock=clock, longest_outage=2.0).write(lose)
+    assert lost > 2, "again with new connections, for as long as an outage is waited for, and no longer"
+    assert 1_001.5 < clock.now <= 1_002.0
     assert Database(place.engine()).read(lambda connection: connection.exec_driver_sql(COUNT).scalar()) == 0
 
 

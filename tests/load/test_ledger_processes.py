@@ -17,9 +17,9 @@ from ledger_processes import PAIRS
 from ledgers import Place
 from waits import TOO_LONG
 
-from airflow_provider_ghl.load.ledger.database import PATIENCE
 from airflow_provider_ghl.load.ledger.notes import Claim
 from airflow_provider_ghl.load.ledger.process import Process
+from airflow_provider_ghl.load.ledger.waits import LONGEST_LOCK
 
 pytestmark = pytest.mark.parametrize("place", ["sqlite", "postgresql"], indirect=True)
 PROGRAM = [sys.executable, str(Path(__file__).with_name("ledger_processes.py"))]
@@ -48,7 +48,7 @@ def test_two_write_at_once_and_neither_waits_long(place: Place) -> None:
     outcomes = told(place, "write_on")
     for commits, longest in outcomes:
         print(f"{place.kind}: {commits} commits of 100 answers, the longest transaction took {longest:.3f} s")  # noqa: T201
-        assert longest < PATIENCE / 2
+        assert longest < LONGEST_LOCK / 2
         assert commits
     made = 100 * sum(commits for commits, _ in outcomes)
     assert place.rows("SELECT count(*) FROM ghl_relations WHERE state = 1 AND attempt IS NULL") == [(made,)]

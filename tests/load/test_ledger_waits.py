@@ -17,7 +17,8 @@ from waits import TOO_LONG
 
 from airflow_provider_ghl.api.clock import Clock, Stop
 from airflow_provider_ghl.load.columns import Batch
-from airflow_provider_ghl.load.ledger.database import _ADVISORY_LOCK, PATIENCE, Database
+from airflow_provider_ghl.load.ledger.database import _ADVISORY_LOCK, Database
+from airflow_provider_ghl.load.ledger.waits import LONGEST_LOCK
 from airflow_provider_ghl.load.results.outcomes import End
 from airflow_provider_ghl.load.source.rows import from_data
 
@@ -25,14 +26,14 @@ only = pytest.mark.parametrize
 
 
 class Hurried(Clock):
-    """Time flies: half of the patience passes between two looks."""
+    """Time flies: half of the time for which locks are waited for passes between two looks."""
 
     def __init__(self) -> None:
         self.looks = 0
 
     def monotonic(self) -> float:
         self.looks += 1
-        return self.looks * PATIENCE * 0.5
+        return self.looks * LONGEST_LOCK * 0.5
 
 
 @only("place", ["sqlite"], indirect=True)
@@ -82,11 +83,11 @@ def test_who_is_told_to_stop_waits_no_longer(place: Place, way: str) -> None:
         with failing("cannot be written: .*locked"):
             run(lambda connection: connection.execute(INSERT))
         assert stop.is_set
-        assert time.monotonic() - began < PATIENCE / 2
+        assert time.monotonic() - began < LONGEST_LOCK / 2
         began = time.monotonic()
         with failing("cannot be written: .*locked"):
             run(lambda connection: connection.execute(INSERT))
-        assert 0.4 < time.monotonic() - began < PATIENCE / 2, "what begins after the stop is tried all the same"
+        assert 0.4 < time.monotonic() - began < LONGEST_LOCK / 2, "what begins after the stop is tried all the same"
     run(lambda connection: connection.execute(INSERT))
     assert place.rows(COUNT) == [(1,)]
 
@@ -112,7 +113,7 @@ def test_a_ledger_is_told_to_stop(place: Place) -> None:
     began = time.monotonic()
     with blocked(place), failing("cannot be written: .*locked"):
         mine.note(requests=1)
-    assert time.monotonic() - began < PATIENCE / 2
+    assert time.monotonic() - began < LONGEST_LOCK / 2
 
 
 @only("place", ["sqlite", "postgresql"], indirect=True)
@@ -129,6 +130,6 @@ def test_a_load_that_is_told_to_stop_ends_before_it_is_killed(place: Place) -> N
 
         began = time.monotonic()
         load = load_pairs(batches(), SimulatedServer(FakeClock()), stop=stop, ledger=ledger)
-        assert time.monotonic() - began < PATIENCE / 2
+        assert time.monotonic() - began < LONGEST_LOCK / 2
     assert load.summary["rows"] == 60
     assert load.verdict.end is End.RETRYABLE

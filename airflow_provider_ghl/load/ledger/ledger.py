@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from airflow_provider_ghl.api.clock import Clock
 from airflow_provider_ghl.load.ledger.database import Database
 from airflow_provider_ghl.load.ledger.loads import Attempt, LedgerLoads
 from airflow_provider_ghl.load.ledger.notes import Notes
@@ -15,6 +17,7 @@ from airflow_provider_ghl.load.ledger.process import Process
 from airflow_provider_ghl.load.ledger.relations import LedgerRelations
 from airflow_provider_ghl.load.ledger.schema import prepare
 from airflow_provider_ghl.load.ledger.upkeep import Chosen, delete, forgets, statistics
+from airflow_provider_ghl.load.ledger.waits import LONGEST_OUTAGE
 from airflow_provider_ghl.load.ledger.writing import Writing
 
 if TYPE_CHECKING:
@@ -36,6 +39,8 @@ class Ledger:
     :param engine: for SQLite or PostgreSQL, and for this ledger alone. Tables are made where missing.
     :param database_time: unix seconds by the database's clock; ``None`` asks the database.
     :param process: who writes; ``None`` is this process.
+    :param clock: what waits are measured by.
+    :param longest_outage: seconds in a row for which a database server that is away is waited for; after them ``LedgerError``.
     :raises ConfigurationError: neither SQLite nor PostgreSQL.
     :raises LedgerError: the database fails, or was written by a release to come.
     """
@@ -46,8 +51,10 @@ class Ledger:
         *,
         database_time: Callable[[sa.Connection], float] | None = None,
         process: Process | None = None,
+        clock: Clock | None = None,
+        longest_outage: float = LONGEST_OUTAGE,
     ) -> None:
-        self._database = Database(engine, database_time)
+        self._database = Database(engine, database_time, clock, longest_outage)
         self._process = process or Process.current()
         self._facts = prepare(self._database)
         #: Names the database without user and password.
@@ -61,8 +68,21 @@ class Ledger:
         """One that remembers nothing beyond its own life."""
         return cls(sa.create_engine("sqlite://"))
 
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file; ``None`` for all else."""
+        return self._database.file
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a user should know of how it went, such as that its file was deleted."""
+        return self._database.warnings
+
     def end_waits_when(self, is_told_to_stop: Callable[[], bool]) -> None:
-        """Have no method wait for other processes any longer than about a second once this is true. Any thread may ask it."""
+        """Have no method wait for other processes or for the database's server longer than about a second once this is true.
+
+        Any thread may ask it.
+        """
         self._database.end_waits_when(is_told_to_stop)
 
     @cached_property

@@ -13,6 +13,11 @@ from airflow_provider_ghl.load.ledger.schema import attempts
 __all__ = ["SILENCE", "alive_among"]
 
 #: Seconds without a heartbeat after which an attempt counts as dead, if nothing tells it sooner.
+#:
+#: An attempt whose database was away for about a minute has sent none, and is alive. Another load that reaches the database
+#: first takes its claims over. Both may then send the same rows: HighLevel makes each relation once and answers "duplicate" to
+#: the second, which costs a request, and that load counts the row as already there. No row is lost: the first attempt notes its
+#: answers all the same, and what it claims from then on is respected again.
 SILENCE = 60.0
 
 

@@ -60,7 +60,16 @@ class LedgerLoads:
         :param association: its id or its key, as it was asked for.
         """
         names = {"load_id": load_id, "location_id": location_id, "association": association}
-        return self._database.write(lambda connection: self._begin(connection, names, try_number, is_resumed=is_resumed))
+        begun: Attempt | None = None
+
+        def work(connection: sa.Connection) -> Attempt:
+            nonlocal begun
+            # The server may have been lost in the commit of an earlier run, and the attempt may be noted all the same.
+            if begun is None or not self._is_noted(connection, begun):
+                begun = self._begin(connection, names, try_number, is_resumed=is_resumed)
+            return begun
+
+        return self._database.write(work)
 
     def beat(self, attempt: Attempt, requests: int, retries: int, rate_limited: int) -> None:
         """Say that the attempt is alive, and what it has spent so far."""
@@ -208,6 +217,12 @@ class LedgerLoads:
         return Attempt(
             load.number, number, names["load_id"], try_number, load.chain_began, bool(earlier), spent, deferred_since, now
         )
+
+    def _is_noted(self, connection: sa.Connection, attempt: Attempt) -> bool:
+        is_it = sa.and_(attempts.c.number == attempt.number, attempts.c.load == attempt.load_number)
+        here = sa.and_(attempts.c.machine == self._process.machine, attempts.c.pid == self._process.pid)
+        found = sa.select(attempts.c.number).where(is_it, here, attempts.c.began == attempt.began)
+        return connection.execute(found).first() is not None
 
     def _load_of_chain(self, connection: sa.Connection, names: dict[str, str], now: float) -> sa.Row[Any]:
         """The load's row, locked; a new one if its last chain is over."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from airflow_provider_ghl.load.columns import Flags, Words
+from airflow_provider_ghl.load.sorted_runs import find_pairs
 
 __all__ = ["CHUNK", "Known", "PairColumns", "chunks", "keys_of", "phases_of", "sorted_words", "words_of"]
 
@@ -76,19 +77,7 @@ class PairColumns:
         """All of them; ``ours`` are flagged."""
         high, low = np.frombuffer(self._high, np.uint64), np.frombuffer(self._low, np.uint64)
         is_ours = np.zeros(len(high), dtype=np.bool_)
-        if ours is not None and len(high):
-            _flag(is_ours, high, low, *ours)
+        if ours is not None:
+            places, _ = find_pairs(high, low, *ours)
+            is_ours[places] = True
         return Known(high, low, is_ours)
-
-
-def _flag(flags: Flags, high: Words, low: Words, asked_high: Words, asked_low: Words) -> None:
-    at = np.searchsorted(high, asked_high)
-    open_ = np.flatnonzero(high.take(at, mode="clip") == asked_high)
-    while open_.size:
-        here = at[open_]
-        is_same = low[here] == asked_low[open_]
-        flags[here[is_same]] = True
-        open_ = open_[~is_same]
-        at[open_] += 1  # high words may collide
-        open_ = open_[at[open_] < len(high)]
-        open_ = open_[high[at[open_]] == asked_high[open_]]

@@ -217,7 +217,7 @@ def _new(connection: sa.Connection, version: int) -> Facts:
         "ledger_id": uuid.uuid4().hex,
         "first_key": secrets.token_hex(8),
         "second_key": secrets.token_hex(8),
-        "made_at": repr(Database.clock_of(connection)),
+        "made_at": repr(Database.server_time(connection)),
     }
     connection.execute(sa.insert(ledger), [{"name": name, "value": value} for name, value in facts.items()])
     return facts

@@ -46,12 +46,12 @@ class Difference:
         """
         usable = chunk.todo
         self._load_if_worth(len(usable))
-        sight = self._duplicates.look(chunk.high[usable], chunk.low[usable], usable + chunk.start)
-        chunk.earlier[usable] = sight.earlier
-        chunk.repeats = usable[np.flatnonzero(sight.earlier >= 0)]
-        is_new = sight.earlier < 0
-        is_known = is_new & (sight.expected >= 0)
-        places = sight.expected[is_known]
+        matches = self._duplicates.match(chunk.high[usable], chunk.low[usable], usable + chunk.start)
+        chunk.earlier[usable] = matches.earlier
+        chunk.repeats = usable[np.flatnonzero(matches.earlier >= 0)]
+        is_new = matches.earlier < 0
+        is_known = is_new & (matches.expected >= 0)
+        places = matches.expected[is_known]
         chunk.knowledge[usable[is_known]] = np.where(self._is_ours[places], Knowledge.OURS, Knowledge.THERE)
         chunk.known = usable[is_known]
         chunk.todo = usable[is_new & ~is_known]

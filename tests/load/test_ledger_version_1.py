@@ -1,0 +1,95 @@
+"""A ledger that an earlier release wrote: it opens, saves the same requests, and can be asked and told the same things."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from remembering import Time, evidence, known, server
+from simulated_highlevel import SimulatedServer
+from simulated_load import load_pairs
+
+from airflow_provider_ghl.load.ledger.ledger import Ledger
+from airflow_provider_ghl.load.ledger.upkeep import Chosen
+from airflow_provider_ghl.load.spec import DiffAgainst
+
+DUMP = Path(__file__).with_name("data") / "ledger_version_1.sql"
+NIGHTLY = [(f"student{n}", f"teacher{n % 3}") for n in range(6)]
+READ = [("hub", f"teacher{n}") for n in range(5)]
+KILLED = [(f"late{n}", "teacher9") for n in range(12)]
+#: The last of them was sent, took effect, and got no answer.
+ANSWERED, UNANSWERED = [*KILLED[:4], *KILLED[5:9]], KILLED[4]
+
+
+@pytest.fixture
+def ledger(time: Time, tmp_path: Path) -> Iterator[Ledger]:
+    """The file, opened an hour later."""
+    file = tmp_path / "ledger.db"
+    with sqlite3.connect(file) as connection:
+        connection.executescript(DUMP.read_text())
+    connection.close()
+    time.now += 3_600
+    made = Ledger(sa.create_engine(f"sqlite:///{file}"), database_time=time)
+    yield made
+    made.close()
+
+
+def highlevel() -> SimulatedServer:
+    """As the loads left it."""
+    world = server()
+    world.add(*NIGHTLY, *READ, *ANSWERED, UNANSWERED)
+    return world
+
+
+@pytest.mark.parametrize(("load_id", "pairs"), [("nightly", NIGHTLY), ("read", READ), ("another", [*NIGHTLY, *READ])])
+def test_the_same_rows_again_send_nothing(ledger: Ledger, load_id: str, pairs: list[tuple[str, str]]) -> None:
+    world = highlevel()
+    again = load_pairs(pairs, world, ledger=ledger, load_id=load_id)
+    assert evidence(again) == {("already_exists", "ledger"): len(pairs)}
+    assert (world.requests, world.association_reads) == (1, 1)
+
+
+def test_the_next_try_of_a_load_that_was_killed_goes_on(ledger: Ledger) -> None:
+    world = highlevel()
+    again = load_pairs(KILLED, world, ledger=ledger, load_id="killed", try_number=2)
+    assert evidence(again) == {("created", "ledger"): 8, ("created", "presumed"): 1, ("created", "answer"): 3}
+    assert (again.verdict.results[4]["evidence"], world.requests) == ("presumed", 1 + 4)
+    assert known(ledger) == 6 + 5 + 12
+    assert ledger.statistics()["claims"] == 0
+
+
+def test_another_load_takes_over_its_claims(ledger: Ledger) -> None:
+    world = highlevel()
+    other = load_pairs(KILLED, world, ledger=ledger, load_id="other", diff_against=DiffAgainst.LEDGER)
+    assert evidence(other) == {("already_exists", "ledger"): 8, ("already_exists", "answer"): 1, ("created", "answer"): 3}
+
+
+def test_its_loads_and_their_results_are_listed(ledger: Ledger) -> None:
+    loads = {load["load_id"]: load for load in ledger.loads.list()}
+    assert {name: load["state"] for name, load in loads.items()} == {"killed": "lost", "read": "green", "nightly": "green"}
+    counts = loads["nightly"]["counts"]
+    assert [counts[name] for name in ("created", "already_exists", "rejected", "repeated")] == [4, 2, 1, 1]
+    assert (loads["nightly"]["requests"], loads["killed"]["counts_so_far"]) == (8, {"created": 8})
+    results = list(ledger.loads.results(loads["nightly"]["number"]))
+    assert [(row["row"], row["row_key"], row["outcome"]) for row in results] == [
+        *((row, row, "already_exists") for row in range(2)),
+        *((row, row, "created") for row in range(2, 6)),
+        (6, 6, "rejected"),
+    ]
+
+
+def test_it_forgets(ledger: Ledger) -> None:
+    assert ledger.forget(Chosen(record_id="hub")) == 5
+    assert ledger.forget(Chosen(pair=NIGHTLY[0])) == 1
+    world = highlevel()
+    again = load_pairs([*NIGHTLY, *READ], world, ledger=ledger, diff_against=DiffAgainst.LEDGER)
+    assert evidence(again) == {("already_exists", "ledger"): 5, ("already_exists", "answer"): 6}
+    assert known(ledger) == 6 + 5 + 8
+
+
+def test_what_was_read_and_what_was_made_is_counted(ledger: Ledger) -> None:
+    found = ledger.statistics()
+    assert [found[name] for name in ("schema_version", "relations", "claims", "loads", "results")] == [1, 19, 4, 3, 20]
