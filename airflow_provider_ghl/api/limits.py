@@ -76,6 +76,7 @@ class Limit:
         self._busy_since, self._gap_from = 0.0, float("inf")
         self._draw = draw
         self._latency = Latency()
+        self._others, self._others_seen_at = 0, float("-inf")
         self._daily_limit: int | None = None
         self._daily_left: int | None = None
         self._day_seen_at = float("-inf")
@@ -153,6 +154,10 @@ class Limit:
     def used_recently(self, now: float) -> int:
         """Our requests of the last interval."""
         return len(self._in_flight) + self._answered_since(now - self._interval)
+
+    def others_per_second(self, now: float) -> float:
+        """Requests a second that others send to the location, as far as the last answer shows it; 0.0 where none came."""
+        return max(self._others, 0) / self._interval if now - self._others_seen_at <= 2.0 * self._interval else 0.0
 
     def _wait_for_slot(self, now: float) -> float:
         if not self._is_open:
@@ -235,7 +240,9 @@ class Limit:
         """``used`` slots were taken when this request was counted, at some moment between its two times."""
         if self._was_refused and sent_at >= self._blocked_until:
             self._allotment.reopened(answered_at, remaining)
-        if (others := self._others(sent_at, answered_at, used)) > 0:
+        others = self._others_used(sent_at, answered_at, used)
+        self._others, self._others_seen_at = others, answered_at
+        if others > 0:
             if not self._allotment.is_shared and self._was_refused:
                 self._blocked_until, self._was_refused = answered_at + self._pause(), False
                 self._is_open = True
@@ -248,7 +255,7 @@ class Limit:
         windows.look(sent_at, answered_at, used, len(self._sent) - bisect_left(self._sent, windows.seen_from), self._interval)
         allotment.look(sent_at, answered_at, remaining, self._latency, self.advertised, self._interval)
 
-    def _others(self, sent_at: float, answered_at: float, used: int) -> int:
+    def _others_used(self, sent_at: float, answered_at: float, used: int) -> int:
         """Slots that our own requests do not explain, whenever the server counts."""
         if used <= self._answered_since(answered_at - self._interval - _BLUR):
             return 0  # it may count at the answer

@@ -17,10 +17,12 @@ from airflow_provider_ghl.load.results.file import ResultsFile, local_results_fi
 from airflow_provider_ghl.load.source.rows import from_file, from_records
 from airflow_provider_ghl.load.source.text_format import TextFormat
 
-__all__ = ["file_batches", "file_size", "must_be_another_file", "results_file", "sql_batches"]
+__all__ = ["estimate_rows", "file_batches", "file_size", "must_be_another_file", "results_file", "sql_batches"]
 
 #: Rows that are fetched from a database at once.
 _FETCH = 2000
+#: Bytes of a file whose lines are counted, which takes a second at most; and bytes that are read at once.
+_MOST_COUNTED, _BLOCK = 2 << 30, 1 << 20
 
 
 def sql_batches(
@@ -58,6 +60,28 @@ def file_size(path: str, conn_id: str | None) -> int | None:
             return Path(path).stat().st_size
         return int(_storage(path, conn_id).stat().st_size)
     return None
+
+
+def estimate_rows(path: str, conn_id: str | None) -> int | None:
+    """About how many rows a file has; ``None`` where that takes more than a look at a local file, or it is not there."""
+    if conn_id is not None or "://" in path:
+        return None
+    with suppress(Exception):  # whatever is wrong with the file, whoever reads it will tell
+        if path.lower().endswith(".parquet"):
+            from pyarrow import parquet
+
+            return int(parquet.read_metadata(path).num_rows)
+        if not path.lower().endswith(".gz"):
+            return _count_lines(Path(path))
+    return None
+
+
+def _count_lines(path: Path) -> int | None:
+    """Lines of text, as many as rows where no cell holds a line break; ``None`` where there are too many bytes to count."""
+    if path.stat().st_size > _MOST_COUNTED:
+        return None
+    with path.open("rb") as file:
+        return sum(block.count(b"\n") for block in iter(lambda: file.read(_BLOCK), b""))
 
 
 def results_file(path: str, conn_id: str | None, fields: Sequence[str]) -> ResultsFile:

@@ -17,6 +17,7 @@ from airflow_provider_ghl.load.plan.partition import Partition
 from airflow_provider_ghl.load.plan.price import Estimate, estimate
 from airflow_provider_ghl.load.ports import Ports
 from airflow_provider_ghl.load.results.outcomes import Outcome
+from airflow_provider_ghl.load.results.progress import Standing
 from airflow_provider_ghl.load.results.report import Report
 from airflow_provider_ghl.load.results.row_results import Line
 from airflow_provider_ghl.load.results.stoppage import Stoppage
@@ -37,6 +38,8 @@ __all__ = ["run"]
 _KEPT = timedelta(days=90)
 #: Requests that each of several locations may have in flight until one of its rows has succeeded.
 _CAUTIOUS = 3
+#: Locations, at most, each of which is told of as soon as it is held up. Those of more are told of with the progress.
+_MOST_WATCHED = 20
 #: What stands for the location of a load that is about several.
 SEVERAL = "several"
 
@@ -152,11 +155,14 @@ class _Load:
         self._progress.announce(total, str(price), is_exact=is_read)
 
     def _tick(self, locations: Sequence[Location]) -> None:
-        if self._progress is None or not self._progress.is_due:
+        if self._progress is None:
             return
-        limits = [self._client.limit(location.id) for location in locations if not location.is_over]
-        if limits:
-            self._progress.tick(self._report.done, self._report.rows, self._budget.spent, limits)
+        now = self._client.clock.monotonic()
+        for location in locations if len(locations) <= _MOST_WATCHED else ():
+            self._progress.tell_trouble(location.id, location.trouble(now))
+        if self._progress.is_due and not all(location.is_over for location in locations):
+            standings = [Standing(one.id, self._client.limit(one.id), one.is_over, one.trouble(now)) for one in locations]
+            self._progress.tick(self._report.done, self._report.rows, self._budget.spent, standings)
 
     def _publish(self) -> GHLError | None:
         """Make the results durable, before any red end; what kept them from being written."""

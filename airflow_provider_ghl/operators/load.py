@@ -194,7 +194,7 @@ class LoadOperator(TableOperator):
             batches=self.read_batches(spec.kind.columns, at_once),
             client=client,
             ledger=ledger,
-            progress=Progress(self.log.info, client.clock, spec.total),
+            progress=Progress(self.log.info, client.clock, spec.total, self.estimate_rows()),
             results_file=self.results_file(spec.kind.fields.all),
             deliver=deliver,
         )

@@ -78,6 +78,13 @@ class TableOperator(GHLOperator):
 
         return count_rows(self._data()) if self.rows is not None else None
 
+    def estimate_rows(self) -> int | None:
+        """About how many rows a file has, where a look at it can tell."""
+        from airflow_provider_ghl.hooks.sources import estimate_rows
+
+        path = path_as_text(self.path)
+        return None if path is None else estimate_rows(path, given(self.path_conn_id))
+
     def source_bytes(self) -> int | None:
         """How large the file is, where that can be told."""
         from airflow_provider_ghl.hooks.sources import file_size

@@ -1,4 +1,4 @@
-"""Progress lines: soon at first, once a minute later, and what they say."""
+"""Progress lines: soon at first, every half minute later, and what they say."""
 
 from __future__ import annotations
 
@@ -10,31 +10,92 @@ from simulated_load import load_pairs
 from simulated_time import FakeClock
 
 from airflow_provider_ghl.api.limits import Limit
-from airflow_provider_ghl.load.results.progress import Progress
+from airflow_provider_ghl.load.results.progress import Progress, Standing
+
+ONE = Standing("a", Limit())
 
 
 class Lines:
     """Progress that writes here, with the second of each line."""
 
-    def __init__(self, clock: FakeClock, total: int | None) -> None:
+    def __init__(self, clock: FakeClock, total: int | None, about: int | None = None) -> None:
         self._clock = clock
         self._began = clock.now
         self.lines: list[str] = []
         self.seconds: list[float] = []
-        self.progress = Progress(self._write, clock, total)
+        self.progress = Progress(self._write, clock, total, about)
 
     def _write(self, line: str) -> None:
         self.lines.append(line)
         self.seconds.append(self._clock.now - self._began)
 
 
-def test_lines_come_soon_at_first_and_then_once_a_minute() -> None:
+def test_lines_come_soon_at_first_and_then_every_half_minute() -> None:
     clock = FakeClock()
     lines = Lines(clock, None)
     for second in range(400):
         clock.now = 1_000.0 + second
-        lines.progress.tick(second, second, second, [Limit()])
-    assert lines.seconds == [10, 20, 30, 40, 50, 60, 120, 180, 240, 300, 360]
+        lines.progress.tick(second, second, second, [ONE])
+    assert lines.seconds == [*range(10, 70, 10), *range(90, 400, 30)]
+
+
+def line_of(standings: list[Standing], total: int | None = None, about: int | None = None) -> str:
+    """After 20 s, 250 rows and as many requests."""
+    clock = FakeClock()
+    lines = Lines(clock, total, about)
+    lines.progress.tick(0, 0, 0, standings)
+    clock.now += 20.0
+    lines.progress.tick(250, 400, 250, standings)
+    return lines.lines[0]
+
+
+def test_of_a_file_it_is_known_about_how_many_rows_there_are() -> None:
+    assert line_of([ONE], about=1000).startswith("250 of about 1,000 rows done (25%), 12.5 requests/s")
+    assert line_of([ONE], about=300).startswith("250 of about 400 rows done (62%)")
+
+
+def test_many_locations_how_many_are_done_and_what_holds_up_the_others() -> None:
+    standings = [Standing(f"done{n}", Limit(), is_over=True) for n in range(6)]
+    standings += [Standing("b", Limit()), Standing("c", Limit(), trouble="its requests of the day are spent")]
+    line = line_of(standings)
+    assert line.endswith("6 of 8 locations done, c: its requests of the day are spent")
+    assert "0% of the limits of 2 locations in use" in line
+    assert line_of(standings[:-1]).endswith("6 of 7 locations done, still at work: b")
+
+
+def test_an_outage_is_told_at_once_and_when_it_is_over() -> None:
+    server = SimulatedServer(FakeClock(), limit=10, interval=1.0)
+    began = server.clock.now
+    server.draw_fault = lambda: "503_before" if 12.0 <= server.clock.now - began < 60.0 else None
+    lines = Lines(server.clock, 300)
+    load_pairs([(f"s{n}", f"t{n}") for n in range(300)], server, progress=lines.progress)
+    told = [(second, line) for second, line in zip(lines.seconds, lines.lines, strict=True) if line.startswith("location ")]
+    (silent, back) = told
+    assert re.search(r": no answer from HighLevel for 0:00:0\d, one request at a time is tried$", silent[1])
+    assert 12.0 <= silent[0] <= 14.0
+    assert back[1].endswith(": it goes on")
+    assert 60.0 <= back[0] <= 82.0
+    during = [line for second, line in zip(lines.seconds, lines.lines, strict=True) if 20.0 < second < 60.0]
+    assert all("one request at a time is tried" in line for line in during)
+
+
+def test_others_who_use_the_location_are_named() -> None:
+    """A load beside another looked hung at 2% of the limit in use."""
+    server = SimulatedServer(FakeClock(), limit=100)
+    lines = Lines(server.clock, 300)
+    counted = server._counted
+
+    def others(workers: object) -> None:
+        for second in range(0, 60):
+            for _ in range(8):
+                workers.at(server.clock.now + second, lambda: counted.append(server.clock.now))  # type: ignore[attr-defined]
+
+    load_pairs([(f"s{n}", f"t{n}") for n in range(300)], server, progress=lines.progress, prepare=others)
+    named = [line for line in lines.lines if " by this load, others use " in line]
+    assert named
+    rate = re.search(r"others use ([\d.]+) requests/s of this location", named[-1])
+    assert rate is not None
+    assert 5.0 <= float(rate[1]) <= 9.5
 
 
 @pytest.mark.parametrize(
@@ -49,9 +110,9 @@ def test_lines_come_soon_at_first_and_then_once_a_minute() -> None:
 def test_a_line_says_how_far_how_fast_and_how_long(total: int | None, done: int, line: str) -> None:
     clock = FakeClock()
     lines = Lines(clock, total)
-    lines.progress.tick(0, 0, 0, [Limit()])
+    lines.progress.tick(0, 0, 0, [ONE])
     clock.now += 20.0
-    lines.progress.tick(done, 4000, 250, [Limit()])
+    lines.progress.tick(done, 4000, 250, [ONE])
     assert lines.lines == [line]
 
 
@@ -63,7 +124,7 @@ def test_a_load_says_how_much_of_the_limit_it_uses_and_what_is_left_of_the_day()
         lines.lines[0]
         == "300 rows: 301 requests, 0:02:00 at the current limit, 0.1% of the 199,999 requests that are left today"
     )
-    assert len(lines.lines) == 7
+    assert len(lines.lines) == 8
     for line, second in zip(lines.lines[1:], lines.seconds[1:], strict=True):
         said = re.fullmatch(
             r"(\d+) of 300 rows done \(\d+%\), [\d.]+ requests/s, (\d+)% of the limit in use, about 0:0(\d):(\d\d) left,"

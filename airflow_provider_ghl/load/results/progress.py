@@ -3,46 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from airflow_provider_ghl.api.clock import Clock
 from airflow_provider_ghl.api.limits import Limit
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "Standing"]
 
-#: Seconds between two lines: the first ones soon, since a person may be watching, later ones once a minute.
-_SOON, _LATER, _EARLY_LINES = 10.0, 60.0, 6
+#: Seconds between two lines: the first ones soon, since a person may be watching.
+_SOON, _LATER, _EARLY_LINES = 10.0, 30.0, 6
 #: Share of the limit in use from which on it sets the pace.
 _AT_THE_LIMIT = 0.8
+#: Locations that a line names, and requests a second of others that are worth a word.
+_MOST_NAMED, _WORTH_A_WORD = 3, 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a location stands.
+
+    :param is_over: it sends nothing more.
+    :param trouble: what holds it up, in words; empty where nothing does.
+    """
+
+    location_id: str
+    limit: Limit
+    is_over: bool = False
+    trouble: str = ""
 
 
 class Progress:
-    """Writes a line now and then: rows done of the known total, rate, share of the limit in use, time left.
+    """Writes a line now and then: rows done of the known total, rate, time left, who uses the limit, what holds it up.
 
     :param write: takes the line, such as a logger's ``info``.
     :param total: rows of the source where that is known.
+    :param about: how many there are about, where it is not.
     """
 
-    def __init__(self, write: Callable[[str], None], clock: Clock, total: int | None = None) -> None:
+    def __init__(self, write: Callable[[str], None], clock: Clock, total: int | None = None, about: int | None = None) -> None:
         self._write = write
         self._clock = clock
         self._total = total
+        self._about = about
         self._began: float | None = None
         self._next = 0.0
         self._lines = 0
+        self._troubles: set[str] = set()
 
     @property
     def is_due(self) -> bool:
-        """Whether :meth:`tick` would do anything."""
+        """Whether :meth:`tick` would write a line."""
         return self._began is None or self._clock.monotonic() >= self._next
 
-    def tick(self, done: int, read: int, requests: int, limits: Sequence[Limit]) -> None:
+    def tick(self, done: int, read: int, requests: int, standings: Sequence[Standing]) -> None:
         """Say where things stand, if it is time to.
 
         :param done: rows that have their outcome.
         :param read: rows read so far.
         :param requests: requests sent so far.
-        :param limits: of the locations that have rows left.
+        :param standings: of all locations that came up so far.
         """
         now = self._clock.monotonic()
         if self._began is None:
@@ -51,7 +71,7 @@ class Progress:
             return
         self._lines += 1
         self._next = now + (_SOON if self._lines < _EARLY_LINES else _LATER)
-        self._write(self._line(now - self._began, done, read, requests, limits, now))
+        self._write(", ".join(self._parts(now - self._began, done, read, requests, standings, now)))
 
     def announce(self, rows: int, price: str, *, is_exact: bool) -> None:
         """Say what is ahead.
@@ -61,17 +81,63 @@ class Progress:
         """
         self._write(f"{rows:,} rows: {'' if is_exact else 'about '}{price}")
 
-    def _line(self, seconds: float, done: int, read: int, requests: int, limits: Sequence[Limit], now: float) -> str:
-        total = self._total
-        of = f"of {total:,} rows done ({done / total:.0%})" if total else f"rows done, {read:,} read so far"
+    def tell_trouble(self, location_id: str, trouble: str) -> None:
+        """Say at once that a location is held up, or goes on again.
+
+        :param trouble: in words; empty where nothing holds it up any more.
+        """
+        if trouble and location_id not in self._troubles:
+            self._troubles.add(location_id)
+            self._write(f"location {location_id}: {trouble}")
+        elif not trouble and location_id in self._troubles:
+            self._troubles.discard(location_id)
+            self._write(f"location {location_id}: it goes on")
+
+    def _parts(
+        self, seconds: float, done: int, read: int, requests: int, standings: Sequence[Standing], now: float
+    ) -> list[str]:
+        at_work = [one for one in standings if not one.is_over]
+        limits = [one.limit for one in at_work]
         used = sum(limit.used_recently(now) for limit in limits) / max(sum(limit.capacity for limit in limits), 1)
-        several = f"s of {len(limits):,} locations" if len(limits) > 1 else ""
-        parts = [f"{done:,} {of}", f"{requests / seconds:.1f} requests/s", f"{min(used, 1.0):.0%} of the limit{several} in use"]
-        if total and 0 < done <= total:
+        parts = [self._rows_done(done, read), f"{requests / seconds:.1f} requests/s", self._usage(used, limits, now)]
+        total = self._total or max(self._about or 0, read)
+        if (self._total or self._about) and 0 < done <= total:
             # Where the limit sets the pace, the first window's worth of rows took no time.
             paced = seconds + max((limit.interval for limit in limits), default=0.0) * (used >= _AT_THE_LIMIT)
             parts.append(f"about {timedelta(seconds=round((total - done) * paced / done))} left")
         left = [limit.daily_left for limit in limits if limit.daily_left is not None]
         if left:
-            parts.append(f"{min(left):,} requests left of the day{' where fewest are' if several else ''}")
-        return ", ".join(parts)
+            parts.append(f"{min(left):,} requests left of the day{' where fewest are' if len(limits) > 1 else ''}")
+        return parts + _of_locations(standings, at_work)
+
+    def _rows_done(self, done: int, read: int) -> str:
+        if self._total:
+            return f"{done:,} of {self._total:,} rows done ({done / self._total:.0%})"
+        if self._about:
+            about = max(self._about, read)
+            return f"{done:,} of about {about:,} rows done ({done / about:.0%})"
+        return f"{done:,} rows done, {read:,} read so far"
+
+    def _usage(self, used: float, limits: Sequence[Limit], now: float) -> str:
+        several = f"s of {len(limits):,} locations" if len(limits) > 1 else ""
+        ours = f"{min(used, 1.0):.0%} of the limit{several} in use"
+        others = sum(limit.others_per_second(now) for limit in limits)
+        if others < _WORTH_A_WORD:
+            return ours
+        whose = "these locations" if several else "this location"
+        return f"{ours} by this load, others use {others:.1f} requests/s of {whose}"
+
+
+def _of_locations(standings: Sequence[Standing], at_work: Sequence[Standing]) -> list[str]:
+    parts = []
+    if len(standings) > 1:
+        parts.append(f"{len(standings) - len(at_work):,} of {len(standings):,} locations done")
+    held_up = [one for one in at_work if one.trouble]
+    if len(standings) == 1:
+        return [one.trouble for one in held_up]
+    parts += [f"{one.location_id}: {one.trouble}" for one in held_up[:_MOST_NAMED]]
+    if (more := len(held_up) - _MOST_NAMED) > 0:
+        parts.append(f"{more} more held up")
+    if not held_up and 0 < len(at_work) <= _MOST_NAMED < len(standings):
+        parts.append(f"still at work: {' '.join(one.location_id for one in at_work)}")
+    return parts

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Iterator
+from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -120,6 +121,16 @@ class Location:
         if self.outage.is_on:
             return State.UNANSWERED
         return State.WORKING if self.rows.has_target else State.WAITING
+
+    def trouble(self, now: float) -> str:
+        """What holds it up, in words; empty where nothing does."""
+        match self.state(now):
+            case State.UNANSWERED:
+                silence = timedelta(seconds=round(self.outage.seconds(now)))
+                return f"no answer from HighLevel for {silence}, one request at a time is tried"
+            case State.ASLEEP:
+                return "its requests of the day are spent"
+        return ""
 
     @property
     def is_stopped(self) -> bool:
