@@ -17,6 +17,7 @@
     │  └─ ServerError                    5xx, gateway timeouts that come as 401         → again, bounded
     ├─ TransportError                    no answer: the outcome is unknown              → again where repeating is safe
     ├─ LedgerError                       the ledger cannot be read or written           → end before more is sent, retryable
+    ├─ SourceError                       the source of rows cannot be read              → end, retryable
     ├─ BudgetSpent                       ``max_requests`` is used up                    → end
     └─ Stopped                           the work was told to stop                      → end
 
@@ -40,6 +41,7 @@ __all__ = [
     "RelationLimitReached",
     "RequestRejected",
     "ServerError",
+    "SourceError",
     "Stopped",
     "TransportError",
     "Unauthorized",
@@ -194,6 +196,10 @@ class TransportError(GHLError):
 
 class LedgerError(GHLError):
     """The ledger cannot be read or written. The message names the ledger without its password."""
+
+
+class SourceError(GHLError):
+    """The source of rows cannot be read. The message holds nothing of its data; the source's own error is the cause."""
 
 
 class BudgetSpent(GHLError):
