@@ -18,6 +18,7 @@
     ├─ TransportError                    no answer: the outcome is unknown              → again where repeating is safe
     │  └─ TokenUnavailable               there is no token, so nothing was sent         → again later, with all that need one
     ├─ LedgerError                       the ledger cannot be read or written           → end before more is sent, retryable
+    ├─ SourceError                       the source of rows cannot be read              → end, retryable
     ├─ BudgetSpent                       ``max_requests`` is used up                    → end
     └─ Stopped                           the work was told to stop                      → end
 
@@ -41,6 +42,7 @@ __all__ = [
     "RelationLimitReached",
     "RequestRejected",
     "ServerError",
+    "SourceError",
     "Stopped",
     "TokenUnavailable",
     "TransportError",
@@ -203,6 +205,10 @@ class TokenUnavailable(TransportError):
 
 class LedgerError(GHLError):
     """The ledger cannot be read or written. The message names the ledger without its password."""
+
+
+class SourceError(GHLError):
+    """The source of rows cannot be read. The message holds nothing of its data; the source's own error is the cause."""
 
 
 class BudgetSpent(GHLError):

@@ -10,7 +10,8 @@ from typing import Any, BinaryIO, cast
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.exceptions import AirflowException
 
-from airflow_provider_ghl.exceptions import ConfigurationError
+from airflow_provider_ghl.exceptions import ConfigurationError, SourceError
+from airflow_provider_ghl.hooks.query_faults import name_fault
 from airflow_provider_ghl.hooks.settings import connection_of
 from airflow_provider_ghl.load.columns import Batch, Columns
 from airflow_provider_ghl.load.results.file import ResultsFile, local_results_file
@@ -34,13 +35,19 @@ def sql_batches(
     transaction stays open while the load runs.
 
     :raises ConfigurationError: there is no such connection, or it is not one of a SQL database.
+    :raises SourceError: the query is wrong, in the database's own words. Its other errors pass through.
     """
     return _query(_sql_hook(connection_of(conn_id)), sql, parameters, columns, batch_size)
 
 
 def _query(hook: Any, sql: str, parameters: Any, columns: Columns, batch_size: int) -> Iterator[Batch]:
     chunks = _through_engine(hook, sql, parameters) or _through_cursor(hook, sql, parameters)
-    names = cast("list[str]", next(chunks))
+    try:
+        names = cast("list[str]", next(chunks))
+    except Exception as error:
+        if (fault := name_fault(error, sql)) is not None:
+            raise SourceError(f"the query failed: {fault}") from error
+        raise
     yield from from_records(names, chunks, columns, batch_size)
 
 

@@ -10,6 +10,7 @@ from airflow_provider_ghl.exceptions import (
     LedgerError,
     QuotaExhausted,
     RequestRejected,
+    SourceError,
     Stopped,
     Unauthorized,
 )
@@ -66,6 +67,7 @@ _BY_ERROR: tuple[tuple[type[GHLError], Failure], ...] = (
     (RequestRejected, Failure.REQUEST_REFUSED),
     (QuotaExhausted, Failure.QUOTA_SPENT),
     (LedgerError, Failure.LEDGER_FAILED),
+    (SourceError, Failure.SOURCE_FAILED),
     (Stopped, Failure.STOPPED),
     (GHLError, Failure.UNAVAILABLE),
 )
