@@ -1,4 +1,4 @@
-"""What can go wrong, sorted by what to do next.
+"""The errors of this package, sorted by what to do next.
 
 ::
 
@@ -53,7 +53,7 @@ __all__ = [
 class GHLError(Exception):
     """Base of all errors of this package."""
 
-    #: Earlier tries of the same request that got no clear answer: any of them may have taken effect.
+    #: Earlier tries of the same request that got no clear answer. Any of them may have taken effect.
     unanswered_before: int = 0
 
 
@@ -84,7 +84,7 @@ class APIError(GHLError):
 
     def __str__(self) -> str:
         trace = f" (trace id {self.trace_id})" if self.trace_id else ""
-        # What is known before a request (a spent day) was answered to none.
+        # A spent day may be known before a request is sent.
         where = f"{self.method} {self.path} answered {self.status}: " if self.method else ""
         return f"{where}{self.message}{trace}"
 
@@ -98,18 +98,18 @@ class Unauthorized(APIError):
 
     kind: str = "token"
     scope: str | None = None
-    #: The message is in plain words already.
+    #: The message explains the refusal already.
     is_plain: bool = False
-    #: It is a token that could not be got, so that the request was never sent.
+    #: No token could be got, so that the request was not sent.
     is_unsent: bool = False
-    #: There is another token now: to send the request once more makes sense.
+    #: The token was renewed, so that the request can be sent once more.
     is_renewed: bool = False
 
     @classmethod
     def plainly(cls, text: str, error: APIError, kind: str) -> Unauthorized:
         """The refusal that HighLevel answered, in plain words."""
-        said = f"{text} ({error.status}: {error.message})"
-        plain = cls(said, method=error.method, path=error.path, status=error.status, trace_id=error.trace_id)
+        explained = f"{text} ({error.status}: {error.message})"
+        plain = cls(explained, method=error.method, path=error.path, status=error.status, trace_id=error.trace_id)
         plain.kind, plain.is_plain = kind, True
         return plain
 
@@ -117,29 +117,29 @@ class Unauthorized(APIError):
         """What is wrong in plain words, and what to do."""
         if self.is_plain:
             return self.message
-        said = f"({self.status}: {self.message})"
+        answer = f"({self.status}: {self.message})"
         match self.kind:
             case "scope":
                 scope = f" {self.scope}" if self.scope else ""
                 return (
                     f"the token lacks the scope{scope}: add it to the Private Integration, the token stays the same, "
-                    f"or to the OAuth app, and authorise it anew {said}"
+                    f"or to the OAuth app, and authorise it anew {answer}"
                 )
             case "location":
                 return (
                     "the token does not belong to this location: check location_id, whose token it is, "
-                    f"and that an OAuth app is installed there {said}"
+                    f"and that an OAuth app is installed there {answer}"
                 )
             case "route":
-                return f"HighLevel does not offer this to the token: it takes a sub-account's token, not an agency's {said}"
+                return f"HighLevel does not offer this to the token: it takes a sub-account's token, not an agency's {answer}"
         return (
             "HighLevel does not accept the token: it was rotated, deleted or mistyped, or it has expired; "
-            f"paste the current one {said}"
+            f"paste the current one {answer}"
         )
 
 
 class RequestRejected(APIError):
-    """A definite no to this request."""
+    """HighLevel refuses this request for good."""
 
 
 class DuplicateRelation(RequestRejected):
@@ -167,10 +167,11 @@ class RateLimited(APIError):
 
 
 class QuotaExhausted(APIError):
-    """The day's quota is spent. ``resets_in`` is in seconds, ``None`` when HighLevel did not say."""
+    """The day's quota is spent."""
 
+    #: Seconds until the next day; ``None`` where HighLevel does not say.
     resets_in: float | None = None
-    #: Whose day it is, where it is not the location's.
+    #: Whose quota it is, where it is not the location's.
     whose: str = ""
 
 

@@ -1,4 +1,4 @@
-"""Tokens of an agency's locations, got with the agency's own token."""
+"""The tokens of an agency's locations, which HighLevel gives for the agency's own token."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _AGENCY_REFUSED = (
 
 
 class AgencyTokens:
-    """Tokens of an agency's locations, got with the agency's own when they are needed, and one at a time for each location.
+    """One token for each location, fetched with the agency's own token when it is needed first.
 
     :param company: the agency's own token.
     :param company_id: the agency's id.
@@ -39,18 +39,18 @@ class AgencyTokens:
         self._lock = threading.Lock()
 
     def header(self, location_id: str | None) -> str:
-        """Of the location's token.
+        """The ``Authorization`` header for a location.
 
         :raises ConfigurationError: no location is named.
-        :raises Unauthorized: by ``kind``: the agency's token is refused, or HighLevel gives none for this location.
+        :raises Unauthorized: the agency's token is refused, or HighLevel gives none for this location; ``kind`` says which.
         """
         if not location_id:
             raise ConfigurationError("an agency's connection needs to be told the location: give location_id")
-        return self._of(location_id).header()
+        return self._token(location_id).header()
 
     def renew(self, location_id: str | None, header: str) -> bool:
-        """Gets another one for the location."""
-        return bool(location_id) and self._of(location_id or "").renew(header)
+        """Fetch another token for the location."""
+        return bool(location_id) and self._token(location_id or "").renew(header)
 
     def list_locations(self) -> list[dict[str, Any]]:
         """See :meth:`OAuth.iterate_locations`."""
@@ -59,7 +59,7 @@ class AgencyTokens:
     def __repr__(self) -> str:
         return f"AgencyTokens({self._company_id!r})"
 
-    def _of(self, location_id: str) -> CurrentToken:
+    def _token(self, location_id: str) -> CurrentToken:
         with self._lock:
             if location_id not in self._locations:
                 self._locations[location_id] = CurrentToken(
@@ -73,7 +73,7 @@ class AgencyTokens:
         except Unauthorized as error:
             if error.kind != "token" or error.is_plain:
                 raise
-            # The agency's token was renewed just now: it is something else that HighLevel does not like.
+            # The agency's token was renewed just now, so that it is the location that is refused.
             raise self._oauth.no_token_for(location_id, error) from error
 
     def _as_agency(self, work: Callable[[str], T]) -> T:

@@ -1,4 +1,4 @@
-"""From HTTP to :class:`Answer` or an error of the tree. The one place where a status becomes a class.
+"""Reads an HTTP answer: it becomes an :class:`Answer` or an error. The one place where a status becomes an error's class.
 
 The evidence for each rule is the table of recorded bodies that the sandbox speaks from (``sandbox/recorded.py``).
 """
@@ -41,7 +41,7 @@ _LONGEST_SECRET = 320
 _ADDRESS_PART = r"[^\s@<>\"'\[\]():,;]"
 _EMAIL = re.compile(rf"(?<!{_ADDRESS_PART}){_ADDRESS_PART}++@{_ADDRESS_PART}++")
 _PHONE = re.compile(r"(?<![\w-])\+?\(?\d[\d ()./-]{6,}\d(?![\w-])")
-#: What neither XCom nor PostgreSQL can hold.
+#: Characters that neither XCom nor PostgreSQL can hold.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _TRACE_ID = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 
@@ -55,15 +55,15 @@ _REJECTED: tuple[tuple[str, type[RequestRejected]], ...] = (
 _POSSIBLE_DUPLICATE = ("already exists", "duplicate")
 _CREATE_RELATION = ("POST", "/associations/relations")
 
-#: What a 401 says of a token that is good, but of the wrong kind for the route (observed), all lower case.
+#: Phrases of a 401 for a good token of the wrong kind (observed), all lower case.
 _ROUTE = ("iam service", "iam configuration", "not yet supported", "version header", "user type mismatch")
 
 
 def read_answer(call: Call, status: int, body: bytes, rate: RateHeaders, secrets: Iterable[str] = ()) -> Answer:
-    """Understand one HTTP answer.
+    """Read one HTTP answer.
 
-    :param secrets: what the error's message must not repeat.
-    :raises APIError: it is not a success; the subclass says what to do next.
+    :param secrets: texts that an error's message must not contain.
+    :raises APIError: it is not a success; the class says what to do next.
     """
     data, is_json = _parse(body)
     if not 200 <= status < 300:
@@ -104,7 +104,7 @@ def _parse(body: bytes) -> tuple[Any, bool]:
 
 
 def _without(secrets: Iterable[str], data: Any) -> Any:
-    """The refusal, should its message repeat a secret, without it; before the message is cut, which might leave a half."""
+    """The body with the secrets in its message replaced. Before the message is cut, which could leave half of one."""
     text = _message(data)
     for secret in secrets:
         text = text.replace(secret, "***")

@@ -21,7 +21,7 @@ from airflow_provider_ghl.exceptions import (
     TransportError,
 )
 
-__all__ = ["Association", "Associations", "by_key_call", "get_call", "list_call", "one_of", "page_of"]
+__all__ = ["Association", "Associations", "by_key_call", "get_call", "list_call", "read_association", "read_page"]
 
 _CREATE = Endpoint("POST", "/associations/", "associations.write", repeat_safe=False)
 _LIST = Endpoint("GET", "/associations/", "associations.readonly")
@@ -31,7 +31,7 @@ _BY_OBJECT = Endpoint("GET", "/associations/objectKey/{objectKey}", "association
 _UPDATE = Endpoint("PUT", "/associations/{associationId}", "associations.write")
 _DELETE = Endpoint("DELETE", "/associations/{associationId}", "associations.write")
 
-#: How often a create that got no clear answer is read back and, where it is not there, sent again.
+#: How often a create without a clear answer is sent, each time after a look whether it is there.
 _CREATE_ROUNDS = 3
 
 
@@ -68,9 +68,9 @@ class Associations:
         second_object_key: str,
         second_object_label: str,
     ) -> Association:
-        """Create one. When nobody knows whether a create took effect, it is read back by key before anything else.
+        """Create one. Where the answer is lost, it is read by key before it is sent again.
 
-        :raises DuplicateAssociation: the key was taken before.
+        :raises DuplicateAssociation: the key is taken.
         """
         wanted = {
             "key": key,
@@ -84,22 +84,28 @@ class Associations:
             try:
                 return self._one(_CREATE.call(self._location_id, json={"locationId": self._location_id, **wanted}))
             except DuplicateAssociation:
-                found = self._ours(key, wanted) if unclear else None
+                found = self._find_created(key, wanted) if unclear else None
                 if found is None:
                     raise
                 return found
             except (ServerError, TransportError) as error:
                 unclear = error
-                if (found := self._ours(key, wanted)) is not None:
+                if (found := self._find_created(key, wanted)) is not None:
                     return found
         raise cast(GHLError, unclear)
 
     def get(self, association_id: str) -> Association:
-        """By id. :raises NotFound: there is none."""
+        """By id.
+
+        :raises NotFound: there is none.
+        """
         return self._one(get_call(self._location_id, association_id))
 
     def get_by_key(self, key: str) -> Association:
-        """By key. :raises NotFound: there is none (answered 404 or 400, both observed)."""
+        """By key.
+
+        :raises NotFound: there is none (answered 404 or 400, both observed).
+        """
         return self._one(by_key_call(self._location_id, key))
 
     def iterate(self) -> Iterator[Association]:
@@ -117,7 +123,10 @@ class Associations:
         return self._one(_UPDATE.call(self._location_id, association_id, json=labels))
 
     def delete(self, association_id: str) -> dict[str, Any]:
-        """Delete it, and with it all its relations (specified). :raises NotFound: there is none."""
+        """Delete it, and with it all its relations (specified).
+
+        :raises NotFound: there is none.
+        """
         data = self._delete_answer(association_id).data
         return data if isinstance(data, dict) else {"id": association_id}
 
@@ -130,25 +139,25 @@ class Associations:
             raise
 
     def first_page(self) -> list[Association]:
-        """One request: enough to see whether token, scope and location are right."""
+        """The first association, for one request: it shows whether token, scope and location are right."""
         return cast("list[Association]", self._page(0, 1)[0])
 
     def _page(self, skip: int, limit: int) -> tuple[list[dict[str, Any]], int | None]:
-        return page_of(self.request(list_call(self._location_id, skip, limit)).data)
+        return read_page(self.request(list_call(self._location_id, skip, limit)).data)
 
     def request(self, call: Call) -> Answer:
-        """Send one of the calls below, charged to the budget that this was made with."""
+        """Send one of the calls below, charged to the budget."""
         return self._client.request(call, self._budget)
 
     @property
     def location_id(self) -> str:
-        """Whose they are."""
+        """The location whose associations these are."""
         return self._location_id
 
     def _one(self, call: Call) -> Association:
-        return one_of(call, self.request(call).data)
+        return read_association(call, self.request(call).data)
 
-    def _ours(self, key: str, wanted: dict[str, str]) -> Association | None:
+    def _find_created(self, key: str, wanted: dict[str, str]) -> Association | None:
         try:
             found = self.get_by_key(key)
         except NotFound:
@@ -171,16 +180,22 @@ def list_call(location_id: str, skip: int, limit: int) -> Call:
     return _LIST.call(location_id, params={"locationId": location_id, "skip": skip, "limit": limit})
 
 
-def one_of(call: Call, data: Any) -> Association:
-    """The association that was answered. :raises ServerError: there is none in the answer."""
+def read_association(call: Call, data: Any) -> Association:
+    """The association in an answer.
+
+    :raises ServerError: there is none.
+    """
     for association in _many(data):
         if association.get("id"):
             return association
     raise ServerError("the answer holds no association", method=call.method, path=call.template, status=200)
 
 
-def page_of(data: Any) -> tuple[list[dict[str, Any]], int | None]:
-    """The associations of a page, and how many there are in all, where that is said. :raises ServerError: it is no page."""
+def read_page(data: Any) -> tuple[list[dict[str, Any]], int | None]:
+    """The associations of a page, and how many there are on all pages, where the page says so.
+
+    :raises ServerError: it is no page.
+    """
     found = data.get("associations", data) if isinstance(data, dict) else data
     if not isinstance(found, list) and not (isinstance(found, dict) and found.get("id")):
         raise ServerError("the answer holds no associations", method=_LIST.method, path=_LIST.template, status=200)

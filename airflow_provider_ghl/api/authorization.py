@@ -10,23 +10,24 @@ __all__ = ["Authorization", "BearerToken", "NoToken", "clean_token"]
 
 
 class Authorization(Protocol):
-    """What the client asks before each request."""
+    """Where a client gets the token of each request."""
 
     def header(self, location_id: str | None) -> str:
-        """The value of the ``Authorization`` header for a request to this location. May take as long as to get a token."""
+        """The value of the ``Authorization`` header for a request to this location. Gets a token first where it has to."""
 
     def renew(self, location_id: str | None, header: str) -> bool:
-        """HighLevel refused this header: whether there is another one now, so that one more try makes sense.
+        """After HighLevel refused this header: get another one.
 
-        :raises GHLError: there is none, and this says more of the reason.
+        :return: whether there is another one now, so that the request can be sent again.
+        :raises GHLError: there is none; the error says why.
         """
 
 
 class NoToken:
-    """For calls that bring their own, or need none."""
+    """No token, for calls that bring their own or need none."""
 
     def header(self, location_id: str | None) -> str:
-        """None."""
+        """An empty text: no header is sent."""
         return ""
 
     def renew(self, location_id: str | None, header: str) -> bool:
@@ -35,10 +36,10 @@ class NoToken:
 
 
 class BearerToken:
-    """A token that lasts until somebody rotates it (Private Integration Token) or until it expires.
+    """A pasted token, such as a Private Integration Token. It is never renewed.
 
     :param token: the text that HighLevel shows, without ``Bearer``.
-    :raises ConfigurationError: it is empty, or holds what no token holds.
+    :raises ConfigurationError: it is empty, or has characters that no token has.
     """
 
     __slots__ = ("_header",)
@@ -54,7 +55,7 @@ class BearerToken:
         return self._header
 
     def renew(self, location_id: str | None, header: str) -> bool:
-        """There is no other one."""
+        """There is no other token."""
         return False
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""What one load or one call may spend, and has spent. A request that no budget was charged for cannot be sent."""
+"""Counts the requests of a load or a call, and ends it at ``max_requests``. Only a charged request can be sent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["Budget", "Charge"]
 
 
 class Charge:
-    """The right to send one request once; only a :class:`Budget` gives it."""
+    """Pays for one request. Only a :class:`Budget` makes it."""
 
     __slots__ = ("_used",)
 
@@ -16,9 +16,9 @@ class Charge:
         self._used = False
 
     def use(self) -> None:
-        """Give it up for a request.
+        """Use it for a request.
 
-        :raises RuntimeError: it was used before, which is a mistake in the program.
+        :raises RuntimeError: it was used before: a mistake in the program.
         """
         if self._used:
             raise RuntimeError("a charge sends one request, once")
@@ -26,24 +26,24 @@ class Charge:
 
 
 class Budget:
-    """Counts requests: reads and retries too.
+    """Counts requests, reads and retries included.
 
-    :param max_requests: as many may be sent; ``None`` for any number.
+    :param max_requests: so many may be sent; ``None`` for any number.
     """
 
     def __init__(self, max_requests: int | None = None) -> None:
         self.max_requests = max_requests
         self.spent = 0
-        #: Of these: sent again after a failure of the network or the server, and answered 429.
+        #: Of these, those that were sent again after a failure of the network or the server, and those answered 429.
         self.retries = 0
         self.rate_limited = 0
 
     def refund(self, requests: int) -> None:
-        """Give back what was charged for requests that were not sent after all."""
+        """Uncount requests that were charged and then not sent."""
         self.spent -= requests
 
     def carry_on(self, spent: int, retries: int, rate_limited: int) -> None:
-        """Count what was spent before, by an attempt that this one goes on with."""
+        """Count what an earlier attempt of the same load spent."""
         self.spent += spent
         self.retries += retries
         self.rate_limited += rate_limited

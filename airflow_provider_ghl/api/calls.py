@@ -1,4 +1,4 @@
-"""One request and its answer, as values."""
+"""A request (:class:`Call`) and a success (:class:`Answer`), as values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_ghl.exceptions import ConfigurationError
 __all__ = ["Answer", "Call", "Endpoint"]
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
-#: Fields of a form that nobody may read.
+#: Fields of a form that are secret.
 _SECRET_FIELDS = frozenset({"client_secret", "clientSecret", "refresh_token", "refreshToken", "code"})
 
 
@@ -29,25 +29,25 @@ class Call:
     location_id: str | None = None
     params: Mapping[str, Any] | None = field(default=None, repr=False)
     json: Any = field(default=None, repr=False)
-    #: Whether it may be sent again when nobody knows if it took effect.
+    #: Whether it may be sent again when it is not known whether it took effect.
     repeat_safe: bool = False
-    #: The scope that HighLevel wants for it, when known.
+    #: The scope that it needs, where that is known.
     scope: str | None = None
     #: Sent as a form instead of JSON.
     form: Mapping[str, str] | None = field(default=None, repr=False)
     #: The ``Authorization`` header instead of the client's; "" for none.
     authorization: str | None = field(default=None, repr=False)
-    #: Once it is sent, its answer is waited for even when told to stop: what it holds is given once.
+    #: Whether to wait for the answer even when told to stop: HighLevel gives what is in it only once.
     is_awaited: bool = False
 
     def secrets(self) -> list[str]:
-        """What stands in the form and errors must not repeat."""
+        """The secrets in the form, which no error may contain."""
         return [value for name, value in self.form.items() if name in _SECRET_FIELDS] if self.form else []
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A success of HighLevel's. Its ``repr`` does not show the data."""
+    """A success. Its ``repr`` does not show the data."""
 
     status: int
     data: Any = field(repr=False)
@@ -58,7 +58,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A row of HighLevel's reference: method, path template, scope (from the vendor's spec)."""
+    """An endpoint: method, path template and scope (from the vendor's spec)."""
 
     method: str
     template: str
@@ -72,7 +72,7 @@ class Endpoint:
         params: Mapping[str, Any] | Sequence[tuple[str, Any]] | None = None,
         json: Any = None,
     ) -> Call:
-        """The request for these path segments, each of which stays one segment whatever it holds."""
+        """The request with these path segments. Each is quoted, so that it stays one segment."""
         values = iter(segments)
         path = _PLACEHOLDER.sub(lambda match: _segment(match[1], next(values)), self.template)
         return Call(

@@ -37,15 +37,15 @@ T = TypeVar("T")
 
 #: Seconds that a whole answer may take. The transport's own limit starts anew with every byte.
 LONGEST_ANSWER = 90.0
-#: Seconds that nothing but a new token takes before a request is sent.
+#: Seconds. A header that took longer came with a new token, so that a stop may have been missed.
 _DELAY = 0.05
-#: Why there is no token, for good or for the day. Anything else may pass.
+#: Errors of getting a token that do not pass by themselves today. Any other may.
 _DEFINITE = (ConfigurationError, QuotaExhausted, RequestRejected, Stopped, Unauthorized)
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request that was sent, and what became of it."""
+    """One request and its answer or error."""
 
     call: Call
     sent_at: float
@@ -60,7 +60,7 @@ class Exchange:
 
 @dataclass(slots=True)
 class _UnderWay:
-    """What is known of an exchange before it ends."""
+    """What is known of an exchange that has not ended yet."""
 
     call: Call
     rate: RateHeaders | None = None
@@ -69,7 +69,7 @@ class _UnderWay:
 
 
 class Client:
-    """Owns the session, the authorisation and the limits of one connection. Any number of threads may use it.
+    """The session, the authorisation and the limits of one connection, for any number of threads.
 
     :param authorization: see ``api.authorization``.
     :param location_id: the sub-account of calls that name none.
@@ -128,11 +128,12 @@ class Client:
             return self._limit(call.location_id).reserve(now)
 
     def send_once(self, call: Call, charge: Charge, sent_at: float) -> Exchange:
-        """Send once and understand the answer. Never waits for a slot and never raises what HighLevel answers.
+        """Send once and read the answer. Never waits for a slot; errors are in the result and not raised.
 
-        A token that must be got first is got here. One that HighLevel refuses is renewed here, where that is possible; the
-        error then says so (:attr:`Unauthorized.is_renewed`), and the retry policy sends the request once more.
+        Gets a token first where there is none. Renews a token that HighLevel refuses, where that is possible: then the error
+        says so (:attr:`Unauthorized.is_renewed`), and the retry policy sends the request once more.
 
+        :param charge: pays for the request.
         :param sent_at: clock seconds at which the slot was taken.
         """
         charge.use()
@@ -147,7 +148,7 @@ class Client:
         return Exchange(call, sent_at, now, result, under_way.rate, under_way.connecting, under_way.is_sent)
 
     def learn(self, exchange: Exchange) -> None:
-        """Take in what an exchange says of the limits. To be called once for each."""
+        """Learn the limits from an exchange. To be called once for each."""
         with self._lock:
             self._limit(exchange.call.location_id).learn(
                 exchange.sent_at,
@@ -162,7 +163,8 @@ class Client:
 
         :param budget: what the requests are charged to.
         :param retry: the policy, instead of the client's.
-        :raises GHLError: see ``exceptions``. :class:`Stopped` when told to stop, at the latest half a second after that.
+        :raises GHLError: see ``exceptions``.
+        :raises Stopped: told to stop, at most half a second ago.
         """
         budget, retry = budget or Budget(), retry or self.retry
         tries = Tries(since=self.clock.monotonic())
@@ -186,7 +188,10 @@ class Client:
             self.sleep(wait)
 
     def sleep(self, seconds: float) -> None:
-        """Wait. :raises Stopped: when told to stop, at the latest half a second after that."""
+        """Wait.
+
+        :raises Stopped: told to stop, at most half a second ago.
+        """
         until = self.clock.monotonic() + seconds
         while not self.stop.is_set:
             left = until - self.clock.monotonic()
@@ -220,11 +225,11 @@ class Client:
             raise
 
     def _check_delay(self, call: Call, seconds: float) -> None:
-        """Much may have changed while a token was got."""
+        """The request may have been given up, or the work stopped, while its token was fetched."""
         if seconds >= LONGEST_ANSWER:
-            raise _no_token(call, "it took too long to get a token")  # it was given up, and may be sent again already
+            raise _no_token(call, "it took too long to get a token")  # whoever gave it up may be sending it again already
         if seconds >= _DELAY and self.stop.is_set:
-            raise Stopped("told to stop while a token was got")
+            raise Stopped("told to stop while waiting for a token")
 
     def _send_with(self, under_way: _UnderWay, header: str) -> Answer:
         call = under_way.call
@@ -238,7 +243,7 @@ class Client:
         return read_answer(call, status, body, under_way.rate, [secret for secret in (token, *call.secrets()) if secret])
 
     def _prepare(self, under_way: _UnderWay, work: Callable[[], T]) -> T:
-        """Get or renew a token: the request itself is not sent meanwhile, whatever becomes of it."""
+        """Get or renew a token, and say in the error that the request was not sent."""
         began = self.clock.monotonic()
         try:
             return work()
@@ -254,7 +259,7 @@ class Client:
             under_way.connecting += self.clock.monotonic() - began
 
     def _send_until_stopped(self, call: Call, charge: Charge, sent_at: float) -> Exchange:
-        """On a thread of its own: a socket that waits for an answer hears no flag, and one that drips ends never."""
+        """Send on a thread of its own, which can be left alone: a socket that waits, or drips, does not hear a stop."""
         done: list[Exchange] = []
         thread = threading.Thread(
             target=lambda: done.append(self.send_once(call, charge, sent_at)), name="ghl-call", daemon=True
@@ -271,7 +276,7 @@ class Client:
         return done[0]
 
     def overdue(self, call: Call, sent_at: float) -> Exchange:
-        """What becomes of a request whose answer is not whole after :data:`LONGEST_ANSWER`."""
+        """The exchange of a request that has no whole answer after :data:`LONGEST_ANSWER`."""
         error = TransportError(f"no whole answer within {LONGEST_ANSWER:.0f} s", method=call.method, path=call.template)
         return Exchange(call, sent_at, self.clock.monotonic(), error, None)
 

@@ -1,4 +1,4 @@
-"""Time and its end: what waits asks a :class:`Clock`, and every wait ends when a :class:`Stop` is set."""
+"""Time, and the flag that ends every wait."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Clock:
 
 
 class Stop:
-    """A flag that ends every wait; it may be set for a moment to come.
+    """A flag that ends every wait, at once or from a moment on.
 
-    A bare attribute and no ``threading.Event``: ``on_kill`` sets it inside a signal handler, where taking the lock of an
-    event that the interrupted thread may hold would hang for ever.
+    It is a plain attribute and no ``threading.Event``: ``on_kill`` sets it inside a signal handler. If the interrupted thread
+    held the lock of an event, setting that event would hang for ever.
     """
 
     def __init__(self, clock: Clock | None = None) -> None:
@@ -41,7 +41,7 @@ class Stop:
 
     @property
     def is_set(self) -> bool:
-        """Whether all waits end."""
+        """Whether all waits have to end."""
         return self._was_set or (self._at != float("inf") and self._clock.monotonic() >= self._at)
 
     def set(self) -> None:
@@ -49,5 +49,8 @@ class Stop:
         self._was_set = True
 
     def set_at(self, moment: float) -> None:
-        """End all waits from a moment on, in seconds of the clock: before Airflow's ``execution_timeout`` strikes anywhere."""
+        """End all waits from a moment on, so that Airflow's ``execution_timeout`` does not strike first.
+
+        :param moment: in seconds of the clock.
+        """
         self._at = moment

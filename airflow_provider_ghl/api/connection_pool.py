@@ -1,7 +1,7 @@
 """The pooled connections to one host, under :class:`requests.Session`.
 
-``requests`` finds out anew at each request which pool, proxy and certificates it is for, and builds an answer with cookies
-and encodings. There is one host here, so all that is done once (``benchmarks/transport.py`` says what it saves).
+``requests`` chooses the pool, the proxy and the certificates anew for each request, and builds each answer with cookies and
+encodings. There is one host here, so that all this is done once (``benchmarks/transport.py`` says what it saves).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["LARGEST_ANSWER", "AnswerTooLarge", "OneHostAdapter", "connecting_sec
 
 #: Bytes of an answer's body, unpacked. A page of 500 records is a few of them at most.
 LARGEST_ANSWER = 8 * 2**20
-#: Connections that are kept; a first burst opens as many as the window allows.
+#: Connections that are kept open. A first burst opens as many as the window allows.
 _KEPT = 1024
 
 _thread = threading.local()
@@ -37,12 +37,12 @@ class AnswerTooLarge(Exception):
 
 
 def forget_connecting() -> None:
-    """To be called before a request."""
+    """Begin to measure. To be called before a request."""
     _thread.connecting = 0.0
 
 
 def connecting_seconds() -> float:
-    """Seconds that connecting took for the last request of this thread: 0.0 over a connection that was kept."""
+    """Seconds that the last request of this thread took to connect: 0.0 over a connection that was kept."""
     return getattr(_thread, "connecting", 0.0)
 
 
@@ -75,7 +75,7 @@ class _Response(requests.Response):
 
 
 class OneHostAdapter(HTTPAdapter):
-    """Sends all requests to the host of the first one, by the way (proxy, certificates) that the first one went."""
+    """Sends all requests to the host of the first one, through the same proxy and with the same certificates."""
 
     def __init__(self) -> None:
         super().__init__(pool_connections=4, pool_maxsize=_KEPT, max_retries=0)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import TypeVar, cast
 
-from airflow_provider_ghl.api.associations import Association, Associations, by_key_call, get_call, list_call, one_of, page_of
+from airflow_provider_ghl.api.associations import (
+    Association,
+    Associations,
+    by_key_call,
+    get_call,
+    list_call,
+    read_association,
+    read_page,
+)
 from airflow_provider_ghl.api.calls import Answer, Call
 from airflow_provider_ghl.api.paging import PAGE_SIZE, Pages
 from airflow_provider_ghl.exceptions import BudgetSpent, ConfigurationError, GHLError, NotFound, QuotaExhausted, Stopped
@@ -39,7 +47,7 @@ def find_in_steps(
         answer = yield call
     except NotFound as error:
         return (yield from _find_in_list(location_id, association_id, association_key, error))
-    return one_of(call, answer.data)
+    return read_association(call, answer.data)
 
 
 def _answer_each(steps: Generator[Call, Answer, T], send: Callable[[Call], Answer]) -> T:
@@ -67,7 +75,7 @@ def _find_in_list(
     try:
         while pages.skip is not None and len(there) < _MOST_READ:
             answer = yield list_call(location_id, pages.skip, PAGE_SIZE)
-            for association in cast("list[Association]", pages.take(*page_of(answer.data))):
+            for association in cast("list[Association]", pages.take(*read_page(answer.data))):
                 if association_id and association.get("id") == association_id:
                     return association
                 there.append(association)

@@ -1,4 +1,4 @@
-"""How long requests take."""
+"""How long requests take, at least and at most."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import islice
 
 __all__ = ["Latency"]
 
-#: Latencies that are needed to say how long a request takes at least, and how far a sample of them is mistrusted.
+#: Latencies from which on their minimum is used, and how cautiously: see :meth:`Latency.floor`.
 _FEWEST = 16
 _CAUTION = 10.0
 
@@ -21,7 +21,7 @@ class Latency:
         self._stale = 0
 
     def add(self, seconds: float) -> None:
-        """One more."""
+        """Add the latency of one request."""
         self._recent.append(seconds)
         self._stale += 1
 
@@ -30,11 +30,11 @@ class Latency:
         return max(islice(reversed(self._recent), 32), default=0.0)
 
     def spread(self) -> float:
-        """By how much they differ; all of the longest while too few are known."""
+        """The difference between longest and shortest; the longest itself while too few are known."""
         return self.longest() - self.floor()
 
     def floor(self) -> float:
-        """The shortest time seen, less what a sample of this size may have missed of a shorter one; 0.0 for too few."""
+        """A cautious minimum: below the shortest seen, the more so the fewer are known; 0.0 for too few."""
         if self._stale and len(self._recent) >= _FEWEST and (self._stale >= 16 or len(self._recent) <= 64):
             ordered = sorted(self._recent)
             count = len(ordered)

@@ -1,10 +1,10 @@
-"""The burst window and the day of one (credential, location), learned from the headers of every answer.
+"""The burst window and the day of one token in one location, learned from the headers of every answer.
 
-A :class:`Limit` never waits and never sends: it says how many seconds to wait for a slot. Why it can be exact without seeing
-HighLevel's counter: a request is counted at some moment between sending and answer. Let ``floor`` be the shortest time that a
-request takes. If the server counts after the same share of each request's time, a slot is surely free for a request that is
-sent ``interval - floor`` seconds after the *answer* to the one that held it, wherever in between the server counts. So a slot
-comes back one interval plus (latency - floor) after it was taken: steady latency costs nothing, only its spread does.
+A :class:`Limit` never waits and never sends: it says how many seconds to wait for a slot. It need not see HighLevel's counter.
+A request is counted at some moment between sending and answer. Let ``floor`` be the shortest time that a request takes. If the
+server counts after the same share of each request's time, a slot is surely free for a request that is sent
+``interval - floor`` seconds after the *answer* to the request that held it. So a slot comes back one interval plus
+(latency - floor) after it was taken: steady latency costs nothing, only its spread does.
 """
 
 from __future__ import annotations
@@ -21,31 +21,30 @@ from airflow_provider_ghl.exceptions import QuotaExhausted
 
 __all__ = ["Limit"]
 
-#: What is taken for true where answers carry no ``X-RateLimit-*`` headers: the smallest limit seen (a trial token's).
+#: Used where answers have no ``X-RateLimit-*`` headers: the smallest limit that was seen (a trial token's).
 DEFAULT_LIMIT = 25
 DEFAULT_INTERVAL = 10.0
 #: Seconds to ask again in, when only an answer can free a slot.
 _ON_ANSWER = 0.5
-#: Seconds that a spent day is believed in, where HighLevel does not say when it resets.
+#: Seconds after which a spent day is tried again, where HighLevel does not say when it resets.
 _SPENT_FOR = 60.0
-#: Seconds by which clocks and the network may blur a moment.
-_BLUR = 0.002
+_BLUR = 0.002  # seconds by which clocks and the network may blur a moment
 #: Parts of a request's time after which the server may count it.
 _PARTS = (0.0, 0.5, 1.0)
-#: Old requests are forgotten so many at once, which costs less.
+#: Old requests are forgotten in groups of so many, which is faster.
 _FORGET_AT_ONCE = 64
-#: Seconds for which all wait after a 429 where others are known to be about, at least, and by which it may take longer to
-#: get to use a slot again.
+#: Seconds to wait after a 429 in a location that others use too, at least. And the extra seconds in which a slot of ours may
+#: still be used again.
 _PAUSE = 0.3
 _SLACK = 0.25
-#: Seconds for which the last slot is left to others who may come, for each second that we used all of them. And the fewest
-#: slots of which one may lie idle for that.
+#: The last slot is left free at times, so that a user who comes later finds room: for so many seconds for each second that we
+#: used all slots, where there are at least so many, after so many intervals.
 _GAP = 0.01
 _NO_GAP_BELOW = 20
 _NO_GAP_FOR = 10.0
-#: Refusals with none let through between, after which all wait an interval even so.
+#: Refusals in a row after which we wait a whole interval, even in a location that others use too.
 _TOO_OFTEN = 3
-#: Intervals, at most, by which who was refused when it went alone asks again earlier the next time: never all in step.
+#: Intervals, at most, by which that wait is shortened at random, so that several users do not ask in step.
 _EARLIER = 0.3
 
 
@@ -129,9 +128,11 @@ class Limit:
     def learn(
         self, sent_at: float, answered_at: float, rate: RateHeaders | None, *, limited: bool = False, connecting: float = 0.0
     ) -> None:
-        """Take in the answer to the request that took its slot at ``sent_at``; ``rate`` is ``None`` where none came.
+        """Learn from the answer to a request.
 
-        :param connecting: seconds of it that a new connection took; later requests will not take them.
+        :param sent_at: when the request took its slot.
+        :param rate: of the answer; ``None`` where none came.
+        :param connecting: seconds that a new connection took; later requests do not take them.
         """
         self._in_flight.pop(bisect_left(self._in_flight, sent_at))
         insort(self._answered, (answered_at, sent_at))
@@ -152,7 +153,7 @@ class Limit:
             self._refused_in_a_row = 0
 
     def used_recently(self, now: float) -> int:
-        """Our requests of the last interval."""
+        """The number of our requests in the last interval."""
         return len(self._in_flight) + self._answered_since(now - self._interval)
 
     def others_per_second(self, now: float) -> float:

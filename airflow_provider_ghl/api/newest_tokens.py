@@ -1,4 +1,4 @@
-"""What is kept of a connection's tokens, as one of the processes that use it sees it."""
+"""Which pair of tokens is the newest, among those that the processes of one connection store."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ __all__ = ["NewestTokens"]
 
 
 class NewestTokens:
-    """The newest pair, mine or another process's; a new one is in the store before it is the newest here.
+    """The newest pair of a connection, whichever process stored it. A new pair is stored before it is used.
 
-    A pair of other tokens than the connection's is not believed. One that was there at the first look may be written over: the
-    connection has got new tokens since. One that came later may not: then it is this process whose connection is out of date.
+    A stored pair counts only if it comes from the tokens that this process has in its connection (the fingerprint says so). A
+    pair of other tokens is overwritten if it was there at the first read: then the connection was given new tokens. If it came
+    later, another process has newer tokens than this one, and the pair stays.
 
-    What it does not do: a process that is killed after HighLevel's answer and before the store has it takes the pair with it;
-    and two that write at the same moment may leave the older pair. Who then refreshes the older one within 30 s gets the newer
-    one again, since HighLevel answers equal calls alike for so long; later somebody must log in anew, unless a process that has
-    the newer one is about.
+    Limits: a process that is killed between HighLevel's answer and the write loses the pair. Two processes that write at the
+    same moment may leave the older pair. Whoever refreshes that one within 30 s gets the newer one again, since HighLevel
+    answers equal requests alike for so long. Later somebody has to log in anew, unless a process that has the newer pair
+    is running.
 
     :param fingerprint: of the connection's tokens.
     """
@@ -26,50 +27,54 @@ class NewestTokens:
         self._store = store
         self._newest: Stored | None = None
         self._unwritten: Stored | None = None
-        self._has_looked = False
-        self._foreign: str | None = None
+        self._has_read = False
+        #: The fingerprint that was stored at the first read.
+        self._first_fingerprint: str | None = None
 
-    def look(self) -> Stored | None:
-        """The newest; ``None`` where the connection's tokens were never refreshed.
+    def read(self) -> Stored | None:
+        """The newest pair; ``None`` where the connection's tokens were never refreshed.
 
-        :raises GHLError: the store cannot be read, or still not be written.
+        :raises GHLError: the store cannot be read, or a pair that could not be written before cannot be written now either.
         """
-        there = self._store.read()
-        if not self._has_looked:
-            self._has_looked = True
-            self._foreign = there.fingerprint if there else None
-        if there is not None and self._is_mine(there) and self._is_news(there):
-            self._newest = there
+        stored = self._store.read()
+        if not self._has_read:
+            self._has_read = True
+            self._first_fingerprint = stored.fingerprint if stored else None
+        if stored is not None and self._is_mine(stored) and self._is_newer(stored):
+            self._newest = stored
         if self._unwritten is not None:
-            self._write(self._unwritten, there)
+            self._write(self._unwritten, stored)
         return self._newest
 
-    def keep(self, pair: TokenPair, after: Stored | None) -> Stored:
-        """Keep a pair that was refreshed from ``after``. The newest is another one where another process was faster.
+    def store_refreshed(self, pair: TokenPair, after: Stored | None) -> Stored:
+        """Store a pair that was refreshed from ``after``, and return the newest: another process's if it was faster.
 
-        :raises GHLError: it could not be written; that is tried again at the next look.
+        :raises GHLError: it could not be written; the next read tries again.
         """
         self._unwritten = Stored(pair, self.fingerprint, after.generation + 1 if after else 1)
         return self._write(self._unwritten, self._store.read())
 
-    def adopt(self, pair: TokenPair, now: int) -> Stored:
-        """Keep a pair that comes from no earlier one: it wins. ``now``: seconds since 1970."""
-        there = self.look()
-        new = Stored(pair, self.fingerprint, max(now, there.generation + 1 if there else 1))
+    def store_first(self, pair: TokenPair, now: int) -> Stored:
+        """Store a pair that somebody got by logging in. It counts as newer than any other.
+
+        :param now: seconds since 1970.
+        """
+        stored = self.read()
+        new = Stored(pair, self.fingerprint, max(now, stored.generation + 1 if stored else 1))
         self._store.write(new)
         self._newest = new
         return new
 
-    def _is_mine(self, there: Stored) -> bool:
-        return there.fingerprint == self.fingerprint
+    def _is_mine(self, stored: Stored) -> bool:
+        return stored.fingerprint == self.fingerprint
 
-    def _is_news(self, there: Stored) -> bool:
-        return self._newest is None or there.generation > self._newest.generation
+    def _is_newer(self, stored: Stored) -> bool:
+        return self._newest is None or stored.generation > self._newest.generation
 
-    def _write(self, new: Stored, there: Stored | None) -> Stored:
-        if there is not None and self._is_mine(there) and there.generation >= new.generation:
-            new = there
-        elif there is None or self._is_mine(there) or there.fingerprint == self._foreign:
+    def _write(self, new: Stored, stored: Stored | None) -> Stored:
+        if stored is not None and self._is_mine(stored) and stored.generation >= new.generation:
+            new = stored
+        elif stored is None or self._is_mine(stored) or stored.fingerprint == self._first_fingerprint:
             self._store.write(new)
         self._newest, self._unwritten = new, None
         return new

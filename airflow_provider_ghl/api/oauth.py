@@ -1,4 +1,4 @@
-"""HighLevel's OAuth endpoints, in both forms: ``2021-07-28`` (snake_case) and ``v3`` (camelCase). From the vendor's specs."""
+"""HighLevel's OAuth endpoints, under ``2021-07-28`` (snake_case) and ``v3`` (camelCase). From the vendor's specs."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class OAuth:
         return self._app.client_id if self._app else None
 
     def exchange(self, code: str, *, redirect_uri: str | None = None, user_type: str | None = None) -> TokenPair:
-        """The first pair, for the code that HighLevel gave after somebody said yes.
+        """The first pair, in exchange for the code that HighLevel gives when a person has authorised the app.
 
         :raises Unauthorized: the code or the app is refused.
         """
@@ -96,9 +96,9 @@ class OAuth:
             raise Unauthorized.plainly(_refused(error, _CODE_REFUSED), error, "token") from error
 
     def refresh(self, refresh_token: str, *, user_type: str | None = None) -> TokenPair:
-        """The next pair. The refresh token is spent by this.
+        """The next pair. The refresh token is spent then.
 
-        :raises Unauthorized: HighLevel does not take it, or not from this app.
+        :raises Unauthorized: HighLevel refuses it, or the app.
         """
         try:
             fields = {"refresh_token": refresh_token, "user_type": user_type}
@@ -110,7 +110,7 @@ class OAuth:
     def mint(self, company_token: str, company_id: str, location_id: str) -> TokenPair:
         """An agency's token for one of its locations.
 
-        :raises Unauthorized: by ``kind``: the agency's token is refused, or HighLevel gives none for this location.
+        :raises Unauthorized: the agency's token is refused, or HighLevel gives none for this location; ``kind`` says which.
         """
         call = _MINT[self._version].call(company_id)
         form = {"companyId": company_id, "locationId": location_id}
@@ -123,7 +123,7 @@ class OAuth:
             raise self.no_token_for(location_id, error) from error
 
     def no_token_for(self, location_id: str, error: APIError) -> Unauthorized:
-        """That HighLevel gives an agency no token for a location, and what to check."""
+        """The error that says that HighLevel gives no token for a location, and what to check."""
         text = (
             f"HighLevel gives no token for the location {location_id}: check that it belongs to the agency, "
             "that the app is installed in it, and its id"
@@ -141,7 +141,7 @@ class OAuth:
         seen: set[str] = set()
         try:
             for item in chain.from_iterable(pages(call, params)):
-                location_id = _id_of(item)
+                location_id = _location_id(item)
                 if location_id and location_id not in seen and item.get("isInstalled") is not False:
                     seen.add(location_id)
                     yield {**item, "location_id": location_id}
@@ -189,7 +189,7 @@ class OAuth:
         data = self._data(call, retry)
         access = data.get("access_token") or data.get("accessToken")
         if not isinstance(access, str) or not _is_token(access):
-            raise _unlike(call)
+            raise _unexpected(call)
         lifetime = _lifetime(data.get("expires_in", data.get("expiresIn")))
         return TokenPair(
             access_token=access,
@@ -205,7 +205,7 @@ class OAuth:
     def _data(self, call: Call, retry: Retry | None = None) -> dict[str, Any]:
         data = self.client.request(call, retry=retry).data
         if not isinstance(data, dict):
-            raise _unlike(call)
+            raise _unexpected(call)
         return data
 
     def _needed_app(self) -> App:
@@ -222,7 +222,7 @@ def token_client(
     transport: Transport | None = None,
     clock: Clock | None = None,
 ) -> Client:
-    """A client for :class:`OAuth`: it gives up sooner than others do, since their requests wait for it.
+    """A client for :class:`OAuth`. It gives up sooner than others, since their requests wait for it.
 
     :param stop: that of the client whose requests need the tokens.
     """
@@ -249,7 +249,7 @@ def _is_paused(error: APIError) -> bool:
 
 
 def _raise_if_of_agency(error: Unauthorized) -> None:
-    """Where it is the agency's token that is refused, whatever the location."""
+    """Raise what says that the agency's token is refused, where it is that and not the location."""
     if error.kind in {"token", "scope"}:
         raise error
     text = error.message.lower()
@@ -262,14 +262,14 @@ def _camel(name: str) -> str:
     return first + "".join(map(str.capitalize, others))
 
 
-def _id_of(item: Mapping[str, Any]) -> str:
+def _location_id(item: Mapping[str, Any]) -> str:
     return str(item.get("_id") or item.get("id") or item.get("locationId") or "")
 
 
 def _items(call: Call, data: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     found = data.get(name) or []
     if not isinstance(found, list):
-        raise _unlike(call)
+        raise _unexpected(call)
     return [item for item in found if isinstance(item, dict)]
 
 
@@ -293,5 +293,5 @@ def _lifetime(value: Any) -> float:
     return max(0.0, float(value)) if is_number and value <= _LONGEST_LIFE else LIFETIME
 
 
-def _unlike(call: Call) -> ServerError:
+def _unexpected(call: Call) -> ServerError:
     return ServerError("the answer is not what HighLevel answers", method=call.method, path=call.template, status=200)

@@ -1,4 +1,4 @@
-"""The one paging loop."""
+"""The paging loop of all lists."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Items = list[dict[str, Any]]
 
 
 class Pages:
-    """Where the next page begins, and where the last one was.
+    """Says where the next page begins, and when the last one was read.
 
-    A page that is shorter than what was asked for is not the last one for sure: the server may give fewer at a time. So the
-    end is where ``total`` is reached; without one, where a page is empty, is shorter than an earlier one, or brings nothing
-    new (a server that ignores ``skip`` must not keep us for ever).
+    A page that is shorter than asked for need not be the last: the server may give fewer at a time. The last page is where
+    ``total`` is reached; without a total, a page that is empty or shorter than an earlier one. A page without a new item is
+    the last too: a server that ignores ``skip`` would give it for ever.
 
     :param start: items to skip for the first one.
     """
@@ -31,7 +31,7 @@ class Pages:
         self._longest = 0
 
     def take(self, items: Items, total: int | None) -> Items:
-        """Take in the page that was asked for; the items that were on no earlier page."""
+        """Note the page that was asked for, and return its items that were on no earlier page."""
         new = {_identity(item): item for item in items}
         new = {identity: item for identity, item in new.items() if identity not in self._seen}
         self._seen.update(new)

@@ -139,7 +139,10 @@ class Relations:
         return None
 
     def delete(self, relation_id: str) -> dict[str, Any]:
-        """Delete one. :raises NotFound: there is none."""
+        """Delete one.
+
+        :raises NotFound: there is none.
+        """
         call = _DELETE.call(self._location_id, relation_id, params={"locationId": self._location_id})
         try:
             data = self._client.request(call, self._budget).data

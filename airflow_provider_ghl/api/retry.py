@@ -1,4 +1,4 @@
-"""When to send a request again. One policy: bounded in count and in time, full jitter."""
+"""When to send a request again: a bounded number of times, for a bounded time, with full jitter."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Retry", "Tries", "is_ambiguous"]
 
 @dataclass(slots=True)
 class Tries:
-    """What was tried for one request so far."""
+    """The tries of one request so far."""
 
     #: Clock seconds of the first try.
     since: float
@@ -49,8 +49,8 @@ class Retry:
 
     max_failures: int = 6
     max_seconds: float = 300.0
-    #: A 429 waits for the window in ``limits``, not here. Who comes to a location that others use up may be refused for
-    #: minutes before there is room; so long, or so often, and the location is not ours to use.
+    #: The wait after a 429 is up to ``limits``. A location that others use fully may refuse requests for minutes before there
+    #: is room; beyond these bounds it is given up.
     max_limited: int = 180
     max_limited_seconds: float = 1800.0
     #: Seconds: the n-th wait is drawn from [0, min(longest, first × 2^(n-1))].
@@ -59,7 +59,11 @@ class Retry:
     draw: Callable[[], float] = random.random
 
     def decide(self, error: GHLError, tries: Tries, now: float, *, repeat_safe: bool) -> float | None:
-        """Seconds to wait before the next try, or ``None`` to give up. ``tries`` has counted ``error`` already."""
+        """Seconds to wait before the next try; ``None``: give up.
+
+        :param tries: with ``error`` counted already.
+        :param repeat_safe: whether the request may be sent again when it is not known whether it took effect.
+        """
         if isinstance(error, RateLimited):
             is_hopeless = tries.limited >= self.max_limited or now - tries.since >= self.max_limited_seconds
             return None if is_hopeless else 0.0

@@ -89,7 +89,7 @@ class SharedRetry:
             if asking is None:
                 self._client.sleep(wait)
             elif not asking.wait(LONGEST_WAIT) and self._client.stop.is_set:
-                raise Stopped("told to stop while a token was got")
+                raise Stopped("told to stop while waiting for a token")
 
     def _raise_if_given_up(self, key: str) -> None:
         now = self._client.clock.monotonic()

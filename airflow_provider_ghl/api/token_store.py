@@ -1,4 +1,4 @@
-"""Tokens that are refreshed, as values, and where they are kept."""
+"""Pairs of tokens as values, and the protocol of what stores them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from airflow_provider_ghl.exceptions import ConfigurationError
 
-__all__ = ["LIFETIME", "MemoryStore", "Stored", "TokenPair", "TokenStore", "fingerprint_of"]
+__all__ = ["LIFETIME", "MemoryStore", "Stored", "TokenPair", "TokenStore", "fingerprint"]
 
 #: Seconds that an access token is good for where HighLevel does not say (specified: ``expires_in`` 86399).
 LIFETIME = 86_399.0
@@ -20,7 +20,7 @@ _EARLY_PART = 0.1
 
 _TEXTS = ("refresh_token", "user_type", "company_id", "location_id", "scopes")
 _NUMBERS = ("expires_at", "lifetime")
-_UNREADABLE = "what is kept of the connection's tokens cannot be understood"
+_UNREADABLE = "the stored tokens of the connection cannot be read"
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class TokenPair:
 
     access_token: str = field(repr=False)
     refresh_token: str | None = field(default=None, repr=False)
-    #: Seconds since 1970 by the clock of who got it.
+    #: Seconds since 1970, by the clock of the process that got it.
     expires_at: float = float("inf")
     #: Seconds that it was good for when it was got.
     lifetime: float = LIFETIME
@@ -37,7 +37,7 @@ class TokenPair:
     user_type: str | None = None
     company_id: str | None = None
     location_id: str | None = None
-    #: With blanks between.
+    #: Separated by blanks.
     scopes: str | None = None
 
     @property
@@ -55,26 +55,29 @@ class TokenPair:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_dict(cls, said: Mapping[str, Any]) -> TokenPair:
-        """:raises ConfigurationError: it does not come from :meth:`as_dict`."""
-        if not isinstance(said, Mapping) or not isinstance(said.get("access_token"), str):
+    def from_dict(cls, data: Mapping[str, Any]) -> TokenPair:
+        """What :meth:`as_dict` gave.
+
+        :raises ConfigurationError: it did not give that.
+        """
+        if not isinstance(data, Mapping) or not isinstance(data.get("access_token"), str):
             raise ConfigurationError(_UNREADABLE)
-        fields: dict[str, Any] = {name: said.get(name) for name in (*_TEXTS, *_NUMBERS)}
+        fields: dict[str, Any] = {name: data.get(name) for name in (*_TEXTS, *_NUMBERS)}
         if not all(isinstance(fields[name], str | None) for name in _TEXTS):
             raise ConfigurationError(_UNREADABLE)
         if not all(isinstance(fields[name], int | float) for name in _NUMBERS):
             raise ConfigurationError(_UNREADABLE)
-        return cls(said["access_token"], **fields)
+        return cls(data["access_token"], **fields)
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A pair as it is kept, with what tells whether it is still the connection's."""
+    """A pair as it is stored, and what tells whether it belongs to the connection and which pair is newer."""
 
     pair: TokenPair = field(repr=False)
-    #: Of the tokens in the connection that it came from.
+    #: Of the tokens in the connection from which it was refreshed.
     fingerprint: str
-    #: Each pair's is higher than that of the pair it was refreshed from.
+    #: One more than that of the pair from which it was refreshed.
     generation: int = 0
 
     def as_dict(self) -> dict[str, Any]:
@@ -82,33 +85,36 @@ class Stored:
         return {"pair": self.pair.as_dict(), "fingerprint": self.fingerprint, "generation": self.generation}
 
     @classmethod
-    def from_dict(cls, said: Mapping[str, Any]) -> Stored:
-        """:raises ConfigurationError: it does not come from :meth:`as_dict`."""
-        fingerprint = said.get("fingerprint") if isinstance(said, Mapping) else None
-        generation = said.get("generation", 0) if isinstance(said, Mapping) else None
-        if not isinstance(fingerprint, str) or not isinstance(generation, int):
+    def from_dict(cls, data: Mapping[str, Any]) -> Stored:
+        """What :meth:`as_dict` gave.
+
+        :raises ConfigurationError: it did not give that.
+        """
+        digest = data.get("fingerprint") if isinstance(data, Mapping) else None
+        generation = data.get("generation", 0) if isinstance(data, Mapping) else None
+        if not isinstance(digest, str) or not isinstance(generation, int):
             raise ConfigurationError(_UNREADABLE)
-        return cls(TokenPair.from_dict(said.get("pair") or {}), fingerprint, generation)
+        return cls(TokenPair.from_dict(data.get("pair") or {}), digest, generation)
 
 
 class TokenStore(Protocol):
-    """Where the present pair is kept, for all processes that use the connection."""
+    """Stores the newest pair for all processes that use the connection."""
 
     def read(self) -> Stored | None:
-        """What was written last; ``None``: nothing.
+        """What was written last; ``None`` where nothing was.
 
-        :raises GHLError: nobody knows; it is asked again later. Its message holds no token.
+        :raises GHLError: it cannot be read now; it will be tried again. The message holds no token.
         """
 
     def write(self, stored: Stored) -> None:
-        """Durable, and seen by all, when this returns.
+        """Write it. When this returns it is durable, and all processes read it.
 
-        :raises GHLError: it was not written; it is tried again later. Its message holds no token.
+        :raises GHLError: it was not written; it will be tried again. The message holds no token.
         """
 
 
 class MemoryStore:
-    """For programs of one process that may log in anew when they start."""
+    """In memory, for programs of one process that log in anew when they start."""
 
     def __init__(self) -> None:
         self._stored: Stored | None = None
@@ -122,8 +128,8 @@ class MemoryStore:
         self._stored = stored
 
 
-def fingerprint_of(*secrets: str | None) -> str:
-    """Tells tokens apart, and is of no use to who reads it: they are too long to be guessed."""
+def fingerprint(*secrets: str | None) -> str:
+    """A digest that differs where the secrets differ. It does not give them away: tokens are too long to be guessed."""
     digest = hashlib.blake2b(digest_size=16, person=b"ghl-fingerprint")
     for secret in secrets:
         text = (secret or "").strip().encode()

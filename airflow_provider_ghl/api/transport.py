@@ -1,4 +1,4 @@
-"""Bytes out, bytes in, over a pooled ``requests`` session. Knows no limits and no meaning of answers."""
+"""Sends a call as bytes and returns the answer's bytes, over a pooled ``requests`` session."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ __all__ = [
 DEFAULT_HOST = "https://services.leadconnectorhq.com"
 #: Seconds to connect, and to wait for the next bytes of an answer.
 DEFAULT_TIMEOUT = (10.0, 30.0)
-#: What needs no quoting any more.
+#: A path that needs no quoting.
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9/%._~-]*").fullmatch
 _LOOPBACK = ("localhost", "::1")
 _USUAL_PORTS = {"https": 443, "http": 80}
@@ -60,12 +60,12 @@ RawAnswer = tuple[int, Mapping[str, str], bytes] | tuple[int, Mapping[str, str],
 
 
 class Transport(Protocol):
-    """The seam: tests pass one of their own."""
+    """What sends requests. Tests pass one of their own."""
 
     def send(self, call: Call, headers: Mapping[str, str]) -> RawAnswer:
         """One request, one answer.
 
-        :raises ServerError: the answer is larger than any that makes sense.
+        :raises ServerError: the answer is too large.
         :raises TransportError: no whole answer came.
         """
 
@@ -76,9 +76,9 @@ class Transport(Protocol):
 class RequestsTransport:
     """Sends through one :class:`requests.Session`, from any number of threads.
 
-    ``requests`` looks up proxies, ``.netrc`` and CA bundles in the environment at each call, which is half of its time
-    (``benchmarks/transport.py``). There is one host here, so that they are looked up once; ``.netrc`` is never asked, since
-    it would replace the token.
+    ``requests`` looks up proxies, ``.netrc`` and CA bundles in the environment for each request, which takes half of its time
+    (``benchmarks/transport.py``). There is one host here, so that it is done once. ``.netrc`` is never read: it would replace
+    the token.
 
     :param host: base URL. Plain ``http`` only to a loopback address.
     :param timeout: seconds to connect and to read.
@@ -122,7 +122,7 @@ class RequestsTransport:
         except (requests.RequestException, HTTPError, OSError) as error:
             # "from None": the text of these errors holds the whole URL, and with it whatever stands in the parameters.
             raise TransportError(
-                _plainly(error), method=call.method, path=call.template, sent=not _was_never_sent(error)
+                _describe(error), method=call.method, path=call.template, sent=not _was_never_sent(error)
             ) from None
 
     def close(self) -> None:
@@ -130,7 +130,7 @@ class RequestsTransport:
         self._session.close()
 
     def _prepare(self, call: Call, headers: Mapping[str, str]) -> requests.PreparedRequest:
-        """By hand: ``requests`` takes apart and puts together the same host and the same headers each time."""
+        """The request, without what ``requests`` does anew for the same host and the same headers each time."""
         request = requests.PreparedRequest()
         request.method = call.method
         request.url = self.host + _target(call)
@@ -138,10 +138,10 @@ class RequestsTransport:
         request._cookies = self._session.cookies  # type: ignore[attr-defined]  # "send" wants one; none is ever sent
         if call.json is not None:
             request.headers["Content-Type"] = "application/json"
-            request.body = _json_of(call)
+            request.body = _encode_json(call)
         elif call.form is not None:
             request.headers["Content-Type"] = "application/x-www-form-urlencoded"
-            request.body = _form_of(call)
+            request.body = _encode_form(call)
         return request
 
 
@@ -165,7 +165,7 @@ def _items(value: Any) -> Sequence[Any]:
     return value if isinstance(value, list | tuple) else (value,)
 
 
-def _json_of(call: Call) -> bytes:
+def _encode_json(call: Call) -> bytes:
     try:
         return json.dumps(call.json, allow_nan=False).encode()
     except (TypeError, ValueError) as error:
@@ -173,7 +173,7 @@ def _json_of(call: Call) -> bytes:
         raise ConfigurationError(f"the body of {call.method} {call.template} is no JSON ({type(error).__name__})") from None
 
 
-def _form_of(call: Call) -> bytes:
+def _encode_form(call: Call) -> bytes:
     try:
         return urlencode(call.form or {}).encode()
     except UnicodeEncodeError:
@@ -214,7 +214,7 @@ def is_loopback(name: str) -> bool:
 
 
 def _reason(error: BaseException) -> BaseException:
-    """The cause within what ``requests`` and ``urllib3`` wrap around it."""
+    """The cause, without what ``requests`` and ``urllib3`` wrap around it."""
     inner = error.args[0] if error.args else None
     if isinstance(error, requests.RequestException) and isinstance(inner, BaseException):
         error = inner
@@ -230,8 +230,8 @@ def _was_never_sent(error: BaseException) -> bool:
     return isinstance(reason, NewConnectionError | ConnectTimeoutError | ProxyError | requests.ConnectTimeout)
 
 
-#: Kinds of failure and their names for people; the first that fits.
-_PLAIN: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
+#: Kinds of failure and their descriptions; the first that fits is used.
+_FAILURES: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
     ((SSLError, requests.exceptions.SSLError), "the TLS certificate of the host is not trusted, or TLS failed"),
     ((ProxyError, requests.exceptions.ProxyError), "the proxy did not answer"),
     ((NewConnectionError,), "the host cannot be reached"),
@@ -240,10 +240,10 @@ _PLAIN: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
 )
 
 
-def _plainly(error: BaseException) -> str:
+def _describe(error: BaseException) -> str:
     reason = _reason(error)
     name = type(reason).__name__
-    for kinds, text in _PLAIN:
+    for kinds, text in _FAILURES:
         if isinstance(error, kinds) or isinstance(reason, kinds):
             return f"{text} ({name})"
     return f"the connection broke ({name})"

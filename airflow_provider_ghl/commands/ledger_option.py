@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from airflow_provider_ghl.hooks.ledger import find_ledger
-from airflow_provider_ghl.hooks.settings import Settings, connection_of, has_connection
+from airflow_provider_ghl.hooks.settings import Settings, get_connection, has_connection
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 
 __all__ = ["DEFAULT_CONNECTION", "open_ledger"]
@@ -34,4 +34,4 @@ def open_ledger(arguments: argparse.Namespace) -> Iterator[tuple[str, Ledger | N
 def _ledger_conn_id(conn_id: str | None) -> str | None:
     if conn_id is None and not has_connection(DEFAULT_CONNECTION):
         return None
-    return Settings.of(connection_of(conn_id or DEFAULT_CONNECTION)).ledger_conn_id
+    return Settings.of(get_connection(conn_id or DEFAULT_CONNECTION)).ledger_conn_id

@@ -12,8 +12,8 @@ from airflow_provider_ghl.api.consent import authorize_url
 from airflow_provider_ghl.commands.output import Out, escape, facts, iso, moment
 from airflow_provider_ghl.commands.running import WrongUsage
 from airflow_provider_ghl.exceptions import ConfigurationError
-from airflow_provider_ghl.hooks.access import Manner, app_of, oauth_of, refreshed_token
-from airflow_provider_ghl.hooks.settings import Settings, connection_of
+from airflow_provider_ghl.hooks.access import Manner, make_oauth, make_refreshed_token, read_app
+from airflow_provider_ghl.hooks.settings import Settings, get_connection
 from airflow_provider_ghl.hooks.token_variable import AirflowTokens
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ _AGENCY = ("oauth.readonly", "oauth.write")
 def login(arguments: argparse.Namespace, out: Out) -> None:
     """Print the URL, read the code, get the tokens and store them in place of those that were there."""
     conn_id, redirect_uri = arguments.conn_id, arguments.redirect_uri
-    settings = Settings.of(connection_of(conn_id))
-    app = app_of(settings)
+    settings = Settings.of(get_connection(conn_id))
+    app = read_app(settings)
     if app is None:
         raise ConfigurationError(
             f"connection {conn_id!r} has no OAuth app: put client_id and client_secret, from your app's page in HighLevel's "
@@ -37,13 +37,13 @@ def login(arguments: argparse.Namespace, out: Out) -> None:
         )
     tokens = AirflowTokens(conn_id)
     tokens.read()  # fails before the code is used up if tokens cannot be stored
-    oauth = oauth_of(settings, Manner(None, Stop()))
+    oauth = make_oauth(settings, Manner(None, Stop()))
     code = (
         _code(arguments.code)
         if arguments.code
         else _ask(authorize_url(app, redirect_uri=redirect_uri, scopes=_scopes(arguments.scopes, settings), host=settings.host))
     )
-    refreshed = refreshed_token(settings, oauth, tokens)
+    refreshed = make_refreshed_token(settings, oauth, tokens)
     pair = oauth.exchange(code, redirect_uri=redirect_uri, user_type="Company" if settings.company_id else "Location")
     _check_owner(settings, pair)
     refreshed.adopt(pair)

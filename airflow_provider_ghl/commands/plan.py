@@ -14,7 +14,7 @@ from airflow_provider_ghl.commands.running import WrongUsage
 from airflow_provider_ghl.exceptions import GHLError
 from airflow_provider_ghl.hooks.ghl import GHLHook
 from airflow_provider_ghl.hooks.ledger import find_ledger
-from airflow_provider_ghl.hooks.settings import Settings, connection_of
+from airflow_provider_ghl.hooks.settings import Settings, get_connection
 from airflow_provider_ghl.hooks.sources import file_batches
 from airflow_provider_ghl.load.columns import Columns
 from airflow_provider_ghl.load.loader import run
@@ -59,7 +59,7 @@ def _run(arguments: argparse.Namespace) -> tuple[Verdict, dict[str, float] | Non
     """The load's verdict, and the burst limit; ``None`` for a load of several sub-accounts, each of which has its own."""
     text_format = TextFormat(arguments.separator, arguments.encoding)
     hook = GHLHook(arguments.conn_id, location_id=arguments.location_id)
-    named = arguments.ledger_conn_id or Settings.of(connection_of(arguments.conn_id)).ledger_conn_id
+    named = arguments.ledger_conn_id or Settings.of(get_connection(arguments.conn_id)).ledger_conn_id
     columns = Columns(
         arguments.first_record_column,
         arguments.second_record_column,

@@ -1,4 +1,4 @@
-"""How a connection proves itself to HighLevel: which of its fields are filled in decides."""
+"""How a connection gets its tokens. It depends on which of its fields are filled in."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from airflow_provider_ghl.api.token_store import TokenStore
     from airflow_provider_ghl.hooks.settings import Settings
 
-__all__ = ["Access", "Manner", "app_of", "oauth_of", "refreshed_token"]
+__all__ = ["Access", "Manner", "make_oauth", "make_refreshed_token", "read_app"]
 
 
 @dataclass(frozen=True)
 class Manner:
-    """How requests are made, whoever proves them: the version, what ends waits, when to send again."""
+    """How requests are made: the API's version, the flag that ends waits, the retry policy."""
 
     api_version: str | None
     stop: Stop
@@ -32,43 +32,43 @@ class Manner:
 
 @dataclass(frozen=True)
 class Access:
-    """What a connection lets in: a client for its locations, and the list of an agency's."""
+    """What a connection gives access to: a client for its locations, and an agency's list of them."""
 
     settings: Settings
     manner: Manner
     authorization: Authorization
-    #: The same, where the connection is an agency's.
+    #: The same object, where the connection is an agency's.
     agency: AgencyTokens | None = None
 
     @classmethod
     def by_token(cls, settings: Settings, manner: Manner, own: Authorization, oauth: OAuth | None = None) -> Access:
-        """By the connection's own token, which with a ``company_id`` is the agency's."""
+        """With one token for the connection. Where it has a ``company_id``, that is the agency's token."""
         if settings.company_id is None:
             return cls(settings, manner, own)
         from airflow_provider_ghl.api.agency_tokens import AgencyTokens
 
-        tokens = AgencyTokens(own, oauth or oauth_of(settings, manner), settings.company_id)
+        tokens = AgencyTokens(own, oauth or make_oauth(settings, manner), settings.company_id)
         return cls(settings, manner, tokens, tokens)
 
     @classmethod
     def by_connection(cls, conn_id: str, settings: Settings, manner: Manner) -> Access:
-        """By what the connection says; an app's tokens are refreshed, and kept in Airflow.
+        """With the tokens that the connection says. An OAuth app's are refreshed, and stored in Airflow.
 
-        :raises ConfigurationError: it cannot be right; the message says what would be.
+        :raises ConfigurationError: the connection cannot be right; the message says what would be.
         """
         from airflow_provider_ghl.api.authorization import BearerToken
 
-        if app_of(settings) is None:
+        if read_app(settings) is None:
             return cls.by_token(settings, manner, BearerToken(settings.token))
         from airflow_provider_ghl.hooks.token_variable import AirflowTokens
 
-        oauth = oauth_of(settings, manner)
-        return cls.by_token(settings, manner, refreshed_token(settings, oauth, AirflowTokens(conn_id)), oauth)
+        oauth = make_oauth(settings, manner)
+        return cls.by_token(settings, manner, make_refreshed_token(settings, oauth, AirflowTokens(conn_id)), oauth)
 
     def client(self, location_id: str | None = None) -> Client:
         """For requests to locations.
 
-        :param location_id: the one of calls that name none, instead of the connection's.
+        :param location_id: for calls that name none, instead of the connection's.
         """
         from airflow_provider_ghl.api.client import Client
 
@@ -91,14 +91,14 @@ class Access:
         """
         if self.agency is None:
             raise ConfigurationError("only an agency has a list of locations: the connection has no company_id")
-        if app_of(self.settings) is None:
+        if read_app(self.settings) is None:
             raise ConfigurationError(
                 "HighLevel lists the locations of an app: put client_id and client_secret into the connection"
             )
         return self.agency.list_locations()
 
 
-def app_of(settings: Settings) -> App | None:
+def read_app(settings: Settings) -> App | None:
     """The connection's OAuth app, if it has one.
 
     :raises ConfigurationError: it has a part of one.
@@ -114,7 +114,7 @@ def app_of(settings: Settings) -> App | None:
     return None
 
 
-def oauth_of(settings: Settings, manner: Manner) -> OAuth:
+def make_oauth(settings: Settings, manner: Manner) -> OAuth:
     """The endpoints that give tokens, for the connection's app."""
     from airflow_provider_ghl.api.oauth import OAuth, token_client
     from airflow_provider_ghl.api.versions import read_version
@@ -122,10 +122,10 @@ def oauth_of(settings: Settings, manner: Manner) -> OAuth:
     version = read_version(manner.api_version or settings.api_version)
     client = token_client(settings.host, api_version=version, stop=manner.stop)
     client.retry = manner.retry or client.retry
-    return OAuth(client, app_of(settings), version)
+    return OAuth(client, read_app(settings), version)
 
 
-def refreshed_token(settings: Settings, oauth: OAuth, tokens: TokenStore) -> RefreshedToken:
+def make_refreshed_token(settings: Settings, oauth: OAuth, tokens: TokenStore) -> RefreshedToken:
     """The connection's own token, refreshed when it is time."""
     from airflow_provider_ghl.api.refreshed_token import RefreshedToken
 

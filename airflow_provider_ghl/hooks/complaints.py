@@ -1,4 +1,4 @@
-"""What the Test button says when the connection does not work."""
+"""The messages of the Test button for a connection that does not work."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ __all__ = ["complaint"]
 
 
 def complaint(error: GHLError, host: str | None) -> str:
-    """What is wrong, in plain words. ``host``: as the connection has it."""
+    """What is wrong, in plain words.
+
+    :param host: the connection's.
+    """
     from airflow_provider_ghl.api.transport import safe_host
 
     if isinstance(error, Unauthorized):
@@ -21,7 +24,7 @@ def complaint(error: GHLError, host: str | None) -> str:
 
 
 def _is_of_another_host(error: GHLError) -> bool:
-    """Whether it is an answer that HighLevel does not give to a list of associations."""
+    """Whether HighLevel does not answer so to a request for its associations."""
     if isinstance(error, ServerError):
         return error.status < 500 and error.status != 401  # HTML with a 4xx, or a success that is no JSON
     return isinstance(error, NotFound) or (

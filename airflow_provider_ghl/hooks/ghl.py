@@ -13,7 +13,7 @@ from airflow.sdk import BaseHook
 
 from airflow_provider_ghl.api.clock import Stop
 from airflow_provider_ghl.exceptions import ConfigurationError, NotFound
-from airflow_provider_ghl.hooks.settings import Settings, connection_of
+from airflow_provider_ghl.hooks.settings import Settings, get_connection
 
 if TYPE_CHECKING:
     from airflow_provider_ghl.api.associations import Association, Associations
@@ -86,7 +86,7 @@ class GHLHook(BaseHook):
         """
         from airflow_provider_ghl.hooks.ledger import ledger_of
 
-        return ledger_of(Settings.of(connection_of(self.ghl_conn_id)).ledger_conn_id)
+        return ledger_of(Settings.of(get_connection(self.ghl_conn_id)).ledger_conn_id)
 
     def ledger_warnings(self) -> list[str]:
         """What may be wrong with where the ledger is."""
@@ -249,5 +249,5 @@ class GHLHook(BaseHook):
     def _access(self) -> Access:
         from airflow_provider_ghl.hooks.access import Access, Manner
 
-        settings = Settings.of(connection_of(self.ghl_conn_id))
+        settings = Settings.of(get_connection(self.ghl_conn_id))
         return Access.by_connection(self.ghl_conn_id, settings, Manner(self._api_version, self.stop))

@@ -13,7 +13,7 @@ from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowException
 
 from airflow_provider_ghl.exceptions import ConfigurationError, LedgerError
-from airflow_provider_ghl.hooks.settings import connection_of
+from airflow_provider_ghl.hooks.settings import get_connection
 from airflow_provider_ghl.load.ledger.database import Database
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.schema import is_prepared
@@ -79,7 +79,7 @@ def engine_of(conn_id: str | None) -> sqlalchemy.Engine:
     """An engine for the ledger alone. Errors as in :func:`ledger_of`."""
     if conn_id is None:
         return _sqlite(default_path())
-    connection = connection_of(conn_id)
+    connection = get_connection(conn_id)
     if connection.conn_type == "sqlite":
         if not connection.host or connection.host == ":memory:":
             raise ConfigurationError(f"connection {conn_id!r} names no file: its host is the path of the SQLite ledger")

@@ -1,4 +1,4 @@
-"""Airflow connections, and what one of type ``ghl`` says."""
+"""Airflow connections, and the settings in one of type ``ghl``."""
 
 from __future__ import annotations
 
@@ -17,16 +17,19 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from airflow_provider_ghl.exceptions import ConfigurationError
 
-__all__ = ["Settings", "connection_of", "has_connection", "has_database", "outside_tasks"]
+__all__ = ["Settings", "get_connection", "has_connection", "has_database", "outside_tasks"]
 
-#: How a process tells Airflow where to look for connections; Airflow's own ``airflow connections get`` and ``test`` set it so.
+#: The environment variable that makes Airflow look for connections in its database, as ``airflow connections get`` sets it.
 _CONTEXT, _WITH_DATABASE = "_AIRFLOW_PROCESS_CONTEXT", "server"
-#: Extras that are taken as they are, but for blanks at their ends, which come with pasting.
+#: Extras that are texts. Blanks at the ends, which come with pasting, are dropped.
 _TEXTS = ("location_id", "ledger_conn_id", "client_id", "client_secret", "refresh_token", "company_id")
 
 
-def connection_of(conn_id: str) -> Any:
-    """An Airflow connection. :raises ConfigurationError: there is none with this id."""
+def get_connection(conn_id: str) -> Any:
+    """An Airflow connection.
+
+    :raises ConfigurationError: there is none with this id.
+    """
     try:
         return BaseHook.get_connection(conn_id)
     except AirflowNotFoundException as error:
@@ -44,10 +47,10 @@ def has_connection(conn_id: str) -> bool:
 
 @contextmanager
 def outside_tasks() -> Iterator[None]:
-    """Meanwhile every look-up of a connection, by whatever hook, ends in Airflow's database, if there is one.
+    """While this is open, all hooks find the connections in Airflow's database too, if there is one.
 
-    A task asks its supervisor, which asks the database. A command in a plain shell has no supervisor, and would see environment
-    variables and secrets backends only.
+    A task asks its supervisor for them, which asks the database. A command in a plain shell has no supervisor, and would find
+    only environment variables and secrets backends.
     """
     before = os.environ.get(_CONTEXT)
     if before is not None or not has_database():
@@ -61,7 +64,7 @@ def outside_tasks() -> Iterator[None]:
 
 
 def has_database() -> bool:
-    """Whether Airflow's database may be asked: a look into an SQLite file that is not there would make it."""
+    """Whether Airflow has a database. An SQLite file that is not there would be created by opening it."""
     url = conf.get("database", "sql_alchemy_conn", fallback=None) or ""
     kind, _, path = url.partition(":///")
     return bool(url) and (not kind.startswith("sqlite") or Path(path.partition("?")[0]).is_file())
@@ -69,7 +72,7 @@ def has_database() -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """A connection's fields. The form writes ``null`` for what is left empty, which means absent."""
+    """The fields of a connection. An empty field of the form is ``null``, and counts as absent."""
 
     host: str | None
     token: str | None = dataclasses.field(repr=False)
@@ -107,7 +110,7 @@ def _base_url(host: str, port: int | None) -> str | None:
     try:
         there = parts.port
     except ValueError:
-        return host  # what it is instead is said where the whole of it is checked
+        return host  # no URL at all; the client's own check says so
     if there is not None and there != port:
         raise ConfigurationError(f"the base URL names port {there}, the field Port {port}: leave out one of them")
     with_port = parts if there else parts._replace(netloc=f"{parts.netloc}:{port}")
@@ -116,12 +119,12 @@ def _base_url(host: str, port: int | None) -> str | None:
 
 def _extra(connection: Any) -> dict[str, Any]:
     try:
-        said = json.loads(connection.extra or "{}")
+        extra = json.loads(connection.extra or "{}")
     except ValueError:
-        said = None
-    if not isinstance(said, dict):
+        extra = None
+    if not isinstance(extra, dict):
         raise ConfigurationError(f"the extra of connection {connection.conn_id!r} must be a JSON object, or empty")
-    masked: dict[str, Any] = connection.extra_dejson  # which has Airflow mask its secrets in logs
+    masked: dict[str, Any] = connection.extra_dejson  # this makes Airflow mask its secrets in logs
     return masked
 
 

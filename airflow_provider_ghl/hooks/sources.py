@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowException
 
 from airflow_provider_ghl.exceptions import ConfigurationError, SourceError
 from airflow_provider_ghl.hooks.query_faults import name_fault
-from airflow_provider_ghl.hooks.settings import connection_of
+from airflow_provider_ghl.hooks.settings import get_connection
 from airflow_provider_ghl.load.columns import Batch, Columns
 from airflow_provider_ghl.load.results.file import ResultsFile, local_results_file
 from airflow_provider_ghl.load.source.rows import from_file, from_records
@@ -37,7 +37,7 @@ def sql_batches(
     :raises ConfigurationError: there is no such connection, or it is not one of a SQL database.
     :raises SourceError: the query is wrong, in the database's own words. Its other errors pass through.
     """
-    return _query(_sql_hook(connection_of(conn_id)), sql, parameters, columns, batch_size)
+    return _query(_sql_hook(get_connection(conn_id)), sql, parameters, columns, batch_size)
 
 
 def _query(hook: Any, sql: str, parameters: Any, columns: Columns, batch_size: int) -> Iterator[Batch]:
@@ -133,7 +133,7 @@ def _storage(path: str, conn_id: str | None) -> Any:
     try:
         found = ObjectStoragePath(path, conn_id=conn_id)
         if found.conn_id is not None:
-            connection_of(found.conn_id)  # some storages go on without it, as somebody else
+            get_connection(found.conn_id)  # some storages go on without it, as somebody else
         _ = found.fs
     except ConfigurationError:
         raise

@@ -1,13 +1,13 @@
-"""What the Test button tries. It never spends a refresh token: nobody could keep the new one."""
+"""The Test button's request. It never spends a refresh token, because the new one could not be stored."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from airflow_provider_ghl.exceptions import ConfigurationError, GHLError
-from airflow_provider_ghl.hooks.access import Access, Manner, app_of, oauth_of, refreshed_token
+from airflow_provider_ghl.hooks.access import Access, Manner, make_oauth, make_refreshed_token, read_app
 from airflow_provider_ghl.hooks.complaints import complaint
-from airflow_provider_ghl.hooks.settings import Settings, connection_of
+from airflow_provider_ghl.hooks.settings import Settings, get_connection
 
 if TYPE_CHECKING:
     from airflow_provider_ghl.api.clock import Stop
@@ -16,34 +16,34 @@ __all__ = ["try_connection"]
 
 
 class _Untested(Exception):
-    """There is no token that a test may use."""
+    """There is no access token that a test may use."""
 
 
 def try_connection(conn_id: str, location_id: str | None, api_version: str | None, stop: Stop) -> tuple[bool, str]:
-    """Whether token, scope and location are right: a request, with an agency's token one more; none repeated."""
+    """Whether token, scope and location are right, and a message. One request (two with an agency's token), never repeated."""
     from airflow_provider_ghl.api.retry import Retry
 
     manner = Manner(api_version, stop, Retry(max_failures=1, max_limited=1))
     host: str | None = None
     try:
-        settings = Settings.of(connection_of(conn_id))
+        settings = Settings.of(get_connection(conn_id))
         host = settings.host
         return True, _try(settings, _token(conn_id, settings, manner), manner, location_id or settings.location_id)
-    except (_Untested, ConfigurationError) as error:  # the second of the connection itself, which may not even be there
+    except (_Untested, ConfigurationError) as error:
         return False, str(error)
     except GHLError as error:
         return False, complaint(error, host)
 
 
 def _token(conn_id: str, settings: Settings, manner: Manner) -> str | None:
-    """The connection's; of an app's the one that the last task has left, if it is still good, or the pasted one."""
-    if app_of(settings) is None:
+    """The connection's token; with an OAuth app the one that the last task stored, if it is still good, or the pasted one."""
+    if read_app(settings) is None:
         return settings.token
     from airflow_provider_ghl.api.token_store import MemoryStore
     from airflow_provider_ghl.hooks.token_variable import AirflowTokens
 
     found = MemoryStore()
-    refreshed = refreshed_token(settings, oauth_of(settings, manner), found)
+    refreshed = make_refreshed_token(settings, make_oauth(settings, manner), found)
     kept = AirflowTokens(conn_id).find(refreshed.fingerprint, settings.company_id, settings.location_id)
     if kept is not None:
         found.write(kept)
@@ -65,7 +65,7 @@ def _try(settings: Settings, token: str | None, manner: Manner, location_id: str
     if location_id is not None:
         there = _has_associations(Access.by_token(settings, manner, own), location_id)
         return f"HighLevel accepts the token for location {location_id}" + ("" if there else " (it has no associations yet)")
-    if settings.company_id is None or app_of(settings) is None:
+    if settings.company_id is None or read_app(settings) is None:
         raise ConfigurationError("no sub-account: put location_id into the extra of the connection")
     there = _has_locations(settings, own.header(None).removeprefix("Bearer "), manner)
     return f"HighLevel accepts the token of agency {settings.company_id}" + (
@@ -84,7 +84,7 @@ def _has_associations(access: Access, location_id: str) -> bool:
 
 
 def _has_locations(settings: Settings, token: str, manner: Manner) -> bool:
-    oauth = oauth_of(settings, manner)
+    oauth = make_oauth(settings, manner)
     try:
         return any(oauth.iterate_locations(token, settings.company_id or ""))
     finally:

@@ -21,7 +21,7 @@ from snippets import ROOT, SNIPPETS, Snippet
 
 from airflow_provider_ghl.get_provider_info import get_provider_info
 from airflow_provider_ghl.hooks.ledger import engine_of
-from airflow_provider_ghl.hooks.settings import Settings, connection_of
+from airflow_provider_ghl.hooks.settings import Settings, get_connection
 
 Capture = pytest.CaptureFixture[str]
 _COMMAND = re.compile(r"(?:airflow ghl|python -m airflow_provider_ghl) (.+)")
@@ -105,7 +105,7 @@ class Reader:
     def _connect(self, conn_id: str, text: str) -> None:
         """A connection of the page's says what it needs; nobody is called."""
         self._connecting(**{f"the_pages_{conn_id}": text})
-        connection = connection_of(f"the_pages_{conn_id}")
+        connection = get_connection(f"the_pages_{conn_id}")
         if connection.conn_type == "ghl":
             assert Settings.of(connection).location_id or Settings.of(connection).company_id
         else:

@@ -16,7 +16,7 @@ from airflow_provider_ghl.api.clock import Stop
 from airflow_provider_ghl.api.oauth import OAuth, token_client
 from airflow_provider_ghl.api.refreshed_token import RefreshedToken
 from airflow_provider_ghl.api.retry import Retry
-from airflow_provider_ghl.api.token_store import Stored, TokenPair, fingerprint_of
+from airflow_provider_ghl.api.token_store import Stored, TokenPair, fingerprint
 from airflow_provider_ghl.exceptions import GHLError
 
 __all__ = ["BusyClock", "Store", "agency", "client_with", "oauth_of", "refreshed", "stored"]
@@ -84,4 +84,4 @@ def client_with(authorization: Any, server: Any, clock: FakeClock, **options: An
 def stored(access: str, refresh: str | None, expires_at: float, *pasted: str | None, generation: int = 1) -> Stored:
     """What an earlier process has left, for a connection with these tokens: refresh token, access token."""
     pair = TokenPair(access, refresh, expires_at, 86_399.0)
-    return Stored(pair, fingerprint_of(APP.client_id, *pasted), generation)
+    return Stored(pair, fingerprint(APP.client_id, *pasted), generation)
