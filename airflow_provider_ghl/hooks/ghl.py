@@ -29,9 +29,9 @@ _REMEMBERED = re.compile(r"/associations/(?P<relation>relations/)?(?P<id>[^/]+)/
 
 
 class GHLHook(BaseHook):
-    """Talks to HighLevel with what an Airflow connection of type ``ghl`` says.
+    """Sends requests to HighLevel, with an Airflow connection of type ``ghl``.
 
-    Requests keep to the location's limits and are sent again where that is safe. Errors are those of
+    Requests keep to the location's limits and are sent again where that is safe. The errors are those of
     :mod:`airflow_provider_ghl.exceptions`; none of them carries a token, a header or a body.
 
     :param ghl_conn_id: the connection.
@@ -56,7 +56,7 @@ class GHLHook(BaseHook):
         self.stop = Stop()
 
     def get_conn(self) -> Client:
-        """The client, made once. Airflow's connection is looked up here, on the calling thread.
+        """The client, made once. Airflow's connection is read here, on the calling thread.
 
         :raises ConfigurationError: the connection cannot be right; the message says what would be.
         """
@@ -79,24 +79,24 @@ class GHLHook(BaseHook):
 
     @cached_property
     def ledger(self) -> Ledger:
-        """What loads remember, opened once: see the README.
+        """The ledger of loads, opened once.
 
-        :raises ConfigurationError: it cannot be where it is said to be; the message says where it could.
+        :raises ConfigurationError: it cannot be where it is configured to be; the message says where it could be.
         :raises LedgerError: its database fails.
         """
-        from airflow_provider_ghl.hooks.ledger import ledger_of
+        from airflow_provider_ghl.hooks.ledger import open_ledger
 
-        return ledger_of(Settings.of(get_connection(self.ghl_conn_id)).ledger_conn_id)
+        return open_ledger(Settings.of(get_connection(self.ghl_conn_id)).ledger_conn_id)
 
     def ledger_warnings(self) -> list[str]:
-        """What may be wrong with where the ledger is."""
+        """Warnings about where the ledger is."""
         from airflow_provider_ghl.hooks.ledger import warnings_about
 
         return warnings_about(self.ledger)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Whether token, scope and location are right: nothing is repeated, nothing changed, no refresh token spent."""
-        from airflow_provider_ghl.hooks.trial import try_connection
+        """Whether token, scope and location are right, and a message. Repeats and changes nothing, spends no refresh token."""
+        from airflow_provider_ghl.hooks.connection_test import try_connection
 
         return try_connection(self.ghl_conn_id, self._location_id, self._api_version, self.stop)
 
@@ -115,12 +115,14 @@ class GHLHook(BaseHook):
         json: Any = None,
         repeat_safe: bool | None = None,
     ) -> Any:
-        """Any endpoint, through the same limits, retries and errors. The ledger forgets associations and relations it deletes.
+        """Send a request to any endpoint, with the same limits, retries and errors.
+
+        The ledger forgets an association or a relation that this deletes.
 
         :param path: below the base URL, such as ``/contacts/abc``; a query goes into ``params``.
-        :param repeat_safe: whether to send it again when nobody knows if it took effect. By default only GET, PUT and DELETE
+        :param repeat_safe: whether to send it again when it is not known whether it took effect. By default GET, PUT and DELETE
             are: a repeated ``POST /conversations/messages`` would text a person twice.
-        :return: the answer's JSON, ``None`` where it has none.
+        :return: the answer's JSON; ``None`` where it has none.
         """
         from airflow_provider_ghl.api.calls import Call
 
@@ -140,9 +142,9 @@ class GHLHook(BaseHook):
     def create_association(
         self, *, key: str, first_object_key: str, first_object_label: str, second_object_key: str, second_object_label: str
     ) -> Association:
-        """Create an association. Where the answer is lost, it is read back by key before anything else.
+        """Create an association. Where the answer is lost, it is read by key before it is sent again.
 
-        :raises DuplicateAssociation: the key was taken before.
+        :raises DuplicateAssociation: the key is taken.
         """
         return self._associations.create(
             key=key,
@@ -153,11 +155,17 @@ class GHLHook(BaseHook):
         )
 
     def get_association(self, association_id: str) -> Association:
-        """An association by id. :raises NotFound: there is none."""
+        """An association by id.
+
+        :raises NotFound: there is none.
+        """
         return self._associations.get(association_id)
 
     def get_association_by_key(self, key: str) -> Association:
-        """An association by key. :raises NotFound: there is none."""
+        """An association by key.
+
+        :raises NotFound: there is none.
+        """
         return self._associations.get_by_key(key)
 
     def find_association(self, *, association_id: str | None = None, association_key: str | None = None) -> Association:
@@ -178,13 +186,16 @@ class GHLHook(BaseHook):
         return self._associations.list_by_object(object_key)
 
     def update_association(self, association_id: str, first_object_label: str, second_object_label: str) -> Association:
-        """Change an association's labels, all of it that can be changed."""
+        """Change an association's labels. Nothing else of it can be changed."""
         return self._associations.update_labels(
             association_id, first_object_label=first_object_label, second_object_label=second_object_label
         )
 
     def delete_association(self, association_id: str) -> dict[str, Any]:
-        """Delete an association, and with it its relations; the ledger forgets them. :raises NotFound: there is none."""
+        """Delete an association, and with it its relations. The ledger forgets them.
+
+        :raises NotFound: there is none.
+        """
         with self._forgetting(association_id=association_id):
             return self._associations.delete(association_id)
 
@@ -205,7 +216,10 @@ class GHLHook(BaseHook):
         return self._relations.find(association_id, first_record_id, second_record_id)
 
     def delete_relation(self, relation_id: str) -> dict[str, Any]:
-        """Unlink; the ledger forgets it. :raises NotFound: there is no such relation."""
+        """Delete a relation. The ledger forgets it.
+
+        :raises NotFound: there is none.
+        """
         with self._forgetting(relation_id=relation_id):
             return self._relations.delete(relation_id)
 
@@ -220,8 +234,8 @@ class GHLHook(BaseHook):
 
     @contextmanager
     def _forgetting(self, **what: Any) -> Iterator[None]:
-        """Forget what was deleted, or was not there: a ledger that still knew it would hide that it is gone."""
-        self.ledger.close()  # one that cannot be opened is told before anything is deleted
+        """Forget what was deleted, or is not there: loads would go on to take it for there."""
+        self.ledger.close()  # fails before anything is deleted, where the ledger cannot be opened
         try:
             yield
         except NotFound:

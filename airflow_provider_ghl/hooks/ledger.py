@@ -1,4 +1,4 @@
-"""Where the ledger is: an Airflow connection becomes an engine, and a place that cannot hold a ledger is refused."""
+"""Opens the ledger that an Airflow connection names, and refuses places that cannot hold one."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from airflow_provider_ghl.load.ledger.database import Database
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.schema import is_prepared
 
-__all__ = ["default_path", "engine_of", "find_ledger", "ledger_of", "warnings_about"]
+__all__ = ["default_path", "find_ledger", "make_engine", "open_ledger", "warnings_about"]
 
 _FILE = "ghl_ledger.db"
 _REMEDY = "set ledger_conn_id on the connection, or [ghl] ledger_conn_id, to an Airflow connection of a PostgreSQL database"
 #: Executors that run tasks on the scheduler's own machine.
 _LOCAL = {"LocalExecutor", "SequentialExecutor"}
-#: File systems whose locks and shared memory SQLite cannot rely on.
+#: Network file systems: SQLite cannot rely on their locks and shared memory.
 _NETWORK = (
     "nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "lustre", "gpfs", "beegfs", "glusterfs", "fuse.glusterfs",
     "fuse.ceph", "fuse.sshfs", "fuse.s3fs", "fuse.mountpoint-s3", "fuse.gcsfuse", "fuse.blobfuse", "fuse.blobfuse2",
@@ -33,8 +33,8 @@ _NETWORK = (
 _MOUNTS = Path("/proc/mounts")
 #: A mount point's blank is written as ``\040`` there.
 _ESCAPED = re.compile(rb"\\([0-7]{3})")
-#: A network that swallows packets must not hold a task for ever: no connection within so many seconds is none, and a silent
-#: one is lost after a minute, whether it waits for an answer (keepalives) or for the receipt of what it sent (milliseconds).
+#: A network that drops packets must not hold a task for ever. Connecting fails after so many seconds, and a silent connection
+#: after a minute: keepalives where an answer is awaited, ``tcp_user_timeout`` (milliseconds) where a receipt is.
 _PATIENCE = {
     "connect_timeout": 10,
     "keepalives": 1,
@@ -43,30 +43,30 @@ _PATIENCE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
 }
-#: What else of a connection's extra is meant for the driver; the rest is Airflow's, and the driver would refuse it.
+#: Further extras that are meant for the driver. It would refuse the others, which are Airflow's.
 _FOR_DRIVER = re.compile(
     r"ssl\w+|gss\w+|options|application_name|target_session_attrs|channel_binding|require_auth|passfile|hostaddr|krbsrvname"
 )
 
 
-def ledger_of(conn_id: str | None) -> Ledger:
+def open_ledger(conn_id: str | None) -> Ledger:
     """The ledger of an Airflow connection; else of the one in ``[ghl] ledger_conn_id``; else a file in ``AIRFLOW_HOME``.
 
     :raises ConfigurationError: there is no such connection, or it cannot hold a ledger; the message says what could.
     :raises LedgerError: the database fails.
     """
-    engine = engine_of(conn_id or _configured())
+    engine = make_engine(conn_id or _configured())
     if engine.dialect.name == "sqlite":
         _make_folder(Path(str(engine.url.database)).parent)
     return Ledger(engine)
 
 
 def find_ledger(conn_id: str | None) -> tuple[str, Ledger | None]:
-    """Where the ledger is, and the ledger if there is one there already: a look makes none. Else as :func:`ledger_of`.
+    """Where the ledger is, and the ledger itself if it is there already; none is created. Errors as in :func:`open_ledger`.
 
-    A server that is away is not waited for: somebody sits there and waits for the answer.
+    A server that is away is not waited for, since a person waits for the answer.
     """
-    engine = engine_of(conn_id or _configured())
+    engine = make_engine(conn_id or _configured())
     database = Database(engine, longest_outage=0.0)
     is_there = database.file is None or database.file.is_file()
     if is_there and database.read(is_prepared):
@@ -75,8 +75,8 @@ def find_ledger(conn_id: str | None) -> tuple[str, Ledger | None]:
     return database.where, None
 
 
-def engine_of(conn_id: str | None) -> sqlalchemy.Engine:
-    """An engine for the ledger alone. Errors as in :func:`ledger_of`."""
+def make_engine(conn_id: str | None) -> sqlalchemy.Engine:
+    """An engine of the ledger's own. Errors as in :func:`open_ledger`."""
     if conn_id is None:
         return _sqlite(default_path())
     connection = get_connection(conn_id)
@@ -92,13 +92,13 @@ def engine_of(conn_id: str | None) -> sqlalchemy.Engine:
 
 
 def default_path() -> Path:
-    """Where the ledger is when nothing is said."""
+    """The file of the ledger where no connection is configured."""
     home = Path(os.path.expandvars(os.environ.get("AIRFLOW_HOME") or "~/airflow"))  # as Airflow reads it
     return home.expanduser().absolute() / _FILE
 
 
 def warnings_about(ledger: Ledger) -> list[str]:
-    """What every load should say of where its ledger is."""
+    """Warnings that every load should show about where its ledger is."""
     if ledger.file is None:
         return []
     warnings = []
@@ -123,7 +123,10 @@ def _is_open_to_all(file: Path) -> bool:
 
 
 def _executors(configured: str) -> set[str]:
-    """Their classes' names, those of all teams: ``LocalExecutor,alias:a_module.CeleryExecutor;team=KubernetesExecutor``."""
+    """The names of the executors' classes, for all teams.
+
+    :param configured: such as ``LocalExecutor,alias:a_module.CeleryExecutor;team=KubernetesExecutor``.
+    """
     named = (part.rpartition("=")[2].rpartition(":")[2].strip() for part in re.split("[;,]", configured))
     return {name.rpartition(".")[2] for name in named if name}
 
@@ -150,7 +153,7 @@ def _sqlite(path: Path, mounts: Path = _MOUNTS) -> sqlalchemy.Engine:
 
 
 def _network_kind(path: Path, mounts: Path) -> str | None:
-    """The kind of network file system that a path is on, as far as the system tells."""
+    """The kind of network file system that a path is on; ``None`` where it is on none, or the system does not say."""
     try:
         lines = [line.split() for line in mounts.read_bytes().splitlines()]
     except OSError:
@@ -168,9 +171,9 @@ def _network_kind(path: Path, mounts: Path) -> str | None:
 
 def _postgres(connection: Any) -> sqlalchemy.Engine:
     options = {"hide_parameters": True, "pool_pre_ping": True, "connect_args": _arguments(connection.extra_dejson)}
-    hook = _hook_of(connection)
+    hook = _find_hook(connection)
     if hook is None:
-        return sqlalchemy.create_engine(_url_of(connection), **options)
+        return sqlalchemy.create_engine(_url(connection), **options)
     try:
         engine: sqlalchemy.Engine = hook.get_sqlalchemy_engine(engine_kwargs=options)
     except Exception as error:  # noqa: BLE001 - whatever the hook and the cloud's own libraries raise
@@ -180,7 +183,7 @@ def _postgres(connection: Any) -> sqlalchemy.Engine:
     return engine
 
 
-def _hook_of(connection: Any) -> Any:
+def _find_hook(connection: Any) -> Any:
     """Airflow's own hook, which knows about clouds' tokens; ``None`` where its provider is not installed."""
     try:
         hook = connection.get_hook()
@@ -190,15 +193,15 @@ def _hook_of(connection: Any) -> Any:
 
 
 def _failure_of_hook(conn_id: str, error: Exception) -> Exception:
-    """Airflow's complaints tell what is missing; the texts of others may hold what is nobody's business."""
-    is_told = isinstance(error, AirflowException | ImportError)
-    text = f"{type(error).__name__}: {error}" if is_told else type(error).__name__
-    kind = ConfigurationError if is_told or isinstance(error, ValueError | TypeError) else LedgerError
+    """The error for a hook that fails. Airflow's own texts are shown; other texts may hold secrets."""
+    is_plain = isinstance(error, AirflowException | ImportError)
+    text = f"{type(error).__name__}: {error}" if is_plain else type(error).__name__
+    kind = ConfigurationError if is_plain or isinstance(error, ValueError | TypeError) else LedgerError
     return kind(f"Airflow's hook cannot make an engine of the ledger's connection {conn_id!r} ({text})")
 
 
 def _renew_tokens(engine: sqlalchemy.Engine, hook: Any) -> None:
-    """A cloud's token is good for minutes, and a load takes hours: each connection gets a new one."""
+    """Give each connection a new token: a cloud's token is good for minutes, and a load takes hours."""
 
     @sqlalchemy.event.listens_for(engine, "do_connect")
     def renew(dialect: Any, record: Any, arguments: list[Any], parameters: dict[str, Any]) -> None:
@@ -210,14 +213,14 @@ def _renew_tokens(engine: sqlalchemy.Engine, hook: Any) -> None:
 
 
 def _arguments(extra: dict[str, Any]) -> dict[str, Any]:
-    """What the driver is given beside the address. Airflow's hook would pass on nothing of the extra, not even ``sslmode``."""
+    """The driver's options. Airflow's hook would drop the whole extra, ``sslmode`` too."""
     query = extra.get("sqlalchemy_query")
-    said = {**(query if isinstance(query, dict) else {}), **extra}
-    chosen = {name: value for name, value in said.items() if name in _PATIENCE or _FOR_DRIVER.fullmatch(name)}
+    options = {**(query if isinstance(query, dict) else {}), **extra}
+    chosen = {name: value for name, value in options.items() if name in _PATIENCE or _FOR_DRIVER.fullmatch(name)}
     return {**_PATIENCE, **{name: value for name, value in chosen.items() if value not in (None, "")}}
 
 
-def _url_of(connection: Any) -> sqlalchemy.URL:
+def _url(connection: Any) -> sqlalchemy.URL:
     return sqlalchemy.URL.create(
         f"postgresql+{_driver(connection.conn_id)}",
         username=connection.login,

@@ -1,4 +1,4 @@
-"""What Airflow connections can read and write for a load: SQL queries as chunks of rows, files as open streams."""
+"""Reads SQL queries and files, and writes files, through Airflow connections."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def sql_batches(
 ) -> Iterator[Batch]:
     """The rows of a query on any Airflow SQL connection, through a server-side cursor where the database has one.
 
-    Reading so keeps memory flat (a million rows through ``get_df_by_chunks`` keep the whole result in the client). The read
-    transaction stays open while the load runs.
+    So the memory stays flat: ``get_df_by_chunks`` would keep the whole result in the client. The read transaction stays open
+    while the load runs.
 
     :raises ConfigurationError: there is no such connection, or it is not one of a SQL database.
     :raises SourceError: the query is wrong, in the database's own words. Its other errors pass through.
@@ -61,8 +61,8 @@ def file_batches(path: str, conn_id: str | None, columns: Columns, batch_size: i
 
 
 def file_size(path: str, conn_id: str | None) -> int | None:
-    """Bytes of a file; ``None`` where they cannot be told, or it is not there."""
-    with suppress(Exception):  # storages fail in their own ways, and whoever opens the file will tell
+    """The size of a file in bytes; ``None`` where it is not known, or there is no such file."""
+    with suppress(Exception):  # storages fail in their own ways; opening the file says more
         if conn_id is None and "://" not in path:
             return Path(path).stat().st_size
         return int(_storage(path, conn_id).stat().st_size)
@@ -92,7 +92,7 @@ def _count_lines(path: Path) -> int | None:
 
 
 def results_file(path: str, conn_id: str | None, fields: Sequence[str]) -> ResultsFile:
-    """Where the results go: a local file, or any URL that ``ObjectStoragePath`` writes; there whole or not at all.
+    """The file for the results, local or at any URL that ``ObjectStoragePath`` writes. It appears whole or not at all.
 
     :param fields: the columns.
     """
@@ -106,13 +106,16 @@ def results_file(path: str, conn_id: str | None, fields: Sequence[str]) -> Resul
 
 
 def must_be_another_file(path: str, conn_id: str | None, source: str, source_conn_id: str | None) -> None:
-    """:raises ConfigurationError: results at ``path`` would replace the source that they are the results of."""
+    """Refuse to write the results over their own source.
+
+    :raises ConfigurationError: both are the same file.
+    """
     if _is_same(_place(path, conn_id), _place(source, source_conn_id)):
         raise ConfigurationError("results_path names the same file as path: the results would take the place of the rows")
 
 
 def _place(path: str, conn_id: str | None) -> Any:
-    """A local path, or what stands for the file in its storage."""
+    """A local path, or the file in its storage."""
     if conn_id is None and "://" not in path:
         return Path(path)
     found = _storage(path, conn_id)
@@ -121,19 +124,19 @@ def _place(path: str, conn_id: str | None) -> Any:
 
 def _is_same(one: Any, other: Any) -> bool:
     if isinstance(one, Path) and isinstance(other, Path):
-        with suppress(OSError, ValueError):  # what is not there, or cannot be looked at, is told when it is opened
+        with suppress(OSError, ValueError):  # a file that is not there is an error when it is opened
             return one.samefile(other)
         return False
-    # Two connections may lead to the same bucket, so that they do not tell files apart.
+    # Two connections may lead to the same bucket, so that the connections are not compared.
     return type(one) is type(other) and type(one.fs) is type(other.fs) and one.path == other.path
 
 
 def _storage(path: str, conn_id: str | None) -> Any:
-    """The file at a URL. Its storage is looked up now and not when it is first used, which may be after the load."""
+    """The file at a URL. Its storage is found now, and not when it is first used, which may be after the load."""
     try:
         found = ObjectStoragePath(path, conn_id=conn_id)
         if found.conn_id is not None:
-            get_connection(found.conn_id)  # some storages go on without it, as somebody else
+            get_connection(found.conn_id)  # some storages work without it, with other credentials
         _ = found.fs
     except ConfigurationError:
         raise

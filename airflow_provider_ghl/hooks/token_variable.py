@@ -1,4 +1,4 @@
-"""Where refreshed tokens are kept: an Airflow Variable, the one thing that a task can write and that Airflow encrypts."""
+"""Stores refreshed tokens in an Airflow Variable: the one thing that a task can write and that Airflow encrypts."""
 
 from __future__ import annotations
 
@@ -17,89 +17,91 @@ from airflow_provider_ghl.api.token_store import Stored, TokenPair
 from airflow_provider_ghl.exceptions import ConfigurationError, GHLError
 from airflow_provider_ghl.hooks.settings import has_database
 
-__all__ = ["AirflowTokens", "Place", "name_of", "place_of_this_process"]
+__all__ = ["AirflowTokens", "Place", "place_of_this_process", "variable_name"]
 
 T = TypeVar("T")
 
-#: So named that Airflow shows ``***`` for it, in the UI, by REST and in logs.
+#: "token" in the name makes Airflow show ``***`` for it, in the UI, in REST answers and in logs.
 _PREFIX = "ghl_oauth_token__"
-_DESCRIPTION = "Tokens of a HighLevel connection, kept up to date by its tasks. Delete it to begin anew from the connection."
-#: What is safe as part of a URL, and short enough for a Variable's key.
+_DESCRIPTION = "Tokens of a HighLevel connection, kept up to date by its tasks. Delete it to start again from the connection."
+#: Ids that are safe in a URL, and short enough for a Variable's key.
 _PLAIN = re.compile(r"[\w.-]{1,200}", re.ASCII)
-#: Under ``dag.test()`` Airflow takes the way to its API away while it is in use, for all threads.
+#: Under ``dag.test()`` Airflow's API can be used by one thread at a time.
 _one_at_a_time = threading.Lock()
 
 
 class Place(Protocol):
-    """What keeps Variables."""
+    """Where Variables are."""
 
     def get(self, name: str) -> str | None:
-        """Its text; ``None``: there is none."""
+        """Its text; ``None`` where there is none."""
 
     def set(self, name: str, text: str) -> None:
         """Durable when this returns."""
 
     def candidates(self, name: str) -> Iterator[str | None]:
-        """The texts of this one and, where they can be had, of all that are tokens."""
+        """The text of this one and, where they can be read, those of all Variables with tokens."""
 
 
 class AirflowTokens:
     """The :class:`~airflow_provider_ghl.api.token_store.TokenStore` of a connection. Any thread may use it.
 
     :param conn_id: the connection's id.
-    :param place: what keeps Variables; by default what this process has, which is looked up on this thread.
+    :param place: where Variables are; by default :func:`place_of_this_process`, found on this thread.
     """
 
     def __init__(self, conn_id: str, place: Place | None = None) -> None:
-        self.name = name_of(conn_id)
+        self.name = variable_name(conn_id)
         self._place = place or place_of_this_process()
 
     def read(self) -> Stored | None:
-        """What was written last, by whatever process. What cannot be understood is taken for nothing.
+        """What any process wrote last. A text that is no pair of tokens counts as none.
 
-        :raises GHLError: nobody knows what was written.
+        :raises GHLError: it cannot be read.
         """
-        return self._said("read", lambda: _stored_of(self._place.get(self.name)))
+        return self._use("read", lambda: _parse(self._place.get(self.name)))
 
     def write(self, stored: Stored) -> None:
-        """Durable when this returns.
+        """Write it: durable when this returns.
 
-        :raises GHLError: it is not.
+        :raises GHLError: it could not be written.
         """
-        self._said("written", lambda: self._write(stored))
+        self._use("written", lambda: self._write(stored))
 
     def find(self, fingerprint: str, company_id: str | None, location_id: str | None) -> Stored | None:
-        """What is kept for a connection's tokens: under its own id, else under any that has the same and is of the same.
+        """The pair that is stored for a connection, under its own id or under that of another one with the same tokens.
 
-        Airflow's Test button gives a connection an id of the moment. Connections that were logged in to one app have one
-        fingerprint, so that whose a pair is counts as well.
+        Airflow's Test button gives a connection a random id. Connections of one app that were logged in to have the same
+        fingerprint, so that the agency or location has to fit too.
 
-        :param company_id: the connection's. :param location_id: the connection's.
+        :param fingerprint: of the connection's tokens.
+        :param company_id: the connection's.
+        :param location_id: the connection's.
         """
-        kept = self._said("read", lambda: [_stored_of(text) for text in self._place.candidates(self.name)])
-        if not kept:
-            return None  # neither a task nor a database may be here
+        found = self._use("read", lambda: [_parse(text) for text in self._place.candidates(self.name)])
+        if not found:
+            return None  # there may be neither a task nor a database here
         own = self.read()
         if own is not None and own.fingerprint == fingerprint:
             return own
-        mine = (one for one in kept if one is not None and one.fingerprint == fingerprint)
-        return next((one for one in mine if _is_of(one.pair, company_id, location_id)), None)
+        mine = (one for one in found if one is not None and one.fingerprint == fingerprint)
+        return next((one for one in mine if _belongs_to(one.pair, company_id, location_id)), None)
 
     def _write(self, stored: Stored) -> None:
-        _mask(stored)  # first: Airflow writes what it is sent into its debug log
+        _mask(stored)  # before anything else: Airflow's debug log shows what it is sent
         self._place.set(self.name, json.dumps(stored.as_dict()))
 
-    def _said(self, what: str, do: Callable[[], T]) -> T:
+    def _use(self, what: str, do: Callable[[], T]) -> T:
         try:
             with _one_at_a_time:
                 return do()
         except GHLError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever Airflow or its database raises; its text may hold the value
+        except Exception as error:  # noqa: BLE001 - Airflow and its database raise anything, and its text may hold the value
             raise GHLError(f"Airflow's Variable {self.name} could not be {what} ({type(error).__name__})") from None
 
 
-def name_of(conn_id: str) -> str:
+def variable_name(conn_id: str) -> str:
     """The Variable of a connection's tokens."""
     if _PLAIN.fullmatch(conn_id):
         return _PREFIX + conn_id
@@ -107,7 +109,7 @@ def name_of(conn_id: str) -> str:
 
 
 def place_of_this_process() -> Place:
-    """In a task Airflow's API, by way of the task's supervisor; else Airflow's database, if there is one."""
+    """In a task Airflow's API, through the task's supervisor; else Airflow's database, if there is one."""
     from airflow.sdk.execution_time import task_runner
 
     if getattr(task_runner, "SUPERVISOR_COMMS", None) is not None:
@@ -120,7 +122,7 @@ class _Api:
         try:
             return str(Variable.get(name))
         except AirflowRuntimeError:
-            # Airflow says so too when its API fails. Taken for the truth, that would spend a token that was spent long ago.
+            # Airflow raises this when its API fails, too. Taken for "there is none", an old refresh token would be sent again.
             if name in list(Variable.keys(prefix=name)):
                 raise
             return None
@@ -133,7 +135,7 @@ class _Api:
 
 
 class _Database:
-    """Airflow's database, for commands and for the API server. Its own ``Variable.get`` takes every failure for "not there"."""
+    """Airflow's database, for commands and the API server. ``Variable.get`` would take every failure there for "none"."""
 
     def get(self, name: str) -> str | None:
         from airflow.models.variable import Variable as Row
@@ -178,7 +180,7 @@ def _texts(condition: Any) -> Iterator[str]:
         yield from [row.val for row in rows if row.val]
 
 
-def _stored_of(text: str | None) -> Stored | None:
+def _parse(text: str | None) -> Stored | None:
     try:
         stored = Stored.from_dict(json.loads(text or ""))
     except (ValueError, TypeError, KeyError, AttributeError):  # a person may have edited it
@@ -187,10 +189,8 @@ def _stored_of(text: str | None) -> Stored | None:
     return stored
 
 
-def _is_of(pair: TokenPair, company_id: str | None, location_id: str | None) -> bool:
-    """Whether it may be the agency's, or the location's where there is no agency. What a pair does not say is not held
-    against it.
-    """
+def _belongs_to(pair: TokenPair, company_id: str | None, location_id: str | None) -> bool:
+    """Whether it may be the agency's pair, or where there is no agency the location's. A pair may lack either id."""
     if company_id is not None:
         return pair.user_type != "Location" and pair.company_id in (None, company_id)
     return pair.user_type != "Company" and (location_id is None or pair.location_id in (None, location_id))

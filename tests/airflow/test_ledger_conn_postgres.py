@@ -104,7 +104,7 @@ class TestLoads:
         extra = {"keepalives_idle": 7, "application_name": "ledger", "options": "-c work_mem=5MB", "cursor": "dictcursor"}
         connect(ledger=json.dumps({**database, "extra": {**extra, "sqlalchemy_query": {"sslmode": "allow"}}}))
         run(bulk())
-        engine = places.engine_of("ledger")
+        engine = places.make_engine("ledger")
         with engine.connect() as connection:
             driver: Any = connection.connection.dbapi_connection
             parameters = driver.info.get_parameters()
@@ -138,7 +138,7 @@ class TestFailures:
     def test_without_a_host_it_is_this_machine(self, connect: Connect, database: dict[str, Any]) -> None:
         connect(ledger=json.dumps({**database, "host": None}))
         with pytest.raises(LedgerError, match="cannot be read: OperationalError: nothing answers there"):
-            Ledger(places.engine_of("ledger"), longest_outage=0.0)
+            Ledger(places.make_engine("ledger"), longest_outage=0.0)
 
     def test_a_server_that_never_answers_is_away(self, connect: Connect, database: dict[str, Any]) -> None:
         with socket.socket() as silent:
@@ -148,7 +148,7 @@ class TestFailures:
             connect(ledger=json.dumps({**database, "port": port, "extra": {"connect_timeout": 2}}))
             began = time.monotonic()
             with pytest.raises(LedgerError, match="no answer in time"):
-                Ledger(places.engine_of("ledger"), longest_outage=0.0)
+                Ledger(places.make_engine("ledger"), longest_outage=0.0)
         assert time.monotonic() - began < 10, "without the option it waits so long"
 
     def test_a_look_does_not_wait_for_it(self, connect: Connect, database: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ from waits import TOO_LONG
 
 from airflow_provider_ghl.api.token_store import Stored, TokenPair
 from airflow_provider_ghl.exceptions import ConfigurationError, GHLError
-from airflow_provider_ghl.hooks.token_variable import AirflowTokens, name_of
+from airflow_provider_ghl.hooks.token_variable import AirflowTokens, variable_name
 
 PREFIX = "ghl_oauth_token__"
 
@@ -40,17 +40,17 @@ def rows() -> list[tuple[str, str, int]]:
 
 class TestNames:
     def test_airflow_redacts_it(self) -> None:
-        name = name_of("ghl_default")
+        name = variable_name("ghl_default")
         assert name == f"{PREFIX}ghl_default"
         assert redact("a value", name) == "***"
 
     @pytest.mark.parametrize("conn_id", ["a/b", "a#b", "a b", "ä", "x" * 240, "", "a%2Fb"])
     def test_fits_into_a_url_and_a_key(self, conn_id: str) -> None:
-        name = name_of(conn_id)
+        name = variable_name(conn_id)
         assert name.startswith(PREFIX)
         assert name[len(PREFIX) :].isalnum()
         assert len(name) < 250
-        assert name != name_of(conn_id + "x")
+        assert name != variable_name(conn_id + "x")
 
 
 @pytest.fixture

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_ghl.exceptions import ConfigurationError, GHLError
+from airflow_provider_ghl.exceptions import (
+    ConfigurationError,
+    GHLError,
+    NotFound,
+    RequestRejected,
+    ServerError,
+    TransportError,
+    Unauthorized,
+)
 from airflow_provider_ghl.hooks.access import Access, Manner, make_oauth, make_refreshed_token, read_app
-from airflow_provider_ghl.hooks.complaints import complaint
 from airflow_provider_ghl.hooks.settings import Settings, get_connection
 
 if TYPE_CHECKING:
@@ -32,7 +39,7 @@ def try_connection(conn_id: str, location_id: str | None, api_version: str | Non
     except (_Untested, ConfigurationError) as error:
         return False, str(error)
     except GHLError as error:
-        return False, complaint(error, host)
+        return False, _explain(error, host)
 
 
 def _token(conn_id: str, settings: Settings, manner: Manner) -> str | None:
@@ -89,3 +96,28 @@ def _has_locations(settings: Settings, token: str, manner: Manner) -> bool:
         return any(oauth.iterate_locations(token, settings.company_id or ""))
     finally:
         oauth.client.close()
+
+
+def _explain(error: GHLError, host: str | None) -> str:
+    """What is wrong, in plain words.
+
+    :param host: the connection's.
+    """
+    from airflow_provider_ghl.api.transport import safe_host
+
+    if isinstance(error, Unauthorized):
+        return error.explain()
+    if isinstance(error, TransportError):
+        return f"HighLevel did not answer at {safe_host(host)}: {error.message}"
+    if _is_of_another_host(error):
+        return f"what answers at {safe_host(host)} is not HighLevel: check the base URL ({error})"
+    return str(error)
+
+
+def _is_of_another_host(error: GHLError) -> bool:
+    """Whether HighLevel does not answer so to a request for its associations."""
+    if isinstance(error, ServerError):
+        return error.status < 500 and error.status != 401  # HTML with a 4xx, or a success that is no JSON
+    return isinstance(error, NotFound) or (
+        isinstance(error, RequestRejected) and (300 <= error.status < 400 or error.status == 404)
+    )
