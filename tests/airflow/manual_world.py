@@ -51,6 +51,7 @@ class World:
         """All connections that the manual names, and what is behind them."""
         world = cls(folder, agency.sandbox, agency)
         sandbox = world.sandbox
+        sandbox.set_limit(100)  # HighLevel's, which plans speak of
         north, south = agency.installed
         for location_id in (sandbox.location_id, north, south):
             sides = ("contact", "contact", "Student", "Teacher")

@@ -152,14 +152,19 @@ def the_test_button_tells(airflow: Api, highlevel: Sandbox) -> None:
 
 
 def a_test_on_a_worker_tells(airflow: Api, highlevel: Sandbox) -> None:
-    queued = airflow.call("POST", "/api/v2/connections/enqueue-test", connection(highlevel))
-    token = {"Airflow-Connection-Test-Token": queued["token"]}
+    def carried_out() -> Any:
+        """How it ended; ``None`` where Airflow's own server failed the worker, as its SQLite does on a busy machine."""
+        queued = airflow.call("POST", "/api/v2/connections/enqueue-test", connection(highlevel))
+        token = {"Airflow-Connection-Test-Token": queued["token"]}
 
-    def outcome() -> Any:
-        polled = airflow.call("GET", "/api/v2/connections/enqueue-test", headers=token)
-        return polled if polled["state"] in {"success", "failed"} else None
+        def outcome() -> Any:
+            polled = airflow.call("GET", "/api/v2/connections/enqueue-test", headers=token)
+            return polled if polled["state"] in {"success", "failed"} else None
 
-    ended = wait_for("a connection test on a worker", outcome)
+        told = wait_for("a connection test on a worker", outcome)
+        return None if "ServerResponseError" in (told["result_message"] or "") else told
+
+    ended = wait_for("a connection test that Airflow carries out", carried_out)
     assert ended["state"] == "success", ended
     assert "HighLevel accepts the token" in ended["result_message"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -185,7 +186,7 @@ def test_a_second_attempt_finds_what_the_first_one_did(seed: int) -> None:
     draw = random.Random(seed)
     rows = random_rows(draw, 1000)
     broken = SimulatedServer(FakeClock(), draw_fault=lambda: draw.choice(FAULTS) if draw.random() < 0.6 else None)
-    first = load_pairs(rows, broken, seed=seed)
+    first = load_pairs(rows, broken, seed=seed, outage_timeout=timedelta(0))
     broken.draw_fault = lambda: None
     there = set(broken.relations)
     second = load_pairs(rows, broken, seed=seed + 1)
