@@ -74,7 +74,7 @@ class BulkCreateRelationsOperator(LoadOperator):
     :param plan_only: count the rows and price them; nothing is written to HighLevel. The summary has ``plan``: ``requests`` (at
         most), ``seconds`` at the current limit, ``left_today``, ``share_of_today``, ``days``.
     :param results_path: where every row's result is written, in input order, as ``.csv``, ``.jsonl`` or ``.parquet``; there
-        whole or not at all (templated). Local, or any URL that ``ObjectStoragePath`` writes.
+        whole or not at all (templated). Local, where missing folders are made, or any URL that ``ObjectStoragePath`` writes.
     :param results_conn_id: the connection that ``results_path`` is written with (templated).
     :param xcom_results_limit: rows in the ``results`` XCom.
     :param deferrable: where the day's quota is spent, free the slot, wait in the triggerer for the reset and go on.

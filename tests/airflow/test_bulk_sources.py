@@ -281,12 +281,22 @@ def test_results_file_has_every_row_in_order(ghl: Sandbox, attended: str, tmp_pa
 @pytest.mark.parametrize(
     ("path", "said"),
     [
-        ("/no/such/folder/r.csv", "there is no folder"),
-        ("file:///no/such/r.csv", "there is no folder"),
+        ("{0}/file/r.csv", "cannot be made"),
+        ("file://{0}/file/r.csv", "cannot be made"),
         ("nowhere://r.csv", "knows no storage for nowhere://"),
-        ("r.xlsx", "must be named"),
+        ("{0}/missing/r.xlsx", "must be named"),
     ],
 )
-def test_a_results_file_that_cannot_be_is_told_before_any_request(ghl: Sandbox, attended: str, path: str, said: str) -> None:
-    assert said in fail(bulk(rows=PAIRS, results_path=path), GHLMisconfigured)
+def test_a_results_file_that_cannot_be_is_told_before_any_request(
+    ghl: Sandbox, attended: str, tmp_path: Path, path: str, said: str
+) -> None:
+    (tmp_path / "file").touch()
+    assert said in fail(bulk(rows=PAIRS, results_path=path.format(tmp_path)), GHLMisconfigured)
     assert ghl.stats()["requests"] == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("where", ["", "file://"])
+def test_the_folder_of_the_results_is_made(ghl: Sandbox, attended: str, tmp_path: Path, where: str) -> None:
+    run(bulk(rows=PAIRS, results_path=f"{where}{tmp_path}/2031/01/r.csv"))
+    assert len((tmp_path / "2031" / "01" / "r.csv").read_text().splitlines()) == 4

@@ -208,7 +208,8 @@ class TestExport:
             assert [row["row_key"] for row in csv.DictReader(file)] == [str(2**60 + 1), "", ""]
 
     @pytest.mark.parametrize(
-        ("name", "message"), [("out.txt", "must be named .csv, .jsonl, .parquet"), ("missing/out.csv", "there is no folder")]
+        ("name", "message"),
+        [("out.txt", "must be named .csv, .jsonl, .parquet"), ("home/ghl_ledger.db/out.csv", "cannot be made")],
     )
     def test_what_cannot_be_written(
         self, loaded: Any, tmp_path: Path, name: str, message: str, capsys: pytest.CaptureFixture[str]

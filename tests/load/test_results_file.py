@@ -193,13 +193,22 @@ def test_an_unknown_format_is_refused_with_those_known(tmp_path: Path, name: str
 
 
 def test_a_place_that_cannot_be_written_to_is_told_at_once(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"there is no folder .*missing; make it first"):
-        local_results_file(tmp_path / "missing" / "out.csv", RESULT_FIELDS)
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(ConfigurationError, match="it is a folder"):
         local_results_file(tmp_path / "folder.csv", RESULT_FIELDS)
     with pytest.raises(ConfigurationError, match=rf"no file can be made in the folder {tmp_path} \(File name too long\)"):
         local_results_file(tmp_path / ("x" * 250 + ".csv"), RESULT_FIELDS)
+
+
+def test_a_missing_folder_is_made(tmp_path: Path) -> None:
+    with local_results_file(tmp_path / "2031" / "01" / "out.csv", RESULT_FIELDS) as results:
+        results.append(block(result(0)))
+    assert (tmp_path / "2031" / "01" / "out.csv").read_text().count("\n") == 2
+    with pytest.raises(ConfigurationError, match=r"the folder .*out\.csv cannot be made \("):
+        local_results_file(tmp_path / "2031" / "01" / "out.csv" / "out.csv", RESULT_FIELDS)
+    with pytest.raises(ConfigurationError, match="must be named"):
+        local_results_file(tmp_path / "other" / "out.txt", RESULT_FIELDS)
+    assert [path.name for path in tmp_path.iterdir()] == ["2031"]
 
 
 def test_without_pyarrow_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

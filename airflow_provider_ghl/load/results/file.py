@@ -94,15 +94,15 @@ class ResultsFile:
 
 
 def local_results_file(path: str | Path, fields: Sequence[str]) -> ResultsFile:
-    """A results file at a local path: written beside it, then put in its place in one step. Makes no folders.
+    """A results file at a local path: written beside it, then put in its place in one step. Missing folders are made.
 
-    :raises ConfigurationError: also where the folder is missing or the path is a folder itself.
+    :raises ConfigurationError: also where the folder cannot be made, or the path is a folder itself.
     """
     target = Path(path).absolute()
     if target.is_symlink():
         target = target.resolve()
-    if not target.parent.is_dir():
-        raise ConfigurationError(f"cannot write {path}: there is no folder {target.parent}; make it first")
+    _writer_for(target.name)  # first, so that a name that is refused leaves no folder behind
+    _make_folder(path, target.parent)
     if target.is_dir():
         raise ConfigurationError(f"cannot write {path}: it is a folder; name a file in it")
 
@@ -111,6 +111,13 @@ def local_results_file(path: str | Path, fields: Sequence[str]) -> ResultsFile:
         _sync_folder(target.parent)
 
     return ResultsFile(target.name, fields, publish, target.parent)
+
+
+def _make_folder(path: str | Path, folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"cannot write {path}: the folder {folder} cannot be made ({error.strerror})") from error
 
 
 class _Writer(Protocol):
