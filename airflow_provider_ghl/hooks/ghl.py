@@ -84,9 +84,9 @@ class GHLHook(BaseHook):
         :raises ConfigurationError: it cannot be where it is said to be; the message says where it could.
         :raises LedgerError: its database fails.
         """
-        from airflow_provider_ghl.hooks.ledger import ledger_of
+        from airflow_provider_ghl.hooks.ledger import open_ledger
 
-        return ledger_of(Settings.of(connection_of(self.ghl_conn_id)).ledger_conn_id)
+        return open_ledger(Settings.of(connection_of(self.ghl_conn_id)).ledger_conn_id)
 
     def ledger_warnings(self) -> list[str]:
         """What may be wrong with where the ledger is."""
@@ -211,12 +211,12 @@ class GHLHook(BaseHook):
 
     def forget(self, **what: Any) -> int:
         """Make the ledger forget relations of this location, chosen as in
-        :class:`airflow_provider_ghl.load.ledger.upkeep.Chosen`. They are asked of HighLevel again.
+        :class:`airflow_provider_ghl.load.ledger.upkeep.RelationFilter`. They are asked of HighLevel again.
         """
-        from airflow_provider_ghl.load.ledger.upkeep import Chosen
+        from airflow_provider_ghl.load.ledger.upkeep import RelationFilter
 
         with closing(self.ledger) as ledger:  # it is opened again where it is needed again
-            return ledger.forget(Chosen(host=self.get_conn().host, location_id=self.location_id, **what))
+            return ledger.forget(RelationFilter(host=self.get_conn().host, location_id=self.location_id, **what))
 
     @contextmanager
     def _forgetting(self, **what: Any) -> Iterator[None]:

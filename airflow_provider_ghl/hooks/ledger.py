@@ -1,4 +1,4 @@
-"""Where the ledger is: an Airflow connection becomes an engine, and a place that cannot hold a ledger is refused."""
+"""Opens the ledger that an Airflow connection names, and refuses places that cannot hold one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from airflow_provider_ghl.load.ledger.database import Database
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.schema import is_prepared
 
-__all__ = ["default_path", "engine_of", "find_ledger", "ledger_of", "warnings_about"]
+__all__ = ["default_path", "find_ledger", "make_engine", "open_ledger", "warnings_about"]
 
 _FILE = "ghl_ledger.db"
 _REMEDY = "set ledger_conn_id on the connection, or [ghl] ledger_conn_id, to an Airflow connection of a PostgreSQL database"
@@ -33,9 +33,10 @@ _NETWORK = (
 _MOUNTS = Path("/proc/mounts")
 #: A mount point's blank is written as ``\040`` there.
 _ESCAPED = re.compile(rb"\\([0-7]{3})")
-#: A network that swallows packets must not hold a task for ever: no connection within so many seconds is none, and a silent
-#: one is lost after a minute, whether it waits for an answer (keepalives) or for the receipt of what it sent (milliseconds).
-_PATIENCE = {
+#: A network that swallows packets must not hold a task for ever. To connect takes 10 seconds at most. A connection that is
+#: silent counts as lost after a minute: while it waits for an answer (keepalives, in seconds), and while it waits for the
+#: receipt of what it sent (milliseconds).
+_TIMEOUTS = {
     "connect_timeout": 10,
     "keepalives": 1,
     "keepalives_idle": 30,
@@ -49,24 +50,24 @@ _FOR_DRIVER = re.compile(
 )
 
 
-def ledger_of(conn_id: str | None) -> Ledger:
+def open_ledger(conn_id: str | None) -> Ledger:
     """The ledger of an Airflow connection; else of the one in ``[ghl] ledger_conn_id``; else a file in ``AIRFLOW_HOME``.
 
     :raises ConfigurationError: there is no such connection, or it cannot hold a ledger; the message says what could.
     :raises LedgerError: the database fails.
     """
-    engine = engine_of(conn_id or _configured())
+    engine = make_engine(conn_id or _configured())
     if engine.dialect.name == "sqlite":
         _make_folder(Path(str(engine.url.database)).parent)
     return Ledger(engine)
 
 
 def find_ledger(conn_id: str | None) -> tuple[str, Ledger | None]:
-    """Where the ledger is, and the ledger if there is one there already: a look makes none. Else as :func:`ledger_of`.
+    """Where the ledger is, and the ledger itself if there is one already: none is made. Errors as in :func:`open_ledger`.
 
-    A server that is away is not waited for: somebody sits there and waits for the answer.
+    A server that is away is not waited for, since a person waits for the answer.
     """
-    engine = engine_of(conn_id or _configured())
+    engine = make_engine(conn_id or _configured())
     database = Database(engine, longest_outage=0.0)
     is_there = database.file is None or database.file.is_file()
     if is_there and database.read(is_prepared):
@@ -75,8 +76,8 @@ def find_ledger(conn_id: str | None) -> tuple[str, Ledger | None]:
     return database.where, None
 
 
-def engine_of(conn_id: str | None) -> sqlalchemy.Engine:
-    """An engine for the ledger alone. Errors as in :func:`ledger_of`."""
+def make_engine(conn_id: str | None) -> sqlalchemy.Engine:
+    """An engine for the ledger alone. Errors as in :func:`open_ledger`."""
     if conn_id is None:
         return _sqlite(default_path())
     connection = connection_of(conn_id)
@@ -92,13 +93,13 @@ def engine_of(conn_id: str | None) -> sqlalchemy.Engine:
 
 
 def default_path() -> Path:
-    """Where the ledger is when nothing is said."""
+    """Where the ledger is where nothing names another place."""
     home = Path(os.path.expandvars(os.environ.get("AIRFLOW_HOME") or "~/airflow"))  # as Airflow reads it
     return home.expanduser().absolute() / _FILE
 
 
 def warnings_about(ledger: Ledger) -> list[str]:
-    """What every load should say of where its ledger is."""
+    """What may be wrong with where the ledger is; each load logs it."""
     if ledger.file is None:
         return []
     warnings = []
@@ -150,7 +151,7 @@ def _sqlite(path: Path, mounts: Path = _MOUNTS) -> sqlalchemy.Engine:
 
 
 def _network_kind(path: Path, mounts: Path) -> str | None:
-    """The kind of network file system that a path is on, as far as the system tells."""
+    """The network file system that a path is on, such as ``nfs``; ``None`` where it is on none, or nobody knows."""
     try:
         lines = [line.split() for line in mounts.read_bytes().splitlines()]
     except OSError:
@@ -168,19 +169,19 @@ def _network_kind(path: Path, mounts: Path) -> str | None:
 
 def _postgres(connection: Any) -> sqlalchemy.Engine:
     options = {"hide_parameters": True, "pool_pre_ping": True, "connect_args": _arguments(connection.extra_dejson)}
-    hook = _hook_of(connection)
+    hook = _airflow_hook(connection)
     if hook is None:
-        return sqlalchemy.create_engine(_url_of(connection), **options)
+        return sqlalchemy.create_engine(_url(connection), **options)
     try:
         engine: sqlalchemy.Engine = hook.get_sqlalchemy_engine(engine_kwargs=options)
     except Exception as error:  # noqa: BLE001 - whatever the hook and the cloud's own libraries raise
-        raise _failure_of_hook(connection.conn_id, error) from None
+        raise _hook_failure(connection.conn_id, error) from None
     if connection.extra_dejson.get("iam"):
         _renew_tokens(engine, hook)
     return engine
 
 
-def _hook_of(connection: Any) -> Any:
+def _airflow_hook(connection: Any) -> Any:
     """Airflow's own hook, which knows about clouds' tokens; ``None`` where its provider is not installed."""
     try:
         hook = connection.get_hook()
@@ -189,35 +190,35 @@ def _hook_of(connection: Any) -> Any:
     return hook if hasattr(hook, "get_sqlalchemy_engine") else None
 
 
-def _failure_of_hook(conn_id: str, error: Exception) -> Exception:
-    """Airflow's complaints tell what is missing; the texts of others may hold what is nobody's business."""
-    is_told = isinstance(error, AirflowException | ImportError)
-    text = f"{type(error).__name__}: {error}" if is_told else type(error).__name__
-    kind = ConfigurationError if is_told or isinstance(error, ValueError | TypeError) else LedgerError
+def _hook_failure(conn_id: str, error: Exception) -> Exception:
+    """The text of Airflow's own errors says what is missing; the texts of others may hold secrets and are left out."""
+    is_airflows = isinstance(error, AirflowException | ImportError)
+    text = f"{type(error).__name__}: {error}" if is_airflows else type(error).__name__
+    kind = ConfigurationError if is_airflows or isinstance(error, ValueError | TypeError) else LedgerError
     return kind(f"Airflow's hook cannot make an engine of the ledger's connection {conn_id!r} ({text})")
 
 
 def _renew_tokens(engine: sqlalchemy.Engine, hook: Any) -> None:
-    """A cloud's token is good for minutes, and a load takes hours: each connection gets a new one."""
+    """Get a new token for each connection: a cloud's token is good for minutes, and a load takes hours."""
 
     @sqlalchemy.event.listens_for(engine, "do_connect")
     def renew(dialect: Any, record: Any, arguments: list[Any], parameters: dict[str, Any]) -> None:
         try:
             url = hook.sqlalchemy_url
         except Exception as error:  # noqa: BLE001 - as above
-            raise _failure_of_hook(hook.get_conn_id(), error) from None
+            raise _hook_failure(hook.get_conn_id(), error) from None
         parameters.update(user=url.username, password=url.password)
 
 
 def _arguments(extra: dict[str, Any]) -> dict[str, Any]:
-    """What the driver is given beside the address. Airflow's hook would pass on nothing of the extra, not even ``sslmode``."""
+    """The driver's arguments besides the address. Airflow's hook would pass on none of the extra, not even ``sslmode``."""
     query = extra.get("sqlalchemy_query")
-    said = {**(query if isinstance(query, dict) else {}), **extra}
-    chosen = {name: value for name, value in said.items() if name in _PATIENCE or _FOR_DRIVER.fullmatch(name)}
-    return {**_PATIENCE, **{name: value for name, value in chosen.items() if value not in (None, "")}}
+    options = {**(query if isinstance(query, dict) else {}), **extra}
+    chosen = {name: value for name, value in options.items() if name in _TIMEOUTS or _FOR_DRIVER.fullmatch(name)}
+    return {**_TIMEOUTS, **{name: value for name, value in chosen.items() if value not in (None, "")}}
 
 
-def _url_of(connection: Any) -> sqlalchemy.URL:
+def _url(connection: Any) -> sqlalchemy.URL:
     return sqlalchemy.URL.create(
         f"postgresql+{_driver(connection.conn_id)}",
         username=connection.login,

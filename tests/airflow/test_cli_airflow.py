@@ -23,7 +23,7 @@ from connecting import Connect
 
 from airflow_provider_ghl.commands.arguments import load_function
 from airflow_provider_ghl.commands.description import COMMANDS
-from airflow_provider_ghl.hooks.ledger import ledger_of
+from airflow_provider_ghl.hooks.ledger import open_ledger
 from airflow_provider_ghl.hooks.settings import outside_tasks
 from airflow_provider_ghl.sandbox import Sandbox
 
@@ -165,7 +165,7 @@ class TestConnections:
 class TestStdout:
     def test_is_for_the_answer(self, capsys: Capture) -> None:
         """Whatever logs to what was stdout when logging was set up, such as a warning of Airflow's."""
-        ledger_of(None).close()
+        open_ledger(None).close()
         handler, engines = logging.StreamHandler(sys.stdout), logging.getLogger("sqlalchemy.engine")
         logging.getLogger().addHandler(handler)
         engines.setLevel(logging.INFO)

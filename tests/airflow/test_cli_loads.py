@@ -13,7 +13,7 @@ import pytest
 from cli_runs import ABSENT, LOAD_ID, Result, make_rows, relate, run_command
 
 from airflow_provider_ghl.commands.output import counted, escape, iso, moment, table, time_span
-from airflow_provider_ghl.hooks.ledger import ledger_of
+from airflow_provider_ghl.hooks.ledger import open_ledger
 from airflow_provider_ghl.load.ledger.notes import Notes
 from airflow_provider_ghl.load.results.outcomes import Outcome
 from airflow_provider_ghl.relations.fields import RESULT_FIELDS
@@ -71,7 +71,7 @@ class TestList:
         assert (load["failed"], load["counts_so_far"]) == (True, None)
 
     def test_one_that_runs(self, loaded: Any, capsys: pytest.CaptureFixture[str]) -> None:
-        ledger = ledger_of(None)
+        ledger = open_ledger(None)
         attempt = ledger.loads.begin("other", try_number=1, is_resumed=False, location_id="L", association="A")
         (line,) = lines(run_command(capsys, "loads", "--state", "running"))[1:]
         assert line.split()[:2] == ["2", "running"]
@@ -93,7 +93,7 @@ class TestFilters:
     def several(self, loaded: Any) -> None:
         """Numbers 1 (failed, of ``nightly``), 2 (green, of ``weekly``) and 3 (worth a retry, of ``nightly_two``)."""
         relate(loaded[:2], "weekly/run/relate/-1")
-        ledger = ledger_of(None)
+        ledger = open_ledger(None)
         asked: dict[str, Any] = {"try_number": 1, "is_resumed": False, "location_id": "L", "association": "A"}
         attempt = ledger.loads.begin("nightly_two/run/relate/-1", **asked)
         ledger.loads.end(attempt, end="retryable", message="no answer", counts={"rows": 1, "failed": 1}, is_well=False)

@@ -20,7 +20,7 @@ from manual_world import World
 from snippets import ROOT, SNIPPETS, Snippet
 
 from airflow_provider_ghl.get_provider_info import get_provider_info
-from airflow_provider_ghl.hooks.ledger import engine_of
+from airflow_provider_ghl.hooks.ledger import make_engine
 from airflow_provider_ghl.hooks.settings import Settings, connection_of
 
 Capture = pytest.CaptureFixture[str]
@@ -109,7 +109,7 @@ class Reader:
         if connection.conn_type == "ghl":
             assert Settings.of(connection).location_id or Settings.of(connection).company_id
         else:
-            assert engine_of(f"the_pages_{conn_id}").dialect.name == "postgresql"
+            assert make_engine(f"the_pages_{conn_id}").dialect.name == "postgresql"
 
     def configuration(self, snippet: Snippet) -> None:
         """Options that there are."""
