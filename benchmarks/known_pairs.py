@@ -62,9 +62,9 @@ def words(pairs: list[tuple[str, str]]) -> tuple[Any, Any]:
 
 
 def keys(pairs: list[tuple[str, str]]) -> list[bytes]:
-    from airflow_provider_ghl.load.ledger.pairs import keys_of
+    from airflow_provider_ghl.load.ledger.pairs import keys_from_words
 
-    return keys_of(*words(pairs))
+    return keys_from_words(*words(pairs))
 
 
 def python_set(path: Path) -> Ask:

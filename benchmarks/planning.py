@@ -76,12 +76,12 @@ def known_rows(ledger: Any, target: int, start: int, end: int) -> list[tuple[Any
     """Rows of ``ghl_relations``, in the order of their keys."""
     import numpy
 
-    from airflow_provider_ghl.load.ledger.pairs import keys_of, phases_of
+    from airflow_provider_ghl.load.ledger.pairs import keys_from_words, phases
 
     pairs = [make_pair(number) for number in range(start, end)]
     first, second = (numpy.array(side, dtype=object) for side in zip(*pairs, strict=True))
-    keys, now = keys_of(*ledger.identity((first, second))), time.time()
-    columns = zip(keys, phases_of(keys), first, second, range(start, end), strict=True)
+    keys, now = keys_from_words(*ledger.identity((first, second))), time.time()
+    columns = zip(keys, phases(keys), first, second, range(start, end), strict=True)
     return sorted((target, key, phase, one, other, f"{at:024x}", now) for key, phase, one, other, at in columns)
 
 

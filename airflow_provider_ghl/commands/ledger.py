@@ -10,7 +10,7 @@ from airflow_provider_ghl.commands.ledger_option import DEFAULT_CONNECTION, open
 from airflow_provider_ghl.commands.output import Out, counted, facts, iso, moment, table
 from airflow_provider_ghl.commands.running import WrongUsage
 from airflow_provider_ghl.load.ledger.ledger import Ledger
-from airflow_provider_ghl.load.ledger.upkeep import Chosen
+from airflow_provider_ghl.load.ledger.upkeep import RelationFilter
 
 __all__ = ["forget", "prune", "show"]
 
@@ -87,10 +87,10 @@ def _association_ids(arguments: argparse.Namespace, ledger: Ledger) -> list[str]
     return association_ids(ledger, arguments.association, arguments.conn_id or DEFAULT_CONNECTION, arguments.location)
 
 
-def _chosen(arguments: argparse.Namespace, ledger: Ledger, association_ids: list[str] | None) -> list[Chosen]:
+def _chosen(arguments: argparse.Namespace, ledger: Ledger, association_ids: list[str] | None) -> list[RelationFilter]:
     """One choice for each association."""
     if arguments.everything:
-        return [Chosen(everything=True)]
+        return [RelationFilter(everything=True)]
     age = arguments.older_than
     narrowed: dict[str, Any] = {
         "location_id": arguments.location,
@@ -99,8 +99,8 @@ def _chosen(arguments: argparse.Namespace, ledger: Ledger, association_ids: list
         "confirmed_before": None if age is None else ledger.time() - age.total_seconds(),
     }
     if association_ids is None:
-        return [Chosen(**narrowed)]
-    return [Chosen(association_id=association_id, **narrowed) for association_id in association_ids]
+        return [RelationFilter(**narrowed)]
+    return [RelationFilter(association_id=association_id, **narrowed) for association_id in association_ids]
 
 
 def _relations(count: int, association_ids: list[str] | None) -> str:

@@ -225,12 +225,12 @@ class GHLHook(BaseHook):
 
     def forget(self, **what: Any) -> int:
         """Make the ledger forget relations of this location, chosen as in
-        :class:`airflow_provider_ghl.load.ledger.upkeep.Chosen`. They are asked of HighLevel again.
+        :class:`airflow_provider_ghl.load.ledger.upkeep.RelationFilter`. They are asked of HighLevel again.
         """
-        from airflow_provider_ghl.load.ledger.upkeep import Chosen
+        from airflow_provider_ghl.load.ledger.upkeep import RelationFilter
 
         with closing(self.ledger) as ledger:  # it is opened again where it is needed again
-            return ledger.forget(Chosen(host=self.get_conn().host, location_id=self.location_id, **what))
+            return ledger.forget(RelationFilter(host=self.get_conn().host, location_id=self.location_id, **what))
 
     @contextmanager
     def _forgetting(self, **what: Any) -> Iterator[None]:

@@ -24,7 +24,7 @@ _FILE = "ghl_ledger.db"
 _REMEDY = "set ledger_conn_id on the connection, or [ghl] ledger_conn_id, to an Airflow connection of a PostgreSQL database"
 #: Executors that run tasks on the scheduler's own machine.
 _LOCAL = {"LocalExecutor", "SequentialExecutor"}
-#: Network file systems: SQLite cannot rely on their locks and shared memory.
+#: File systems whose locks and shared memory SQLite cannot rely on.
 _NETWORK = (
     "nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "lustre", "gpfs", "beegfs", "glusterfs", "fuse.glusterfs",
     "fuse.ceph", "fuse.sshfs", "fuse.s3fs", "fuse.mountpoint-s3", "fuse.gcsfuse", "fuse.blobfuse", "fuse.blobfuse2",
@@ -33,9 +33,10 @@ _NETWORK = (
 _MOUNTS = Path("/proc/mounts")
 #: A mount point's blank is written as ``\040`` there.
 _ESCAPED = re.compile(rb"\\([0-7]{3})")
-#: A network that drops packets must not hold a task for ever. Connecting fails after so many seconds, and a silent connection
-#: after a minute: keepalives where an answer is awaited, ``tcp_user_timeout`` (milliseconds) where a receipt is.
-_PATIENCE = {
+#: A network that swallows packets must not hold a task for ever. To connect takes 10 seconds at most. A connection that is
+#: silent counts as lost after a minute: while it waits for an answer (keepalives, in seconds), and while it waits for the
+#: receipt of what it sent (milliseconds).
+_TIMEOUTS = {
     "connect_timeout": 10,
     "keepalives": 1,
     "keepalives_idle": 30,
@@ -43,7 +44,7 @@ _PATIENCE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
 }
-#: Further extras that are meant for the driver. It would refuse the others, which are Airflow's.
+#: What else of a connection's extra is meant for the driver; the rest is Airflow's, and the driver would refuse it.
 _FOR_DRIVER = re.compile(
     r"ssl\w+|gss\w+|options|application_name|target_session_attrs|channel_binding|require_auth|passfile|hostaddr|krbsrvname"
 )
@@ -62,7 +63,7 @@ def open_ledger(conn_id: str | None) -> Ledger:
 
 
 def find_ledger(conn_id: str | None) -> tuple[str, Ledger | None]:
-    """Where the ledger is, and the ledger itself if it is there already; none is created. Errors as in :func:`open_ledger`.
+    """Where the ledger is, and the ledger itself if there is one already: none is made. Errors as in :func:`open_ledger`.
 
     A server that is away is not waited for, since a person waits for the answer.
     """
@@ -76,7 +77,7 @@ def find_ledger(conn_id: str | None) -> tuple[str, Ledger | None]:
 
 
 def make_engine(conn_id: str | None) -> sqlalchemy.Engine:
-    """An engine of the ledger's own. Errors as in :func:`open_ledger`."""
+    """An engine for the ledger alone. Errors as in :func:`open_ledger`."""
     if conn_id is None:
         return _sqlite(default_path())
     connection = get_connection(conn_id)
@@ -92,13 +93,13 @@ def make_engine(conn_id: str | None) -> sqlalchemy.Engine:
 
 
 def default_path() -> Path:
-    """The file of the ledger where no connection is configured."""
+    """Where the ledger is where nothing names another place."""
     home = Path(os.path.expandvars(os.environ.get("AIRFLOW_HOME") or "~/airflow"))  # as Airflow reads it
     return home.expanduser().absolute() / _FILE
 
 
 def warnings_about(ledger: Ledger) -> list[str]:
-    """Warnings that every load should show about where its ledger is."""
+    """What may be wrong with where the ledger is; each load logs it."""
     if ledger.file is None:
         return []
     warnings = []
@@ -123,10 +124,7 @@ def _is_open_to_all(file: Path) -> bool:
 
 
 def _executors(configured: str) -> set[str]:
-    """The names of the executors' classes, for all teams.
-
-    :param configured: such as ``LocalExecutor,alias:a_module.CeleryExecutor;team=KubernetesExecutor``.
-    """
+    """Their classes' names, those of all teams: ``LocalExecutor,alias:a_module.CeleryExecutor;team=KubernetesExecutor``."""
     named = (part.rpartition("=")[2].rpartition(":")[2].strip() for part in re.split("[;,]", configured))
     return {name.rpartition(".")[2] for name in named if name}
 
@@ -153,7 +151,7 @@ def _sqlite(path: Path, mounts: Path = _MOUNTS) -> sqlalchemy.Engine:
 
 
 def _network_kind(path: Path, mounts: Path) -> str | None:
-    """The kind of network file system that a path is on; ``None`` where it is on none, or the system does not say."""
+    """The network file system that a path is on, such as ``nfs``; ``None`` where it is on none, or nobody knows."""
     try:
         lines = [line.split() for line in mounts.read_bytes().splitlines()]
     except OSError:
@@ -171,19 +169,19 @@ def _network_kind(path: Path, mounts: Path) -> str | None:
 
 def _postgres(connection: Any) -> sqlalchemy.Engine:
     options = {"hide_parameters": True, "pool_pre_ping": True, "connect_args": _arguments(connection.extra_dejson)}
-    hook = _find_hook(connection)
+    hook = _airflow_hook(connection)
     if hook is None:
         return sqlalchemy.create_engine(_url(connection), **options)
     try:
         engine: sqlalchemy.Engine = hook.get_sqlalchemy_engine(engine_kwargs=options)
     except Exception as error:  # noqa: BLE001 - whatever the hook and the cloud's own libraries raise
-        raise _failure_of_hook(connection.conn_id, error) from None
+        raise _hook_failure(connection.conn_id, error) from None
     if connection.extra_dejson.get("iam"):
         _renew_tokens(engine, hook)
     return engine
 
 
-def _find_hook(connection: Any) -> Any:
+def _airflow_hook(connection: Any) -> Any:
     """Airflow's own hook, which knows about clouds' tokens; ``None`` where its provider is not installed."""
     try:
         hook = connection.get_hook()
@@ -192,32 +190,32 @@ def _find_hook(connection: Any) -> Any:
     return hook if hasattr(hook, "get_sqlalchemy_engine") else None
 
 
-def _failure_of_hook(conn_id: str, error: Exception) -> Exception:
-    """The error for a hook that fails. Airflow's own texts are shown; other texts may hold secrets."""
-    is_plain = isinstance(error, AirflowException | ImportError)
-    text = f"{type(error).__name__}: {error}" if is_plain else type(error).__name__
-    kind = ConfigurationError if is_plain or isinstance(error, ValueError | TypeError) else LedgerError
+def _hook_failure(conn_id: str, error: Exception) -> Exception:
+    """The text of Airflow's own errors says what is missing; the texts of others may hold secrets and are left out."""
+    is_airflows = isinstance(error, AirflowException | ImportError)
+    text = f"{type(error).__name__}: {error}" if is_airflows else type(error).__name__
+    kind = ConfigurationError if is_airflows or isinstance(error, ValueError | TypeError) else LedgerError
     return kind(f"Airflow's hook cannot make an engine of the ledger's connection {conn_id!r} ({text})")
 
 
 def _renew_tokens(engine: sqlalchemy.Engine, hook: Any) -> None:
-    """Give each connection a new token: a cloud's token is good for minutes, and a load takes hours."""
+    """Get a new token for each connection: a cloud's token is good for minutes, and a load takes hours."""
 
     @sqlalchemy.event.listens_for(engine, "do_connect")
     def renew(dialect: Any, record: Any, arguments: list[Any], parameters: dict[str, Any]) -> None:
         try:
             url = hook.sqlalchemy_url
         except Exception as error:  # noqa: BLE001 - as above
-            raise _failure_of_hook(hook.get_conn_id(), error) from None
+            raise _hook_failure(hook.get_conn_id(), error) from None
         parameters.update(user=url.username, password=url.password)
 
 
 def _arguments(extra: dict[str, Any]) -> dict[str, Any]:
-    """The driver's options. Airflow's hook would drop the whole extra, ``sslmode`` too."""
+    """The driver's arguments besides the address. Airflow's hook would pass on none of the extra, not even ``sslmode``."""
     query = extra.get("sqlalchemy_query")
     options = {**(query if isinstance(query, dict) else {}), **extra}
-    chosen = {name: value for name, value in options.items() if name in _PATIENCE or _FOR_DRIVER.fullmatch(name)}
-    return {**_PATIENCE, **{name: value for name, value in chosen.items() if value not in (None, "")}}
+    chosen = {name: value for name, value in options.items() if name in _TIMEOUTS or _FOR_DRIVER.fullmatch(name)}
+    return {**_TIMEOUTS, **{name: value for name, value in chosen.items() if value not in (None, "")}}
 
 
 def _url(connection: Any) -> sqlalchemy.URL:

@@ -1,8 +1,8 @@
 """How many relations a record may have: rows beyond that are refused before a request is spent on them.
 
-HighLevel's public answers do not tell an association's limits, so the user does. What is there of a record is asked once, when
-it first comes up: no row of this input that names it was let through by then, so that none is counted twice, as a row and by a
-ledger that has learned of it.
+HighLevel's API does not show an association's limits, so the user names them. How many relations a record has is asked of
+the ledger once, when the record first comes up. No row of this input that names it was let through by then, so that no relation
+counts twice, as a row and as one that the ledger knows.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _SMALL, _LARGE = (1 << 16) - 1, (1 << 32) - 1
 class Cardinality:
     """The limits of one association in one location, and how much of them is used, over the rows of one input.
 
-    Needs 12 bytes for each different record of a side that has a limit, 16 where the limit is above 65,535, and a third of
-    that again at the peak of a merge. A record is known by 64 bits: two different ones are taken for one, and share its room,
+    Needs 12 bytes for each different record of a side that has a limit, 16 where the limit is above 65,535, and a third more
+    at the peak of a merge. A record is known by 64 bits: two different ones are taken for one, and share its room,
     with odds of 2**-64, and any two among ten million with odds of 1 to 370,000.
 
     :param max_per_first: relations that a first record may have; ``None`` is no limit. So for ``max_per_second``.
@@ -53,15 +53,16 @@ class Cardinality:
         :param names: the source's columns.
         """
         sides = zip((self._first, self._second), (first, second), names, strict=True)
-        looks = [limit.look(records, count_there, name) for limit, records, name in sides if limit is not None]
-        refused = _go_through(looks, len(first))
-        for look in looks:
-            look.keep()
+        usages = [limit.usage(records, count_there, name) for limit, records, name in sides if limit is not None]
+        refused = _refuse(usages, len(first))
+        for usage in usages:
+            usage.keep()
         return refused
 
     def note_there(self, first: Objects, second: Objects) -> None:
-        """Take in rows that were found to be there only now. Of records that came up before they take room; other records are
-        asked for with them.
+        """Take in rows that were found to be there only now.
+
+        They take room of records that came up before. Where a record comes up later, the ledger counts them.
         """
         for limit, records in ((self._first, first), (self._second, second)):
             if limit is not None and len(records):
@@ -74,37 +75,37 @@ def _limit(side: Side, most: int | None) -> _Limit | None:
     return None if most is None else _Limit(side, most)
 
 
-def _go_through(looks: list[_Look], rows: int) -> dict[int, str]:
+def _refuse(usages: list[_Usage], rows: int) -> dict[int, str]:
     is_near = np.zeros(rows, dtype=np.bool_)
-    for look in looks:
-        is_near |= look.is_near()
-    for look in looks:
-        look.take(~is_near)
+    for usage in usages:
+        is_near |= usage.is_near()
+    for usage in usages:
+        usage.take(~is_near)
     refused: dict[int, str] = {}
     for row in np.flatnonzero(is_near).tolist():
-        full = [look for look in looks if look.is_full(row)]
+        full = [usage for usage in usages if usage.is_full(row)]
         if full:
-            refused[row] = "; ".join(look.reason(row) for look in full)
+            refused[row] = "; ".join(usage.reason(row) for usage in full)
         else:
-            for look in looks:
-                look.take_one(row)
+            for usage in usages:
+                usage.take_one(row)
     return refused
 
 
 class _Limit:
-    """What is used of the limit of each record on one side."""
+    """The limit of one side, and how much of it each record of that side has used."""
 
     def __init__(self, side: Side, most: int) -> None:
         self.side = side
         self.most = most
-        #: Numbers above it are not kept, and mean as much.
+        #: Larger numbers are kept as this one, which is not below the limit either.
         self.highest = _SMALL if most <= _SMALL else _LARGE
         self._key = secrets.token_hex(8)  # random, so that nobody can prepare records that collide
         #: By record: how many relations were known to be there when it first came up, and how many rows were let through.
         self._runs = SortedRuns()
 
-    def look(self, records: Objects, count_there: CountThere, name: str) -> _Look:
-        """What is used by the records of some rows."""
+    def usage(self, records: Objects, count_there: CountThere, name: str) -> _Usage:
+        """How much the records of some rows have used."""
         words = hash_array(records, hash_key=self._key, categorize=False)
         keys, leads, groups = np.unique(words, return_index=True, return_inverse=True)
         known, taken = np.full(len(keys), -1, dtype=np.int64), np.zeros(len(keys), dtype=np.int64)
@@ -116,10 +117,10 @@ class _Limit:
         if new.size:
             there = count_there(self.side, records[leads[new]].tolist())
             known[new] = np.minimum(there, self.highest)
-        return _Look(self, name, groups, keys, known, taken, places, new)
+        return _Usage(self, name, groups, keys, known, taken, places, new)
 
     def take(self, records: Objects) -> None:
-        """Room of those records that are remembered."""
+        """Count rows in, for those of their records that came up before."""
         keys, counts = np.unique(hash_array(records, hash_key=self._key, categorize=False), return_counts=True)
         for run in self._runs:
             _, taken = run.columns
@@ -133,8 +134,11 @@ class _Limit:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """The records of some rows, each once, and what is used of their limit: ``known`` to be there, ``taken`` by rows."""
+class _Usage:
+    """How much of a limit the records of some rows have used, each record once.
+
+    By relations that are ``known`` to be there, and by rows that have ``taken`` room.
+    """
 
     limit: _Limit
     name: str
@@ -147,13 +151,13 @@ class _Look:
     new: Numbers
 
     def is_near(self) -> Flags:
-        """Which rows are of records that have not room for all of these rows."""
+        """Which rows have a record that may have too little room for all of these rows."""
         asked = np.bincount(self.groups, minlength=len(self.keys))
         flags: Flags = (self.known + self.taken + asked > self.limit.most)[self.groups]
         return flags
 
     def take(self, rows: Flags) -> None:
-        """Let rows through, whose records have room for all of them."""
+        """Let rows through."""
         self.taken[:] += np.bincount(self.groups[rows], minlength=len(self.keys))
 
     def take_one(self, row: int) -> None:
@@ -166,13 +170,13 @@ class _Look:
         return bool(self.known[group] + self.taken[group] >= self.limit.most)
 
     def reason(self, row: int) -> str:
-        """Why a row is refused whose record is full."""
+        """Why a row is refused."""
         group, limit = self.groups[row], self.limit
         counts = f"known to be there: {self.known[group]}, earlier rows: {self.taken[group]}"
         return f"column '{self.name}': max_per_{limit.side}={limit.most} is reached ({counts})"
 
     def keep(self) -> None:
-        """Remember what is used."""
+        """Remember it."""
         for place in self.places:
             _, taken = place.run.columns
             taken[place.at] = self.taken[place.asked]

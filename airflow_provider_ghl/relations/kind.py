@@ -145,4 +145,4 @@ class RelationHandler:
         :raises LedgerError: the ledger cannot be read.
         """
         memory = self._memory
-        return memory.relations.count_of_records(memory.target_id, side, records, memory.freshness)
+        return memory.relations.count_by_record(memory.target_id, side, records, memory.freshness)

@@ -45,8 +45,8 @@ def say(ghl: Sandbox, connect: Connect) -> Callable[..., None]:
     """More in the extra of ``ghl_default``."""
 
     def set_extra(**extra: Any) -> None:
-        said = json.loads(ghl.connection_json)
-        connect(ghl_default=json.dumps({**said, "extra": {"location_id": ghl.location_id, **extra}}))
+        fields = json.loads(ghl.connection_json)
+        connect(ghl_default=json.dumps({**fields, "extra": {"location_id": ghl.location_id, **extra}}))
 
     return set_extra
 
@@ -75,8 +75,8 @@ class TestPlace:
     def test_airflows_home_is_read_as_airflow_reads_it(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv("HOME", str(tmp_path))
         monkeypatch.setenv("SOMEWHERE", "there")
-        for said, meant in {"": "airflow", "~/mine": "mine", "$HOME/$SOMEWHERE": "there"}.items():
-            monkeypatch.setenv("AIRFLOW_HOME", said)
+        for value, meant in {"": "airflow", "~/mine": "mine", "$HOME/$SOMEWHERE": "there"}.items():
+            monkeypatch.setenv("AIRFLOW_HOME", value)
             assert places.default_path() == tmp_path / meant / "ghl_ledger.db"
 
     def test_the_configuration_names_it(self, ghl: Sandbox, home: Path, ledger: Path) -> None:
@@ -115,7 +115,7 @@ class TestPlace:
 @pytest.mark.usefixtures("attended", "ledger")
 class TestRefused:
     @pytest.mark.parametrize(
-        ("connection", "said"),
+        ("connection", "text"),
         [
             (None, "Airflow has no connection 'ledger'"),
             (
@@ -128,14 +128,14 @@ class TestRefused:
         ],
     )
     def test_what_holds_no_ledger(
-        self, ghl: Sandbox, connect: Connect, monkeypatch: pytest.MonkeyPatch, connection: Any, said: str
+        self, ghl: Sandbox, connect: Connect, monkeypatch: pytest.MonkeyPatch, connection: Any, text: str
     ) -> None:
         if connection is None:
             monkeypatch.delenv("AIRFLOW_CONN_LEDGER")
         else:
             connect(ledger=json.dumps(connection))
         message = fail(bulk(), GHLMisconfigured)
-        assert said in message
+        assert text in message
         assert "s3cret" not in message
         assert ghl.stats()["requests"] == 0
 
@@ -148,7 +148,7 @@ class TestRefused:
         assert ghl.stats()["requests"] == 0
 
     @pytest.mark.parametrize(
-        ("break_it", "said"),
+        ("break_it", "text"),
         [
             (lambda path: path.write_bytes(b"no database" * 1000), "file is not a database"),
             (lambda path: path.mkdir(), "unable to open database file"),
@@ -157,7 +157,7 @@ class TestRefused:
         ids=["corrupt", "a folder", "a folder that takes no files"],
     )
     def test_one_that_cannot_be_opened_is_worth_another_try(
-        self, ghl: Sandbox, connect: Connect, tmp_path: Path, break_it: Any, said: str
+        self, ghl: Sandbox, connect: Connect, tmp_path: Path, break_it: Any, text: str
     ) -> None:
         path = tmp_path / "ledger.db" if break_it else Path("/proc/ledger.db")  # which not even root may make
         if break_it:
@@ -166,10 +166,10 @@ class TestRefused:
         with pytest.raises(GHLLedgerFailed, match="the ledger sqlite:///") as caught:
             bulk().execute(TaskInstance().context)
         assert isinstance(caught.value, GHLRetryable)
-        assert said in str(caught.value)
-        told = "".join(traceback.format_exception(caught.value))
-        assert "sqlalchemy.exc" not in told
-        assert "[SQL" not in told
+        assert text in str(caught.value)
+        logged = "".join(traceback.format_exception(caught.value))
+        assert "sqlalchemy.exc" not in logged
+        assert "[SQL" not in logged
         assert ghl.stats()["requests"] == 0
 
     def test_one_that_cannot_be_opened_is_told_before_anything_is_deleted(

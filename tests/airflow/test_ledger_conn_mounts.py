@@ -78,5 +78,5 @@ def test_it_is_refused_with_the_remedy(tmp_path: Path, mounts: Path) -> None:
     mounts.write_text(f"overlay / overlay rw 0 0\nserver:/ {tmp_path} nfs rw 0 0\n")
     with pytest.raises(ConfigurationError) as refused:
         places._sqlite(tmp_path / "ledger.db", mounts)
-    said = f"the ledger {tmp_path}/ledger.db would be on a network file system (nfs), which loses its locks: {REMEDY}"
-    assert str(refused.value) == said
+    message = f"the ledger {tmp_path}/ledger.db would be on a network file system (nfs), which loses its locks: {REMEDY}"
+    assert str(refused.value) == message

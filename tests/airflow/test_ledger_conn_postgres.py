@@ -64,7 +64,7 @@ def configured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__GHL__LEDGER_CONN_ID", "ledger")
 
 
-def told_of(operator: BulkCreateRelationsOperator) -> str:
+def traceback_of(operator: BulkCreateRelationsOperator) -> str:
     """The whole traceback of a load that cannot have its ledger."""
     with pytest.raises(GHLLedgerFailed) as caught:
         operator.execute(TaskInstance().context)
@@ -77,10 +77,10 @@ class TestLoads:
     def test_a_rerun_sends_nothing(
         self, ghl: Sandbox, connect: Connect, database: dict[str, Any], form: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        said = {**database, "conn_type": "postgresql"} if form.startswith("another") else database
+        fields = {**database, "conn_type": "postgresql"} if form.startswith("another") else database
         port, name = database["port"], database["schema"]
         uri = f"postgresql://{quote(USER, safe='')}:{quote(PASSWORD, safe='')}@127.0.0.1:{port}/{name}"
-        connect(ledger=uri if form == "uri" else json.dumps(said))
+        connect(ledger=uri if form == "uri" else json.dumps(fields))
         assert run(bulk())["created"] == 3
         summary = run(bulk())
         assert (summary["already_exists"], summary["requests"]) == (3, 1)
@@ -117,7 +117,7 @@ class TestLoads:
 @pytest.mark.usefixtures("attended")
 class TestFailures:
     @pytest.mark.parametrize(
-        ("wrong", "said"),
+        ("wrong", "text"),
         [
             ({"password": "s3cret-guess"}, "the server refuses the user or the password"),
             ({"login": "s3cret-user"}, "the server refuses the user or the password"),
@@ -127,12 +127,12 @@ class TestFailures:
         ids=lambda wrong: next(iter(wrong)) if isinstance(wrong, dict) else "",
     )
     def test_it_is_worth_another_try_and_tells_no_secret(
-        self, ghl: Sandbox, connect: Connect, database: dict[str, Any], wrong: dict[str, Any], said: str
+        self, ghl: Sandbox, connect: Connect, database: dict[str, Any], wrong: dict[str, Any], text: str
     ) -> None:
         connect(ledger=json.dumps({**database, **wrong}))
-        told = told_of(bulk())
-        assert said in told
-        assert not [secret for secret in (PASSWORD, USER, "s3cret-guess", "s3cret-user", "sqlalchemy.exc") if secret in told]
+        logged = traceback_of(bulk())
+        assert text in logged
+        assert not [secret for secret in (PASSWORD, USER, "s3cret-guess", "s3cret-user", "sqlalchemy.exc") if secret in logged]
         assert ghl.stats()["requests"] == 0
 
     def test_without_a_host_it_is_this_machine(self, connect: Connect, database: dict[str, Any]) -> None:
@@ -230,7 +230,7 @@ class TestHookOfProvider:
             Ledger(engine)
 
     @pytest.mark.parametrize(
-        ("error", "kind", "said"),
+        ("error", "kind", "text"),
         [
             (AirflowOptionalProviderFeatureException("install the amazon provider"), ConfigurationError, "install the amazon"),
             (ModuleNotFoundError("No module named 'psycopg2'"), ConfigurationError, "No module named 'psycopg2'"),
@@ -238,11 +238,11 @@ class TestHookOfProvider:
             (ConnectionError("s3cret"), LedgerError, "(ConnectionError)"),
         ],
     )
-    def test_why_it_cannot(self, error: Exception, kind: type[Exception], said: str) -> None:
+    def test_why_it_cannot(self, error: Exception, kind: type[Exception], text: str) -> None:
         with pytest.raises(kind) as raised:
             places._postgres(connection_with(raising(error)))
         assert str(raised.value).startswith("Airflow's hook cannot make an engine of the ledger's connection 'ledger' (")
-        assert said in str(raised.value)
+        assert text in str(raised.value)
         assert "s3cret" not in str(raised.value)
 
     def test_a_hook_of_somebody_elses_is_done_without(self, database: dict[str, Any]) -> None:

@@ -146,9 +146,9 @@ def test_other_endpoints_make_it_forget_nothing(ghl: Sandbox, loaded: str, way: 
 
 
 def test_without_a_location_nothing_is_deleted_by_path(ghl: Sandbox, loaded: str, connect: Connect) -> None:
-    said = json.loads(ghl.connection_json)
-    del said["extra"]["location_id"]
-    connect(ghl_default=json.dumps(said))
+    fields = json.loads(ghl.connection_json)
+    del fields["extra"]["location_id"]
+    connect(ghl_default=json.dumps(fields))
     with pytest.raises(ConfigurationError, match="no sub-account"):
         GHLHook().run("DELETE", f"/associations/{loaded}")
     assert ghl.state.count_relations() == 5

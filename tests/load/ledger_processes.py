@@ -50,16 +50,16 @@ def claim_same(url: str, number: int, barrier: Any) -> list[int]:
     pairs = [(f"first {row}", f"second {row}") for row in range(PAIRS)]
     order = list(range(PAIRS))
     random.Random(number).shuffle(order)
-    told = [-1] * PAIRS
+    results = [-1] * PAIRS
     barrier.wait()
     for start in range(0, PAIRS, CLAIMED_AT_ONCE):
         rows = order[start : start + CLAIMED_AT_ONCE]
         of = Pairs.of(ledger, [pairs[row] for row in rows])
         codes = ledger.relations.claim(attempt, target, of.high, of.low, of.first, of.second, FOREVER)
         for row, code in zip(rows, codes.tolist(), strict=True):
-            told[row] = code
+            results[row] = code
     barrier.wait()  # who ends gives up its claims
-    return told
+    return results
 
 
 def write_on(url: str, number: int, barrier: Any) -> tuple[int, float]:
@@ -128,15 +128,15 @@ def _main(command: str, url: str) -> None:
     running = [_FORK.Process(target=run, args=(number,), daemon=True) for number in range(processes)]
     for process in running:
         process.start()
-    told: list[Any] = []
-    while len(told) < processes:
+    outputs: list[Any] = []
+    while len(outputs) < processes:
         if queue.empty():
             if any(process.exitcode not in (None, 0) for process in running):
                 raise RuntimeError("a process failed")
             running[0].join(0.01)
         else:
-            told.append(queue.get())
-    sys.stdout.write(json.dumps(told))
+            outputs.append(queue.get())
+    sys.stdout.write(json.dumps(outputs))
 
 
 if __name__ == "__main__":

@@ -16,8 +16,8 @@ from sqlalchemy.pool import NullPool, StaticPool
 
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.loads import Attempt
-from airflow_provider_ghl.load.ledger.notes import Claim, Freshness, Knowledge, Notes
-from airflow_provider_ghl.load.ledger.pairs import keys_of
+from airflow_provider_ghl.load.ledger.notes import ClaimResult, Freshness, Knowledge, Notes
+from airflow_provider_ghl.load.ledger.pairs import keys_from_words
 from airflow_provider_ghl.load.ledger.process import Process
 
 __all__ = ["KINDS", "NOW", "Clock", "Pairs", "Place", "Worker", "place_of"]
@@ -133,7 +133,7 @@ class Pairs:
     @property
     def keys(self) -> list[bytes]:
         """As notes name them."""
-        return keys_of(self.high, self.low)
+        return keys_from_words(self.high, self.low)
 
 
 @dataclass
@@ -149,12 +149,12 @@ class Worker:
         """Of their short names."""
         return Pairs.of(self.ledger, [(first, second) for first, _, second in (pair.partition("-") for pair in pairs)])
 
-    def claim(self, *pairs: str) -> list[Claim]:
+    def claim(self, *pairs: str) -> list[ClaimResult]:
         """Ask for them."""
         of = self.pairs(*pairs)
-        told = self.ledger.relations.claim(self.attempt, self.target_id, of.high, of.low, of.first, of.second, self.freshness)
-        assert told.dtype == np.uint8
-        return [Claim(code) for code in told]
+        codes = self.ledger.relations.claim(self.attempt, self.target_id, of.high, of.low, of.first, of.second, self.freshness)
+        assert codes.dtype == np.uint8
+        return [ClaimResult(code) for code in codes]
 
     def release(self, *pairs: str, again: Sequence[str] = ()) -> None:
         """Give them back."""
@@ -181,9 +181,9 @@ class Worker:
     def knows(self, *pairs: str, load_number: int | None = None) -> list[Knowledge]:
         """Look them up, as this load unless another is given."""
         of, load_number = self.pairs(*pairs), self.attempt.load_number if load_number is None else load_number
-        told = self.ledger.relations.look_up(self.target_id, of.high, of.low, self.freshness, load_number)
-        assert told.dtype == np.uint8
-        return [Knowledge(code) for code in told]
+        codes = self.ledger.relations.look_up(self.target_id, of.high, of.low, self.freshness, load_number)
+        assert codes.dtype == np.uint8
+        return [Knowledge(code) for code in codes]
 
     def ids(self, *pairs: str) -> list[str | None]:
         """HighLevel's ids."""
@@ -194,7 +194,7 @@ class Worker:
         """Judge by this moment from now on."""
         self.freshness = replace(FOREVER, now=moment, since=moment, max_age=max_age)
 
-    def end(self, *, is_well: bool = False, **said: Any) -> None:
+    def end(self, *, is_well: bool = False, **end_options: Any) -> None:
         """End the attempt."""
-        options: dict[str, Any] = {"end": "green" if is_well else "retryable", "message": "", "counts": {}} | said
+        options: dict[str, Any] = {"end": "green" if is_well else "retryable", "message": "", "counts": {}} | end_options
         self.ledger.loads.end(self.attempt, is_well=is_well, **options)

@@ -14,7 +14,7 @@ from simulated_time import FakeClock
 
 from airflow_provider_ghl.api.transport import DEFAULT_HOST
 from airflow_provider_ghl.load.ledger.ledger import Ledger
-from airflow_provider_ghl.load.ledger.notes import Claim, Freshness
+from airflow_provider_ghl.load.ledger.notes import ClaimResult, Freshness
 from airflow_provider_ghl.load.source.rows import from_data
 
 Pair = tuple[str, str]
@@ -37,12 +37,12 @@ class Other:
         self.attempt = ledger.loads.begin("other", try_number=1, is_resumed=False, location_id=LOCATION, association=KEY)
         self._target = ledger.relations.target(DEFAULT_HOST, LOCATION, ASSOCIATION)
 
-    def claim(self, pairs: list[Pair]) -> list[Claim]:
+    def claim(self, pairs: list[Pair]) -> list[ClaimResult]:
         first, second = (np.array(side, dtype=object) for side in zip(*pairs, strict=True))
         high, low = self._ledger.identity((first, second))
         claim, freshness = self._ledger.relations.claim, Freshness(NOW, NOW, None)
         codes = claim(self.attempt, self._target, high, low, first.tolist(), second.tolist(), freshness)
-        return [Claim(code) for code in codes]
+        return [ClaimResult(code) for code in codes]
 
     def end(self) -> None:
         self._ledger.loads.end(self.attempt, end="retryable", message="", counts={}, is_well=False)
@@ -70,7 +70,7 @@ def test_a_row_that_got_no_answer_is_not_kept_from_others(ledger: Ledger) -> Non
     world = SimulatedServer(FakeClock(), failing=frozenset({"student3"}))
     other = Other(ledger)
     other.claim(PAIRS[50:])
-    told: list[Claim] = []
+    told: list[ClaimResult] = []
 
     def look() -> None:
         told.extend(other.claim(PAIRS[3:4]))
@@ -78,7 +78,7 @@ def test_a_row_that_got_no_answer_is_not_kept_from_others(ledger: Ledger) -> Non
 
     load = load_pairs(PAIRS, world, ledger=ledger, prepare=lambda workers: workers.at(world.clock.now + 400.0, look))
     assert (load.summary["created"], load.summary["failed"]) == (59, 1)
-    assert told == [Claim.CLAIMED]
+    assert told == [ClaimResult.CLAIMED]
 
 
 def test_the_next_attempt_still_knows_that_it_may_have_been_sent(ledger: Ledger) -> None:

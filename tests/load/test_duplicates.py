@@ -20,7 +20,7 @@ def objects(values: list[str]) -> Any:
     return numpy.fromiter(values, dtype=object, count=len(values))
 
 
-def told(pairs: list[Pair], cuts: list[int], usable: list[bool], identity: Identity | None = None) -> list[int]:
+def earlier(pairs: list[Pair], cuts: list[int], usable: list[bool], identity: Identity | None = None) -> list[int]:
     identity, seen = identity or keyed_identity(), Duplicates()
     answers: list[int] = []
     for start, end in zip([0, *cuts], [*cuts, len(pairs)], strict=True):
@@ -54,7 +54,7 @@ def inputs(draw: st.DrawFn) -> tuple[list[Pair], list[int], list[bool]]:
 @given(inputs())
 def test_any_split_gives_what_a_dict_gives(given_input: tuple[list[Pair], list[int], list[bool]]) -> None:
     pairs, cuts, usable = given_input
-    assert told(pairs, cuts, usable) == expected(pairs, usable)
+    assert earlier(pairs, cuts, usable) == expected(pairs, usable)
 
 
 def weak(values: Any) -> tuple[Any, Any]:
@@ -67,7 +67,7 @@ def weak(values: Any) -> tuple[Any, Any]:
 @given(st.lists(st.tuples(st.text("ab", max_size=2), st.text("ab", max_size=2)), max_size=80), st.integers(1, 20))
 def test_half_of_an_identity_may_collide(pairs: list[Pair], size: int) -> None:
     usable = [True] * len(pairs)
-    assert told(pairs, list(range(size, len(pairs), size)), usable, weak) == expected(pairs, usable)
+    assert earlier(pairs, list(range(size, len(pairs), size)), usable, weak) == expected(pairs, usable)
 
 
 @pytest.mark.parametrize("size", [1_000, 30_000, 300_000])
@@ -75,12 +75,12 @@ def test_a_large_input_with_many_repeats(size: int) -> None:
     chance = random.Random(size)
     pairs = [(f"{chance.randrange(600):024x}", f"{chance.randrange(600):024x}") for _ in range(300_000)]
     usable = [chance.random() < 0.9 for _ in pairs]
-    assert told(pairs, list(range(size, len(pairs), size)), usable) == expected(pairs, usable)
+    assert earlier(pairs, list(range(size, len(pairs), size)), usable) == expected(pairs, usable)
 
 
 def test_order_and_case_count_and_so_does_the_border() -> None:
     pairs = [("a", "b"), ("b", "a"), ("A", "b"), ("ab", ""), ("", "ab"), ("a", "b")]
-    assert told(pairs, [], [True] * 6) == [-1, -1, -1, -1, -1, 0]
+    assert earlier(pairs, [], [True] * 6) == [-1, -1, -1, -1, -1, 0]
 
 
 def words(*numbers: int) -> Any:
@@ -114,8 +114,10 @@ def test_what_was_expected_is_found_and_its_repeats_too(data: st.DataObject) -> 
         )
         is_late = number < learned_before
         assert matches.expected.tolist() == [-1 if is_late or pair not in known else known.index(pair) for pair in batch]
-        told = [-1 if firsts.setdefault(pair, row) == row else firsts[pair] for pair, row in zip(batch, rows, strict=True)]
-        assert matches.earlier.tolist() == told
+        expected_rows = [
+            -1 if firsts.setdefault(pair, row) == row else firsts[pair] for pair, row in zip(batch, rows, strict=True)
+        ]
+        assert matches.earlier.tolist() == expected_rows
         start += len(batch)
 
 

@@ -1,4 +1,4 @@
-"""A pair is sent by one attempt at a time, and what an earlier attempt left open is told from what nobody sent."""
+"""A pair is sent by one attempt at a time, and what an earlier attempt left open is known from what nobody sent."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from ledgers import NOW, Pairs, Place
 
-from airflow_provider_ghl.load.ledger.notes import Claim, Knowledge
+from airflow_provider_ghl.load.ledger.notes import ClaimResult, Knowledge
 from airflow_provider_ghl.load.ledger.process import Process
 
 OTHER = Process("another machine", 1, "1")
-AGAIN, CLAIMED, HELD, OURS, THERE = Claim.AGAIN, Claim.CLAIMED, Claim.HELD, Claim.OURS, Claim.THERE
+CLAIMED, AGAIN, THERE, OURS, HELD = ClaimResult
 
 
 def test_a_pair_is_claimed_once_and_the_same_question_gets_the_same_answer(place: Place) -> None:
@@ -20,7 +20,7 @@ def test_a_pair_is_claimed_once_and_the_same_question_gets_the_same_answer(place
     assert mine.claim("a-b", "b-a", "A-b") == [CLAIMED] * 3
     assert theirs.claim("b-a", "x-y", "a-b") == [HELD, CLAIMED, HELD]
     assert mine.claim("a-b", "x-y") == [CLAIMED, HELD]
-    assert mine.knows("a-b", "x-y", "never-seen") == [Knowledge.AGAIN, Knowledge.SENT, Knowledge.UNKNOWN]
+    assert mine.knows("a-b", "x-y", "never-seen") == [Knowledge.OURS_SENT, Knowledge.SENT, Knowledge.UNKNOWN]
     assert mine.claim() == []
     assert mine.claim("q-q", "q-q") == [CLAIMED, CLAIMED]
 
@@ -120,7 +120,7 @@ def test_a_claim_that_was_not_sent_is_given_back(place: Place) -> None:
     theirs.claim("held-1")
     second.release("open-1", "stale-1", "new-1", "held-1", again=["open-1"])
     assert second.knows("open-1", "stale-1", "new-1", "held-1") == [
-        *(Knowledge.AGAIN, Knowledge.OURS_STALE, Knowledge.UNKNOWN, Knowledge.SENT)
+        *(Knowledge.OURS_SENT, Knowledge.OURS_STALE, Knowledge.UNKNOWN, Knowledge.SENT)
     ]
     theirs.at(NOW + 5)
     assert second.claim("open-1") == [AGAIN]
@@ -157,7 +157,7 @@ def test_an_answer_that_comes_after_its_claim_was_taken_over_counts(place: Place
     assert quick.claim("a-b", "c-d") == [CLAIMED, CLAIMED]
     slow.made("a-b")
     slow.refused("c-d")
-    assert quick.knows("a-b", "c-d") == [Knowledge.THERE, Knowledge.AGAIN]
+    assert quick.knows("a-b", "c-d") == [Knowledge.THERE, Knowledge.OURS_SENT]
     quick.made("a-b", is_ours=False)
     assert slow.knows("a-b") == [Knowledge.OURS]
 
@@ -168,7 +168,7 @@ def test_more_pairs_than_a_statement_holds(place: Place) -> None:
     assert set(mine.claim(*pairs)) == {CLAIMED}
     mine.made(*pairs[:11_000])
     assert set(mine.claim(*pairs[:11_000])) == {OURS}
-    assert mine.knows(*pairs) == [Knowledge.OURS] * 11_000 + [Knowledge.AGAIN] * 1_345
+    assert mine.knows(*pairs) == [Knowledge.OURS] * 11_000 + [Knowledge.OURS_SENT] * 1_345
     assert mine.ids(*pairs[10_999:11_001]) == ["id", None]
     mine.release(*pairs[11_000:])
     known = mine.ledger.relations.known(mine.target_id, mine.freshness, None)
@@ -185,7 +185,7 @@ def test_ids_are_kept_as_they_are(place: Place) -> None:
     mine = place.worker("mine")
     odd = ["'; DROP TABLE ghl_relations; --", '"%s" {x} :y $1 \\', "ü 🙂 e\u0301", " ", "x" * 5_000]
     of = Pairs.of(mine.ledger, [(one, one[::-1]) for one in odd])
-    told = mine.ledger.relations.claim(mine.attempt, mine.target_id, of.high, of.low, of.first, of.second, mine.freshness)
-    assert not np.any(told)
+    results = mine.ledger.relations.claim(mine.attempt, mine.target_id, of.high, of.low, of.first, of.second, mine.freshness)
+    assert not np.any(results)
     found = place.rows("SELECT first_record_id, second_record_id FROM ghl_relations")
     assert sorted(found) == sorted((one, one[::-1]) for one in odd)

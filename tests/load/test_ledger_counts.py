@@ -20,9 +20,9 @@ DAY = 86_400.0
 
 
 def counts(of: Worker, side: Side, *records: str) -> list[int]:
-    told = of.ledger.relations.count_of_records(of.target_id, side, records, of.freshness)
-    assert told.dtype == np.int64
-    return list(map(int, told))
+    counts = of.ledger.relations.count_by_record(of.target_id, side, records, of.freshness)
+    assert counts.dtype == np.int64
+    return list(map(int, counts))
 
 
 def test_what_is_there_is_counted_on_each_side_by_itself(place: Place) -> None:
@@ -44,7 +44,7 @@ def test_neither_claims_nor_refusals_nor_other_associations_count(place: Place) 
     pairs = mine.pairs("a-b", "a-e")
     mine.ledger.write(mine.attempt, other, Notes(learned=[(key, ("a", "b"), None) for key in pairs.keys]))
     assert counts(mine, "first", "a") == [1]
-    assert mine.ledger.relations.count_of_records(other, "first", ["a"], mine.freshness).tolist() == [2]
+    assert mine.ledger.relations.count_by_record(other, "first", ["a"], mine.freshness).tolist() == [2]
 
 
 def test_only_what_is_fresh_counts(place: Place) -> None:

@@ -17,7 +17,7 @@ from waits import TOO_LONG
 
 from airflow_provider_ghl.load.ledger.database import Database
 from airflow_provider_ghl.load.ledger.ledger import Ledger
-from airflow_provider_ghl.load.ledger.upkeep import Chosen
+from airflow_provider_ghl.load.ledger.upkeep import RelationFilter
 
 only = pytest.mark.parametrize
 
@@ -135,7 +135,7 @@ def test_a_file_that_may_only_be_read(place: Place, tmp_path: Path) -> None:
     ledger = Ledger(engine)
     assert ledger.statistics()["relations"] == 0
     with failing("cannot be written: OperationalError: attempt to write a readonly database"):
-        ledger.forget(Chosen(everything=True))
+        ledger.forget(RelationFilter(everything=True))
     ledger.close()
 
 

@@ -101,8 +101,8 @@ def test_the_database_judges_as_python_does(place: Place) -> None:
             moments = [{"key": key, "moment": float(moment)} for key, moment in zip(keys, confirmed, strict=True)]
             connection.execute(confirm, moments)
         found = mine.ledger.relations.look_up(mine.target_id, high, low, freshness, None)
-        told = [Knowledge(code) is Knowledge.THERE for code in found]
-        assert told == [freshness.is_fresh(moment, phase) for moment, phase in zip(confirmed, phases, strict=True)]
-        assert any(told)
-        assert not all(told)
-        assert len(mine.ledger.relations.known(mine.target_id, freshness, None).high) == sum(told)
+        is_there = [Knowledge(code) is Knowledge.THERE for code in found]
+        assert is_there == [freshness.is_fresh(moment, phase) for moment, phase in zip(confirmed, phases, strict=True)]
+        assert any(is_there)
+        assert not all(is_there)
+        assert len(mine.ledger.relations.known(mine.target_id, freshness, None).high) == sum(is_there)

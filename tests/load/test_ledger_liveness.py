@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from ledgers import Place
 
-from airflow_provider_ghl.load.ledger.liveness import SILENCE, alive_among
+from airflow_provider_ghl.load.ledger.liveness import SILENCE, alive_attempts
 from airflow_provider_ghl.load.ledger.process import Process
 
 
@@ -63,7 +63,7 @@ def test_a_heartbeat_of_long_ago_or_to_come_is_none(place: Place, after: float, 
     number = place.worker("load", Process("elsewhere", 1, "1")).attempt.number
 
     def ask(connection: sa.Connection) -> set[int]:
-        return alive_among(connection, [number], place.clock.now - after, Process.current())
+        return alive_attempts(connection, [number], place.clock.now - after, Process.current())
 
     with place.shared.connect() as connection:
         assert ask(connection) == ({number} if is_alive else set())

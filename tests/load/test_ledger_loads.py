@@ -72,7 +72,7 @@ def test_a_resume_knows_what_its_try_has_spent(place: Place) -> None:
 def test_the_list_says_how_loads_are(place: Place) -> None:
     for name, end in (("green", "green"), ("retryable", "retryable"), ("final", "final"), ("deferred", "deferred")):
         worker = place.worker(name)
-        worker.end(end=end, message=f"said {name}", counts={"created": 3, "failed": 0}, is_deferred=end == "deferred")
+        worker.end(end=end, message=f"the message of {name}", counts={"created": 3, "failed": 0}, is_deferred=end == "deferred")
     place.worker("running").note(requests=4)
     place.worker("lost", OTHER)
     place.clock.now += 30
@@ -103,7 +103,7 @@ def test_the_list_says_how_loads_are(place: Place) -> None:
     }
     final = place.ledger().loads.find("final")
     assert final is not None
-    assert (final["counts"], final["message"]) == ({"created": 3, "failed": 0}, "said final")
+    assert (final["counts"], final["message"]) == ({"created": 3, "failed": 0}, "the message of final")
     assert place.ledger().loads.find(str(final["number"])) == final
     assert place.ledger().loads.find("no such") is None
     assert place.ledger().loads.find("9" * 30) is None

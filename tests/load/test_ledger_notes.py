@@ -7,11 +7,11 @@ import pytest
 from ledgers import NOW, Pairs, Place, Worker
 
 from airflow_provider_ghl.load.ledger.database import Database
-from airflow_provider_ghl.load.ledger.notes import Claim, Freshness, Knowledge, Notes
+from airflow_provider_ghl.load.ledger.notes import ClaimResult, Freshness, Knowledge, Notes
 from airflow_provider_ghl.load.ledger.process import Process
 from airflow_provider_ghl.load.ledger.relations import LedgerRelations
 
-AGAIN, OURS, SENT = Knowledge.AGAIN, Knowledge.OURS, Knowledge.SENT
+AGAIN, OURS, SENT = Knowledge.OURS_SENT, Knowledge.OURS, Knowledge.SENT
 OURS_STALE, STALE, THERE, UNKNOWN = Knowledge.OURS_STALE, Knowledge.STALE, Knowledge.THERE, Knowledge.UNKNOWN
 
 
@@ -145,7 +145,7 @@ def test_notes_are_written_together_or_not_at_all(place: Place) -> None:
     with pytest.raises(ValueError, match="need their target"):
         mine.ledger.write(mine.attempt, None, Notes(refused=[b"x" * 16]))
     mine.made("a-b")
-    assert mine.claim("a-b") == [Claim.OURS]
+    assert mine.claim("a-b") == [ClaimResult.OURS]
 
 
 def test_writing_twice_is_as_good_as_once(place: Place) -> None:

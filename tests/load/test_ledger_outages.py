@@ -19,7 +19,7 @@ from simulated_time import FakeClock
 
 from airflow_provider_ghl.exceptions import LedgerError
 from airflow_provider_ghl.load.ledger.ledger import Ledger
-from airflow_provider_ghl.load.ledger.upkeep import Chosen
+from airflow_provider_ghl.load.ledger.upkeep import RelationFilter
 from airflow_provider_ghl.load.results.outcomes import End
 
 pytestmark = pytest.mark.parametrize("place", ["postgresql"], indirect=True)
@@ -182,7 +182,7 @@ WORK: dict[str, Work] = {
     "learned": lambda mine: mine.learned("a-b", "new-1"),
     "missing": lambda mine: mine.note(missing=({"a"}, set())),
     "results": lambda mine: mine.note(results=[{"row": 1, "outcome": "created", "requests": 1, "try_number": 1}]),
-    "forget": lambda mine: mine.ledger.forget(Chosen(record_id="old")),
+    "forget": lambda mine: mine.ledger.forget(RelationFilter(record_id="old")),
 }
 #: They say how many rows they deleted, which nobody knows any more.
 _COUNTS = {"prune", "forget"}
@@ -216,13 +216,13 @@ def prepared(mine: Worker) -> Worker:
 def test_a_commit_whose_answer_was_lost_is_done_again_without_harm(place: Place, away: Away, name: str) -> None:
     mine = prepared(away.worker())
     away.gate.swallows_commit = True
-    said = WORK[name](mine)
+    returned = WORK[name](mine)
     assert not away.gate.swallows_commit, "the commit took effect, and nobody heard of it"
     after = contents(place)
     for table in ("ghl_relations", "ghl_load_results", "ghl_attempts", "ghl_loads", "ghl_targets", "ghl_ledger"):
         place.change(f"DROP TABLE {table}")
-    said_once = WORK[name](prepared(place.worker()))
-    assert said == said_once or name in _COUNTS
+    returned_once = WORK[name](prepared(place.worker()))
+    assert returned == returned_once or name in _COUNTS
     assert contents(place) == after
 
 

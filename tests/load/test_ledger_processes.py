@@ -17,7 +17,7 @@ from ledger_processes import PAIRS
 from ledgers import Place
 from waits import TOO_LONG
 
-from airflow_provider_ghl.load.ledger.notes import Claim
+from airflow_provider_ghl.load.ledger.notes import ClaimResult
 from airflow_provider_ghl.load.ledger.process import Process
 from airflow_provider_ghl.load.ledger.waits import LONGEST_LOCK
 
@@ -25,27 +25,27 @@ pytestmark = pytest.mark.parametrize("place", ["sqlite", "postgresql"], indirect
 PROGRAM = [sys.executable, str(Path(__file__).with_name("ledger_processes.py"))]
 
 
-def told(place: Place, command: str) -> Any:
+def output(place: Place, command: str) -> Any:
     done = subprocess.run([*PROGRAM, command, place.url], capture_output=True, text=True, timeout=TOO_LONG)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
 def test_many_open_an_empty_ledger_at_once(place: Place) -> None:
-    ids = told(place, "open_empty")
+    ids = output(place, "open_empty")
     assert len(ids) == 8
     assert set(ids) == {place.ledger().id}
     assert place.rows("SELECT count(*) FROM ghl_ledger WHERE name = 'ledger_id'") == [(1,)]
 
 
 def test_of_two_who_claim_the_same_pairs_one_gets_each(place: Place) -> None:
-    first, second = told(place, "claim_same")
+    first, second = output(place, "claim_same")
     assert len(first) == len(second) == PAIRS
-    assert Counter(map(tuple, map(sorted, zip(first, second, strict=True)))) == {(Claim.CLAIMED, Claim.HELD): PAIRS}
+    assert Counter(map(tuple, map(sorted, zip(first, second, strict=True)))) == {(ClaimResult.CLAIMED, ClaimResult.HELD): PAIRS}
 
 
 def test_two_write_at_once_and_neither_waits_long(place: Place) -> None:
-    outcomes = told(place, "write_on")
+    outcomes = output(place, "write_on")
     for commits, longest in outcomes:
         print(f"{place.kind}: {commits} commits of 100 answers, the longest transaction took {longest:.3f} s")  # noqa: T201
         assert longest < LONGEST_LOCK / 2
@@ -67,7 +67,7 @@ def test_a_kill_loses_nothing_that_was_written(place: Place) -> None:
     if place.kind == "sqlite":
         assert place.rows("PRAGMA integrity_check") == [("ok",)]
     (there,) = place.rows("SELECT count(*) FROM ghl_relations WHERE state = 1")[0]
-    assert written * 100 <= there <= (written + 1) * 100, "a commit may be done before it was said"
+    assert written * 100 <= there <= (written + 1) * 100, "a commit may be done before it was reported"
     assert place.rows("SELECT count(*) FROM ghl_load_results") == [(there,)]
     assert place.rows("SELECT count(*) FROM ghl_relations WHERE state = 0") in ([(0,)], [(100,)])
     load = place.ledger().loads.find("killed")
@@ -78,4 +78,4 @@ def test_a_kill_loses_nothing_that_was_written(place: Place) -> None:
     assert elsewhere["state"] == "running", "who cannot see the process waits"
     again = place.worker("killed", try_number=2)
     assert again.attempt.has_earlier
-    assert set(again.claim("0 0-1", "0 12-99")) == {Claim.OURS}
+    assert set(again.claim("0 0-1", "0 12-99")) == {ClaimResult.OURS}

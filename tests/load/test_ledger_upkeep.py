@@ -1,4 +1,4 @@
-"""What a ledger holds, in numbers, and what it is told to forget."""
+"""What a ledger holds, in numbers, and what it is to forget."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from ledgers import NOW, Place
 
 from airflow_provider_ghl.load.ledger.notes import Notes
-from airflow_provider_ghl.load.ledger.upkeep import Chosen
+from airflow_provider_ghl.load.ledger.upkeep import RelationFilter
 
 
 def filled(place: Place) -> Any:
@@ -45,10 +45,10 @@ def filled(place: Place) -> Any:
 @pytest.mark.parametrize("place", ["memory", "postgresql"], indirect=True)
 def test_what_matches_is_forgotten(place: Place, asked: dict[str, Any], rows: int) -> None:
     ledger = filled(place)
-    assert ledger.count_to_forget(Chosen(**asked)) == rows
-    assert ledger.forget(Chosen(**asked)) == rows
-    assert ledger.count_to_forget(Chosen(**asked)) == 0
-    assert ledger.count_to_forget(Chosen(everything=True)) == 5 - rows
+    assert ledger.count_to_forget(RelationFilter(**asked)) == rows
+    assert ledger.forget(RelationFilter(**asked)) == rows
+    assert ledger.count_to_forget(RelationFilter(**asked)) == 0
+    assert ledger.count_to_forget(RelationFilter(everything=True)) == 5 - rows
 
 
 @pytest.mark.parametrize("asked", [{}, {"everything": True, "host": "https://x"}, {"record_id": None}], ids=str)
@@ -56,9 +56,9 @@ def test_to_forget_all_must_be_meant(asked: dict[str, Any]) -> None:
     place = Place("memory", "sqlite://")
     ledger = place.ledger()
     with pytest.raises(ValueError, match="say which relations"):
-        ledger.forget(Chosen(**asked))
+        ledger.forget(RelationFilter(**asked))
     with pytest.raises(ValueError, match="say which relations"):
-        ledger.count_to_forget(Chosen(**asked))
+        ledger.count_to_forget(RelationFilter(**asked))
     place.close()
 
 
@@ -66,11 +66,11 @@ def test_statistics(place: Place) -> None:
     empty = place.ledger().statistics()
     assert (empty["relations"], empty["oldest_confirmed"], empty["targets"]) == (0, None, [])
     ledger = filled(place)
-    told = ledger.statistics()
-    size = told.pop("bytes")
+    found = ledger.statistics()
+    size = found.pop("bytes")
     assert size is None if place.kind == "memory" else size > 10_000
     of = {"association_id": "friends"}
-    assert told == {
+    assert found == {
         "where": ledger.where,
         "id": ledger.id,
         "schema_version": 1,

@@ -1,4 +1,4 @@
-"""A ledger that an earlier release wrote: it opens, saves the same requests, and can be asked and told the same things."""
+"""A ledger that an earlier release wrote: it opens, saves the same requests, and is listed and forgets as before."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from simulated_highlevel import SimulatedServer
 from simulated_load import load_pairs
 
 from airflow_provider_ghl.load.ledger.ledger import Ledger
-from airflow_provider_ghl.load.ledger.upkeep import Chosen
+from airflow_provider_ghl.load.ledger.upkeep import RelationFilter
 from airflow_provider_ghl.load.spec import DiffAgainst
 
 DUMP = Path(__file__).with_name("data") / "ledger_version_1.sql"
@@ -82,8 +82,8 @@ def test_its_loads_and_their_results_are_listed(ledger: Ledger) -> None:
 
 
 def test_it_forgets(ledger: Ledger) -> None:
-    assert ledger.forget(Chosen(record_id="hub")) == 5
-    assert ledger.forget(Chosen(pair=NIGHTLY[0])) == 1
+    assert ledger.forget(RelationFilter(record_id="hub")) == 5
+    assert ledger.forget(RelationFilter(pair=NIGHTLY[0])) == 1
     world = highlevel()
     again = load_pairs([*NIGHTLY, *READ], world, ledger=ledger, diff_against=DiffAgainst.LEDGER)
     assert evidence(again) == {("already_exists", "ledger"): 5, ("already_exists", "answer"): 6}

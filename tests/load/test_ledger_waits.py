@@ -1,4 +1,4 @@
-"""A ledger that others hold: it is waited for with patience, and left where the load is told to stop."""
+"""A ledger that others hold: it is waited for, and left where the load is told to stop."""
 
 from __future__ import annotations
 
@@ -77,9 +77,9 @@ def test_who_is_told_to_stop_waits_no_longer(place: Place, way: str) -> None:
     database.end_waits_when(lambda: stop.is_set)
     run = getattr(database, way)
     with blocked(place):
-        told = threading.Timer(0.1, stop.set)
+        stopping = threading.Timer(0.1, stop.set)
         began = time.monotonic()
-        told.start()
+        stopping.start()
         with failing("cannot be written: .*locked"):
             run(lambda connection: connection.execute(INSERT))
         assert stop.is_set

@@ -15,7 +15,7 @@ from airflow_provider_ghl.api.clock import Stop
 from airflow_provider_ghl.api.transport import DEFAULT_HOST
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.notes import Freshness, Notes
-from airflow_provider_ghl.load.ledger.pairs import keys_of
+from airflow_provider_ghl.load.ledger.pairs import keys_from_words
 from airflow_provider_ghl.load.results.outcomes import End
 from airflow_provider_ghl.load.spec import DiffAgainst
 
@@ -199,5 +199,5 @@ class TestTwoAtOnce:
 
     def confirm(self, ledger: Ledger, attempt: Any, target_id: int, pairs: list[Pair]) -> None:
         first, second = (np.array(side, dtype=object) for side in zip(*pairs, strict=True))
-        keys = keys_of(*ledger.identity((first, second)))
+        keys = keys_from_words(*ledger.identity((first, second)))
         ledger.write(attempt, target_id, Notes(there=[(key, None, True) for key in keys]))

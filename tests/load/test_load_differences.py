@@ -9,7 +9,7 @@ from remembering import PAIRS, Time, evidence, known, server
 from simulated_load import load_pairs
 
 from airflow_provider_ghl.load.ledger.ledger import Ledger
-from airflow_provider_ghl.load.ledger.upkeep import Chosen
+from airflow_provider_ghl.load.ledger.upkeep import RelationFilter
 from airflow_provider_ghl.load.results.outcomes import End
 from airflow_provider_ghl.load.spec import DiffAgainst
 
@@ -84,7 +84,7 @@ class TestHighLevel:
 
         def delete() -> None:
             del world.relations[self.HUBS[0]]
-            assert ledger.forget(Chosen(pair=self.HUBS[0])) == 0
+            assert ledger.forget(RelationFilter(pair=self.HUBS[0])) == 0
 
         load_pairs(
             self.HUBS[:200],

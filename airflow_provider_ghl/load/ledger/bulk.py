@@ -1,4 +1,4 @@
-"""Many rows in one statement: as arrays on PostgreSQL, where a statement costs a round trip, row by row on SQLite."""
+"""Many rows in one statement: as arrays on PostgreSQL, where each statement costs a round trip; row by row on SQLite."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from airflow_provider_ghl.load.ledger.schema import insert_into
 
-__all__ = ["Given", "Insert"]
+__all__ = ["BulkRows", "Insert"]
 
 Insert = sqlite.Insert | postgresql.Insert
 
 
-class Given:
-    """Rows that the program has, as columns that a statement can use.
+class BulkRows:
+    """Rows of values, as columns that a statement can use.
 
-    >>> given = Given(connection, relations, {"pair": keys, "relation_id": ids})
-    >>> given.run(sa.update(relations).where(relations.c.pair == given["pair"]).values(relation_id=given["relation_id"]))
+    >>> rows = BulkRows(connection, relations, {"pair": keys, "relation_id": ids})
+    >>> rows.run(sa.update(relations).where(relations.c.pair == rows["pair"]).values(relation_id=rows["relation_id"]))
 
     :param table: has columns of these names, whose types the columns here get.
     :param columns: values by name, all of the same length.
@@ -33,32 +33,35 @@ class Given:
         types = {name: table.c[name].type for name in columns}
         if self._is_sqlite:
             self._named: Mapping[str, sa.ColumnElement[Any]] = {
-                name: sa.bindparam(f"given_{name}", type_=kind) for name, kind in types.items()
+                name: sa.bindparam(f"row_{name}", type_=kind) for name, kind in types.items()
             }
         else:
             arrays = [
-                sa.cast(sa.bindparam(f"given_{name}", type_=postgresql.ARRAY(kind)), postgresql.ARRAY(kind))
+                sa.cast(sa.bindparam(f"row_{name}", type_=postgresql.ARRAY(kind)), postgresql.ARRAY(kind))
                 for name, kind in types.items()
             ]
             rows = sa.func.unnest(*arrays).table_valued(*(sa.column(name, kind) for name, kind in types.items()))
-            self._named = dict(rows.render_derived(name="given").c.items())
+            self._named = dict(rows.render_derived(name="rows").c.items())
 
     def __getitem__(self, name: str) -> sa.ColumnElement[Any]:
         return self._named[name]
 
     def insert(self, **constants: Any) -> Insert:
-        """An INSERT of these rows, with the same constants in each; to be given its ON CONFLICT and to be run."""
+        """An INSERT of these rows, to be run with :meth:`run`; before that it may get an ON CONFLICT.
+
+        :param constants: columns that are the same in each row.
+        """
         insert = insert_into(self._connection, self._table)
         table = self._table.c
         fixed = {name: sa.literal(value, table[name].type) for name, value in constants.items()}
-        given = {name: self[name] for name in self._columns}
+        values = {name: self[name] for name in self._columns}
         if self._is_sqlite:
-            return insert.values(given | fixed)
-        return insert.from_select([*given, *fixed], sa.select(*given.values(), *fixed.values()))
+            return insert.values(values | fixed)
+        return insert.from_select([*values, *fixed], sa.select(*values.values(), *fixed.values()))
 
     def run(self, statement: sa.Executable) -> sa.CursorResult[Any] | None:
-        """Run it for all rows; ``None`` where there are none. On SQLite its result has no rows."""
-        names = [f"given_{name}" for name in self._columns]
+        """Run a statement for all rows. On SQLite the result has no rows; without rows to run it for it is ``None``."""
+        names = [f"row_{name}" for name in self._columns]
         columns = [list(column) for column in self._columns.values()]
         if not columns or not columns[0]:
             return None

@@ -1,7 +1,7 @@
-"""Claims: a pair is written down as sent before its request goes out, so that two loads do not send it twice.
+"""Claims: a pair is noted as sent before its request goes out, so that two loads do not both send it.
 
-What this does not do: a claim is respected for as long as its owner is alive, and an owner that was silent for a minute is
-taken for dead. If it comes back and sends, HighLevel answers the second of the two that the relation is there.
+What this does not do: a claim is respected for as long as its attempt is alive, and an attempt that was silent for a minute
+counts as dead. If it comes back and sends, HighLevel answers the second of the two requests with "duplicate".
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ import numpy as np
 import sqlalchemy as sa
 
 from airflow_provider_ghl.load.columns import Codes, Flags
-from airflow_provider_ghl.load.ledger.bulk import Given
+from airflow_provider_ghl.load.ledger.bulk import BulkRows
 from airflow_provider_ghl.load.ledger.database import Database
-from airflow_provider_ghl.load.ledger.liveness import alive_among
+from airflow_provider_ghl.load.ledger.liveness import alive_attempts
 from airflow_provider_ghl.load.ledger.loads import Attempt
-from airflow_provider_ghl.load.ledger.notes import Claim, Freshness
-from airflow_provider_ghl.load.ledger.pairs import chunks, phases_of
+from airflow_provider_ghl.load.ledger.notes import ClaimResult, Freshness
+from airflow_provider_ghl.load.ledger.pairs import per_statement, phases
 from airflow_provider_ghl.load.ledger.process import Process
 from airflow_provider_ghl.load.ledger.schema import SENT, THERE, attempts, relations
 
-__all__ = ["Claims"]
+__all__ = ["ClaimWriter"]
 
 
-#: How often others may put a pair in and take it away while we look, before it counts as theirs.
+#: How often others may insert a pair and delete it while we look, before it counts as theirs.
 _ROUNDS = 10
 
 
-class Claims:
+class ClaimWriter:
     """Makes claims and gives them back."""
 
     def __init__(self, database: Database, process: Process) -> None:
@@ -48,9 +48,11 @@ class Claims:
         """See :meth:`~airflow_provider_ghl.load.ledger.relations.LedgerRelations.claim`."""
         # Everybody takes keys in one order, so that on PostgreSQL no two wait for each other.
         records = dict(sorted(zip(keys, zip(first, second, strict=True), strict=True)))
-        found = self._database.write(
-            lambda connection: _Claiming(connection, self._database, self._process, attempt, target_id, freshness).of(records)
-        )
+
+        def work(connection: sa.Connection) -> dict[bytes, ClaimResult]:
+            return _ClaimTransaction(connection, self._database, self._process, attempt, target_id, freshness).run(records)
+
+        found = self._database.write(work)
         return np.array([found[key] for key in keys], dtype=np.uint8)
 
     def release(self, attempt: Attempt, target_id: int, keys: Sequence[bytes], again: Flags) -> None:
@@ -60,17 +62,17 @@ class Claims:
         def give_back(connection: sa.Connection) -> None:
             is_mine = sa.and_(relations.c.target_id == target_id, relations.c.attempt == attempt.number)
             new = sorted(set(keys) - kept)
-            for some in chunks(new):
+            for some in per_statement(new):
                 is_new = sa.and_(relations.c.pair.in_(some), relations.c.state == SENT)
                 connection.execute(sa.delete(relations).where(is_mine, is_new))
-            for some in chunks(sorted(keys)):
+            for some in per_statement(sorted(keys)):
                 connection.execute(sa.update(relations).where(is_mine, relations.c.pair.in_(some)).values(attempt=None))
 
         self._database.write(give_back)
 
 
-class _Claiming:
-    """One transaction of claims."""
+class _ClaimTransaction:
+    """The claims of one transaction."""
 
     def __init__(
         self,
@@ -88,55 +90,55 @@ class _Claiming:
         self._target_id = target_id
         self._freshness = freshness
         self._owners: dict[int, bool] = {attempt.number: False}
-        self._answers: dict[bytes, Claim] = {}
+        self._answers: dict[bytes, ClaimResult] = {}
 
-    def of(self, records: dict[bytes, tuple[str, str]]) -> dict[bytes, Claim]:
+    def run(self, records: dict[bytes, tuple[str, str]]) -> dict[bytes, ClaimResult]:
         missing = list(records)
         for _ in range(_ROUNDS):
-            # Who was there first shows in the next round, once its transaction is over.
+            # Who claimed a pair first shows in the next round, once that transaction is over.
             missing = [key for key in missing if key not in self._answers]
             if not missing:
                 break
-            self._look_at(missing)
+            self._read(missing)
             missing = [key for key in missing if key not in self._answers]
             self._insert({key: records[key] for key in missing})
-        # What is claimed is respected for as long as its owner is alive, so the claim is a sign of life.
+        # A claim is respected for as long as its attempt is alive, so to claim is a sign of life.
         mine = sa.update(attempts).where(attempts.c.number == self._attempt.number)
         self._connection.execute(mine.values(heartbeat=self._now))
-        return {key: self._answers.get(key, Claim.HELD) for key in records}
+        return {key: self._answers.get(key, ClaimResult.HELD) for key in records}
 
-    def _look_at(self, keys: list[bytes]) -> None:
+    def _read(self, keys: list[bytes]) -> None:
         columns = (relations.c.pair, relations.c.state, relations.c.load, relations.c.attempt, relations.c.claimed_at)
-        for some in chunks(keys):
+        for some in per_statement(keys):
             asked = sa.select(*columns, self._freshness.condition()).order_by(relations.c.pair).with_for_update()
             mine = asked.where(relations.c.target_id == self._target_id, relations.c.pair.in_(some))
             rows = self._connection.execute(mine).all()
-            self._ask_for_owners({row.attempt for row in rows if row.attempt is not None})
+            self._find_owners({row.attempt for row in rows if row.attempt is not None})
             taken = [row for row in rows if self._answer(row)]
             self._take([row.pair for row in taken if row.state == THERE], {})
             fresh_claim = {"load": self._attempt.load_number, "claimed_at": self._now}
             self._take([row.pair for row in taken if row.state == SENT and row.load == self._attempt.load_number], {})
             self._take([row.pair for row in taken if row.state == SENT and row.load != self._attempt.load_number], fresh_claim)
 
-    def _ask_for_owners(self, numbers: set[int]) -> None:
+    def _find_owners(self, numbers: set[int]) -> None:
         unknown = numbers - self._owners.keys()
-        alive = alive_among(self._connection, unknown, self._now, self._process)
+        alive = alive_attempts(self._connection, unknown, self._now, self._process)
         self._owners |= {number: number in alive for number in unknown}
 
     def _answer(self, row: sa.Row[Any]) -> bool:
-        """Settle what a row means; whether its claim changes hands."""
+        """Decide what a row means for the claim; whether the row becomes the attempt's."""
         pair, state, load, owner, claimed_at, is_fresh = tuple(row)
         is_of_load = load == self._attempt.load_number
         if state == THERE and is_fresh:
-            self._answers[pair] = Claim.OURS if is_of_load else Claim.THERE
+            self._answers[pair] = ClaimResult.OURS if is_of_load else ClaimResult.THERE
             return False
         if owner is not None and self._owners[owner]:
-            self._answers[pair] = Claim.HELD
+            self._answers[pair] = ClaimResult.HELD
             return False
         is_mine = owner == self._attempt.number
         # What was taken over from an earlier attempt keeps its time, so that the same question gets the same answer again.
         is_again = is_of_load and (state == THERE or not is_mine or claimed_at < self._attempt.began)
-        self._answers[pair] = Claim.AGAIN if is_again else Claim.CLAIMED
+        self._answers[pair] = ClaimResult.AGAIN if is_again else ClaimResult.CLAIMED
         return not is_mine
 
     def _take(self, keys: list[bytes], also: dict[str, Any]) -> None:
@@ -148,17 +150,17 @@ class _Claiming:
         keys = list(records)
         columns: dict[str, Sequence[Any]] = {
             "pair": keys,
-            "phase": phases_of(keys),
+            "phase": phases(keys),
             "first_record_id": [first for first, _ in records.values()],
             "second_record_id": [second for _, second in records.values()],
         }
-        given = Given(self._connection, relations, columns)
+        rows = BulkRows(self._connection, relations, columns)
         claim = {"load": self._attempt.load_number, "attempt": self._attempt.number, "claimed_at": self._now}
-        insert = given.insert(target_id=self._target_id, state=SENT, **claim).on_conflict_do_nothing()
+        insert = rows.insert(target_id=self._target_id, state=SENT, **claim).on_conflict_do_nothing()
         if self._connection.dialect.name == "sqlite":
-            given.run(insert)  # nobody else writes meanwhile: what was missing is ours
-            self._answers |= dict.fromkeys(keys, Claim.CLAIMED)
+            rows.run(insert)  # nobody else writes meanwhile: what was missing is ours
+            self._answers |= dict.fromkeys(keys, ClaimResult.CLAIMED)
             return
-        inserted = given.run(insert.returning(relations.c.pair))
+        inserted = rows.run(insert.returning(relations.c.pair))
         if inserted is not None:
-            self._answers |= dict.fromkeys((bytes(pair) for (pair,) in inserted), Claim.CLAIMED)
+            self._answers |= dict.fromkeys((bytes(pair) for (pair,) in inserted), ClaimResult.CLAIMED)

@@ -1,4 +1,4 @@
-"""Rows as 128 bits: two of a load, and one in the ledger, are told to be the same by these."""
+"""Rows as 128 bits. Rows with the same bits are the same, be they in a load or in the ledger."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_ghl.load.columns import Objects, Words
 
 __all__ = ["Identity", "keyed_identity"]
 
-#: The high and low words of rows that are given column by column.
+#: Makes the high and low words of rows from their columns.
 Identity = Callable[[Sequence[Objects]], tuple[Words, Words]]
 
 _ODD = numpy.uint64(0x9E3779B97F4A7C15)

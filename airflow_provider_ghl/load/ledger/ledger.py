@@ -16,9 +16,9 @@ from airflow_provider_ghl.load.ledger.notes import Notes
 from airflow_provider_ghl.load.ledger.process import Process
 from airflow_provider_ghl.load.ledger.relations import LedgerRelations
 from airflow_provider_ghl.load.ledger.schema import prepare
-from airflow_provider_ghl.load.ledger.upkeep import Chosen, delete, forgets, statistics
+from airflow_provider_ghl.load.ledger.upkeep import RelationFilter, delete, statistics, times_forgotten
 from airflow_provider_ghl.load.ledger.waits import LONGEST_OUTAGE
-from airflow_provider_ghl.load.ledger.writing import Writing
+from airflow_provider_ghl.load.ledger.writing import NotesWriter
 
 if TYPE_CHECKING:
     from airflow_provider_ghl.load.ledger.identity import Identity
@@ -32,9 +32,9 @@ class Ledger:
     How it works: a pair is claimed before its request goes out, and confirmed or deleted with the answer. Claims and answers
     are durable once the method has returned: a killed process loses none of them (SQLite: a power cut may take the last ones).
 
-    What it does not do: between a claim and the note of its answer stands the request. Who is killed there leaves a claim
-    without an answer; the next attempt of the same load is told so (``Claim.AGAIN``), and HighLevel's word for a second one,
-    duplicate, settles it.
+    What it does not do: the request stands between a claim and the note of its answer. A process that is killed in between
+    leaves a claim without an answer. The next attempt of the same load learns of it (``ClaimResult.AGAIN``) and sends the row
+    again; if HighLevel answers "duplicate", the first request had taken effect.
 
     :param engine: for SQLite or PostgreSQL, and for this ledger alone. Tables are made where missing.
     :param database_time: unix seconds by the database's clock; ``None`` asks the database.
@@ -111,7 +111,7 @@ class Ledger:
             raise ValueError("notes that name pairs or records need their target")
 
         def work(connection: sa.Connection) -> None:
-            Writing(connection, attempt, self._database.now(connection), self._process).write(notes)
+            NotesWriter(connection, attempt, self._database.now(connection), self._process).write(notes)
 
         self._database.write(work)
 
@@ -127,14 +127,14 @@ class Ledger:
         found = self._database.read(lambda connection: statistics(connection, self._database))
         return {"where": self.where, "id": self.id, "schema_version": int(self._facts["schema_version"]), **found}
 
-    def forgets(self) -> int:
+    def times_forgotten(self) -> int:
         """How often :meth:`forget` was called on this ledger, by anybody."""
-        return self._database.read(forgets)
+        return self._database.read(times_forgotten)
 
-    def forget(self, chosen: Chosen) -> int:
-        """Delete what is known of the chosen relations, claims too; how many they were."""
-        return self._database.write(lambda connection: delete(connection, chosen))
+    def forget(self, wanted: RelationFilter) -> int:
+        """Delete these relations, claims included. Returns how many there were."""
+        return self._database.write(lambda connection: delete(connection, wanted))
 
-    def count_to_forget(self, chosen: Chosen) -> int:
+    def count_to_forget(self, wanted: RelationFilter) -> int:
         """How many relations :meth:`forget` would delete."""
-        return self._database.read(chosen.count)
+        return self._database.read(wanted.count)

@@ -6,13 +6,13 @@ from collections.abc import Collection
 
 import sqlalchemy as sa
 
-from airflow_provider_ghl.load.ledger.pairs import CHUNK
+from airflow_provider_ghl.load.ledger.pairs import per_statement
 from airflow_provider_ghl.load.ledger.process import Process
 from airflow_provider_ghl.load.ledger.schema import attempts
 
-__all__ = ["SILENCE", "alive_among"]
+__all__ = ["SILENCE", "alive_attempts"]
 
-#: Seconds without a heartbeat after which an attempt counts as dead, if nothing tells it sooner.
+#: Seconds without a heartbeat after which an attempt counts as dead, if it is not known sooner.
 #:
 #: An attempt whose database was away for about a minute has sent none, and is alive. Another load that reaches the database
 #: first takes its claims over. Both may then send the same rows: HighLevel makes each relation once and answers "duplicate" to
@@ -21,18 +21,19 @@ __all__ = ["SILENCE", "alive_among"]
 SILENCE = 60.0
 
 
-def alive_among(connection: sa.Connection, numbers: Collection[int], now: float, here: Process) -> set[int]:
-    """Those that have not ended, were heard of, and whose process is not provably gone.
+def alive_attempts(connection: sa.Connection, numbers: Collection[int], now: float, here: Process) -> set[int]:
+    """Those that have not ended, have sent a heartbeat lately, and whose process is not provably gone.
 
+    :param numbers: of attempts.
     :param now: unix seconds by the database's clock.
     :param here: the process that asks.
     """
     asked, alive = sorted(numbers), set()
     of_attempt = (attempts.c.number, attempts.c.machine, attempts.c.pid, attempts.c.process_began)
-    for start in range(0, len(asked), CHUNK):
-        # One that is to come was noted by a clock that was wrong: it must not keep a dead attempt alive until then.
+    for some_numbers in per_statement(asked):
+        # A heartbeat in the future came from a clock that was wrong: it must not keep a dead attempt alive until then.
         is_heard = sa.and_(attempts.c.ended.is_(None), attempts.c.heartbeat.between(now - SILENCE, now + SILENCE))
-        some = sa.select(*of_attempt).where(attempts.c.number.in_(asked[start : start + CHUNK]), is_heard)
+        some = sa.select(*of_attempt).where(attempts.c.number.in_(some_numbers), is_heard)
         for number, machine, pid, began in connection.execute(some):
             if not here.is_gone(Process(machine, pid, began)):
                 alive.add(number)

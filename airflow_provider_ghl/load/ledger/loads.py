@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from airflow_provider_ghl.load.ledger.database import Database
-from airflow_provider_ghl.load.ledger.liveness import alive_among
+from airflow_provider_ghl.load.ledger.liveness import alive_attempts
 from airflow_provider_ghl.load.ledger.load_filter import LoadFilter
 from airflow_provider_ghl.load.ledger.process import Process
 from airflow_provider_ghl.load.ledger.schema import attempts, insert_into, loads, results
@@ -34,9 +34,9 @@ class Attempt:
     number: int
     load_id: str
     try_number: int
-    #: When the first attempt began since the load last ended well.
+    #: When the chain began: the first attempt since the load last ended well.
     chain_began: float
-    #: Whether this one had predecessors since then.
+    #: Whether there were earlier attempts in the chain.
     has_earlier: bool
     #: Requests, retries and 429s of earlier attempts of the same try, if this one resumes it; else zeros.
     spent_before: tuple[int, int, int]
@@ -97,11 +97,11 @@ class LedgerLoads:
             now = self._database.now(connection)
             mine = sa.update(attempts).where(attempts.c.number == attempt.number)
             connection.execute(mine.values(ended=now, heartbeat=now))
-            said: dict[str, Any] = {"end": end, "message": message, "counts": json.dumps(dict(counts)), "updated": now}
-            said["ended_well"] = is_well
+            values: dict[str, Any] = {"end": end, "message": message, "counts": json.dumps(dict(counts)), "updated": now}
+            values["ended_well"] = is_well
             if is_deferred:
-                said["deferred_since"] = sa.func.coalesce(loads.c.deferred_since, now)
-            connection.execute(sa.update(loads).where(is_last(attempt)).values(said))
+                values["deferred_since"] = sa.func.coalesce(loads.c.deferred_since, now)
+            connection.execute(sa.update(loads).where(is_last(attempt)).values(values))
 
         self._database.write(note)
 
@@ -138,7 +138,7 @@ class LedgerLoads:
             sa.outerjoin(loads, results, sa.and_(results.c.load == loads.c.number, is_known))
         )
         asked = of_loads.where(sa.func.lower(loads.c.association) == key.lower()).distinct()
-        return {(row["location_id"], row["association_id"]) for row in self._database.read(partial(_all, asked))}
+        return {(row["location_id"], row["association_id"]) for row in self._database.read(partial(_fetch_all, asked))}
 
     def find(self, id_or_number: str) -> dict[str, Any] | None:
         """One load as in :meth:`list`, with its ``message``: by its id, or by its number as text."""
@@ -165,7 +165,7 @@ class LedgerLoads:
         while left is None or left > 0:
             size = _PAGE if left is None else min(_PAGE, left)
             page = chosen.where(results.c.row > last).order_by(results.c.row).limit(size)
-            rows = self._database.read(partial(_all, page))
+            rows = self._database.read(partial(_fetch_all, page))
             for row in rows:
                 yield {**row, "row_key": None if row["row_key"] is None else json.loads(row["row_key"])}
             if len(rows) < size:
@@ -197,7 +197,7 @@ class LedgerLoads:
 
     def _begin(self, connection: sa.Connection, names: dict[str, str], try_number: int, *, is_resumed: bool) -> Attempt:
         now = self._database.now(connection)
-        load = self._load_of_chain(connection, names, now)
+        load = self._lock_load(connection, names, now)
         is_of_load = attempts.c.load == load.number
         connection.execute(sa.delete(results).where(results.c.load == load.number))
         earlier = connection.execute(sa.select(sa.func.count()).select_from(attempts).where(is_of_load)).scalar_one()
@@ -207,8 +207,8 @@ class LedgerLoads:
             requests, retries, limited = connection.execute(sums.where(is_of_load, attempts.c.try_number == try_number)).one()
             spent = (int(requests), int(retries), int(limited))
         deferred_since = load.deferred_since if is_resumed else None
-        said = {**names, "deferred_since": deferred_since, "end": None, "message": None, "counts": None, "updated": now}
-        connection.execute(sa.update(loads).where(loads.c.number == load.number).values(said))
+        values = {**names, "deferred_since": deferred_since, "end": None, "message": None, "counts": None, "updated": now}
+        connection.execute(sa.update(loads).where(loads.c.number == load.number).values(values))
         process = self._process
         attempt = {"load": load.number, "try_number": try_number, "is_resumed": is_resumed, "began": now, "heartbeat": now}
         attempt |= {"machine": process.machine, "pid": process.pid, "process_began": process.began}
@@ -224,8 +224,8 @@ class LedgerLoads:
         found = sa.select(attempts.c.number).where(is_it, here, attempts.c.began == attempt.began)
         return connection.execute(found).first() is not None
 
-    def _load_of_chain(self, connection: sa.Connection, names: dict[str, str], now: float) -> sa.Row[Any]:
-        """The load's row, locked; a new one if its last chain is over."""
+    def _lock_load(self, connection: sa.Connection, names: dict[str, str], now: float) -> sa.Row[Any]:
+        """The load's row, locked. If its last chain of attempts is over, a new one takes its place."""
         find = sa.select(loads).where(loads.c.load_id == names["load_id"])
         new = insert_into(connection, loads).values(**names, chain_began=now, ended_well=False, updated=now)
         while True:
@@ -266,16 +266,19 @@ class LedgerLoads:
     def _running(self, connection: sa.Connection, numbers: Collection[int]) -> set[int]:
         open_ = sa.select(attempts.c.number, attempts.c.load).where(attempts.c.ended.is_(None))
         of_loads = {number: load for number, load in connection.execute(open_) if load in set(numbers)}
-        alive = alive_among(connection, of_loads.keys(), self._database.now(connection), self._process)
+        alive = alive_attempts(connection, of_loads.keys(), self._database.now(connection), self._process)
         return {of_loads[number] for number in alive}
 
 
-def _all(chosen: sa.Select[Any], connection: sa.Connection) -> Sequence[sa.RowMapping]:
+def _fetch_all(chosen: sa.Select[Any], connection: sa.Connection) -> Sequence[sa.RowMapping]:
     return connection.execute(chosen).mappings().all()
 
 
 def beat(connection: sa.Connection, attempt: Attempt, now: float, spent: tuple[int, int, int]) -> None:
-    """The heartbeat and the totals, in a transaction of somebody else's."""
+    """Write the heartbeat and the totals, in the caller's transaction.
+
+    :param spent: requests, retries and 429s of the attempt so far.
+    """
     totals = dict(zip((column.name for column in _SPENT), spent, strict=True))
     connection.execute(sa.update(attempts).where(attempts.c.number == attempt.number).values(heartbeat=now, **totals))
 
@@ -287,7 +290,7 @@ def is_last(attempt: Attempt) -> sa.ColumnElement[bool]:
 
 
 def _has_counts(load: sa.Row[Any]) -> bool:
-    """A load that an exception broke off has noted its end, but no counts."""
+    """Whether it has counts. A load that an exception broke off has noted its end without any."""
     return load.counts not in (None, "{}")
 
 

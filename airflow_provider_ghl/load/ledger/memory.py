@@ -1,4 +1,4 @@
-"""A part of the ledger: what it knows of one target, as far as a load believes it."""
+"""What the ledger knows of one target, as far as a load believes it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from airflow_provider_ghl.load.columns import Codes, Flags, Objects, Words
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.loads import Attempt
 from airflow_provider_ghl.load.ledger.notes import Freshness
-from airflow_provider_ghl.load.ledger.pairs import Known
+from airflow_provider_ghl.load.ledger.pairs import KnownPairs
 from airflow_provider_ghl.load.ledger.relations import LedgerRelations
 
 __all__ = ["Memories", "Memory"]
@@ -29,14 +29,14 @@ class Memory:
 
     @property
     def relations(self) -> LedgerRelations:
-        """The table that it is a part of."""
+        """The ledger's relations, of all targets."""
         return self.ledger.relations
 
     def count(self, at_most: int) -> int:
         """How many it knows, fresh or not, counted up to a number."""
         return self.relations.count(self.target_id, at_most)
 
-    def known(self) -> Known:
+    def known(self) -> KnownPairs:
         """All that are there and fresh."""
         return self.relations.known(self.target_id, self.freshness, self.load_number)
 
@@ -49,20 +49,24 @@ class Memory:
         return self.relations.relation_ids(self.target_id, high, low)
 
     def claim(self, attempt: Attempt, high: Words, low: Words, values: Sequence[Objects]) -> Codes:
-        """Make them the attempt's own before it sends them; the ``Claim`` of each, by position."""
+        """Claim rows for the attempt before it sends them; the ``ClaimResult`` of each, by position."""
         first, second = (column.tolist() for column in values)
         return self.relations.claim(attempt, self.target_id, high, low, first, second, self.freshness)
 
     def release(self, attempt: Attempt, high: Words, low: Words, again: Flags) -> None:
-        """Give back claims of the attempt that were never sent; ``again``: which of them an earlier attempt may have sent."""
+        """Give back claims of the attempt that were never sent.
+
+        :param again: which of them an earlier attempt may have sent.
+        """
         self.relations.release(attempt, self.target_id, high, low, again)
 
 
 @dataclass(frozen=True, slots=True)
 class Memories:
-    """What a load believes of the ledger: what it has learned itself, and what is young enough.
+    """What a load believes of the ledger: what it has learned itself, and what is young enough. Makes a :class:`Memory` of each
+    target.
 
-    :param attempt: ``None``: nothing is to be sent, so that the load is none of the ledger's.
+    :param attempt: ``None``: nothing is to be sent, and the ledger has no note of the load.
     :param host: base URL of the API.
     :param max_age: seconds for which others' word is believed; ``None``: not at all.
     """
@@ -72,7 +76,7 @@ class Memories:
     host: str
     max_age: float | None
 
-    def of(self, location_id: str, target_id: str) -> Memory:
+    def open(self, location_id: str, target_id: str) -> Memory:
         """What is believed of one target, such as an association.
 
         :raises LedgerError: the ledger cannot be read.
@@ -81,7 +85,7 @@ class Memories:
         if (attempt := self.attempt) is None:
             now = self.ledger.time()
             return Memory(self.ledger, number, Freshness(now, now, self.max_age), None)
-        # What others learned counts from this attempt's begin on: what they learned before it may be what somebody undid.
+        # What others learned before this attempt began, somebody may have undone since.
         load = attempt.load_number if attempt.has_earlier else None
         freshness = Freshness(attempt.began, attempt.began, self.max_age, load, attempt.chain_began)
         return Memory(self.ledger, number, freshness, load)

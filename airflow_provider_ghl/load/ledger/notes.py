@@ -1,4 +1,4 @@
-"""The words between a load and its ledger: what is known of a pair, what a claim came to, what is fresh, what is noted."""
+"""What a load and its ledger tell each other: what is known of a pair, the result of a claim, what is fresh, what to write."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from airflow_provider_ghl.load.ledger.schema import relations
 
-__all__ = ["Claim", "Freshness", "Knowledge", "Learned", "Notes"]
+__all__ = ["ClaimResult", "Freshness", "Knowledge", "Learned", "Notes"]
 
 _PHASES = 1 << 16
 #: Part of ``max_age`` within which nothing comes due.
@@ -30,17 +30,17 @@ class Knowledge(IntEnum):
     #: Claimed by somebody, and not known to be there.
     SENT = 4
     #: The same, by an attempt of this load.
-    AGAIN = 5
+    OURS_SENT = 5
     #: As STALE, and made by this load.
     OURS_STALE = 6
 
 
-class Claim(IntEnum):
-    """What a claim came to."""
+class ClaimResult(IntEnum):
+    """The result of a claim."""
 
     #: Ours now, and never sent by this load before.
     CLAIMED = 0
-    #: Ours now; an earlier attempt of this load made it, or claimed it and nothing is known of the answer.
+    #: Ours now. An earlier attempt of this load made it, or claimed it and noted no answer.
     AGAIN = 1
     THERE = 2
     #: There, and made by this load.
@@ -51,13 +51,16 @@ class Claim(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """Which pairs that were there need no look.
+    """Which pairs that were there need not be looked up again.
 
-    What was confirmed at or after ``since`` is fresh, by whomever, and so is what a load confirmed itself at or after
-    ``own_since``. Besides, what was confirmed at or after its pair's last tick: a pair ticks once every ``max_age`` seconds,
-    counted from the epoch, and its phase says when. So what is older than ``max_age`` is not fresh, and what was confirmed in
-    one night comes due spread evenly over the days of a period. What is younger than a 40th of ``max_age`` (18 hours of 30
-    days) is fresh in any case: a load that is run again sends nothing.
+    A pair is fresh if one of these holds:
+
+    - it was confirmed at or after ``since``, by whatever load;
+    - it was confirmed at or after ``own_since``, by the load itself;
+    - it was confirmed since it last came due. Each pair comes due once every ``max_age`` seconds, at a moment of its own that
+      its phase says: so what is older than ``max_age`` is not fresh, and what was confirmed in one night comes due spread
+      evenly over the days of a period;
+    - it is younger than a 40th of ``max_age`` (18 hours of 30 days): a load that is run again sends nothing.
 
     :param now: unix seconds.
     :param since: unix seconds.
@@ -85,17 +88,17 @@ class Freshness:
         if not self.max_age:
             return confirmed >= self.since
         last_phase, began, step = self._period(self.max_age)
-        tick = (began if phase <= last_phase else began - self.max_age) + phase * step
-        return confirmed >= min(tick, self._young(self.max_age))
+        due = (began if phase <= last_phase else began - self.max_age) + phase * step
+        return confirmed >= min(due, self._young(self.max_age))
 
     def condition(self) -> sa.ColumnElement[bool]:
         """The same for rows of ``ghl_relations``, to the last bit."""
         if self.load_number is None:
-            return self._of_anybody()
+            return self._is_fresh_by_any_load()
         is_own = sa.and_(relations.c.confirmed_by == self.load_number, relations.c.confirmed >= _number(self.own_since))
-        return sa.or_(is_own, self._of_anybody())
+        return sa.or_(is_own, self._is_fresh_by_any_load())
 
-    def _of_anybody(self) -> sa.ColumnElement[bool]:
+    def _is_fresh_by_any_load(self) -> sa.ColumnElement[bool]:
         confirmed = relations.c.confirmed
         if not self.max_age:
             return confirmed >= _number(self.since)
@@ -108,7 +111,7 @@ class Freshness:
         return min(self.since, self.now - max_age * _YOUNG)
 
     def _period(self, max_age: float) -> tuple[int, float, float]:
-        """The last phase that has ticked in the period that now is in, when that began, and the seconds from phase to phase."""
+        """Of the period that now is in: the last phase that has come due, when the period began, and seconds between phases."""
         periods = math.floor(self.now / max_age)
         began = periods * max_age
         step = max_age / _PHASES
@@ -132,13 +135,13 @@ class Notes:
     there: list[tuple[bytes, str | None, bool]] = field(default_factory=list)
     #: Claims that got a definite no.
     refused: list[bytes] = field(default_factory=list)
-    #: What was read from HighLevel.
+    #: Pairs that were read from HighLevel.
     learned: list[Learned] = field(default_factory=list)
-    #: What :meth:`~airflow_provider_ghl.load.ledger.ledger.Ledger.forgets` said before the reading began. If something was
-    #: forgotten meanwhile, what was learned may be what was deleted, and is not written.
-    forgets: int | None = None
-    #: Records that HighLevel does not have, where they were named first and second. On the other side of this or another
-    #: association the same id may name a record of another kind, that is there.
+    #: :meth:`~airflow_provider_ghl.load.ledger.ledger.Ledger.times_forgotten` before the reading began. If something was
+    #: forgotten since, what was learned may be what was deleted in HighLevel as well, and is not written.
+    times_forgotten: int | None = None
+    #: Records that HighLevel does not have: those named first, those named second. On the other side, or in another
+    #: association, the same id may name a record of another object that is there.
     missing: tuple[set[str], set[str]] = field(default_factory=lambda: (set(), set()))
     #: Rows of ``ghl_load_results``: all columns but ``load``. ``row_key`` as the user has it.
     results: list[dict[str, Any]] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Which process this is, so that a claim of one that is gone can be told from a claim of one that is silent."""
+"""Which process made a claim: one that has ended is known to be dead at once, and not only by its silence."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ __all__ = ["Process"]
 class Process:
     """A process among all machines.
 
-    :param machine: where its ``pid`` means something: hostname, boot and pid namespace. Empty where the system does not tell.
-    :param began: the moment it began, as the system writes it: a pid is given again. Empty where the system does not tell.
+    :param machine: where its ``pid`` means something: hostname, boot and pid namespace. Empty where it is unknown.
+    :param began: the moment it began, as the system writes it, since pids are used again. Empty where it is unknown.
     """
 
     machine: str

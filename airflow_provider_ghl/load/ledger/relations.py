@@ -1,4 +1,4 @@
-"""What is known to be there: asked for all at once, pair by pair, or as a number."""
+"""What is known to be there: all pairs at once, some pairs, or how many there are."""
 
 from __future__ import annotations
 
@@ -11,15 +11,22 @@ import numpy as np
 import sqlalchemy as sa
 
 from airflow_provider_ghl.load.columns import Codes, Flags, Numbers, Words
-from airflow_provider_ghl.load.ledger.claims import Claims
+from airflow_provider_ghl.load.ledger.claims import ClaimWriter
 from airflow_provider_ghl.load.ledger.database import Database
 from airflow_provider_ghl.load.ledger.loads import Attempt
 from airflow_provider_ghl.load.ledger.notes import Freshness, Knowledge
-from airflow_provider_ghl.load.ledger.pairs import CHUNK, Known, PairColumns, chunks, keys_of, sorted_words, words_of
+from airflow_provider_ghl.load.ledger.pairs import (
+    KnownPairs,
+    KnownPairsBuilder,
+    keys_from_words,
+    per_statement,
+    sort_words,
+    words_from_keys,
+)
 from airflow_provider_ghl.load.ledger.process import Process
 from airflow_provider_ghl.load.ledger.schema import THERE, insert_into, relations, targets
 
-__all__ = ["Known", "LedgerRelations", "Side"]
+__all__ = ["KnownPairs", "LedgerRelations", "Side"]
 
 #: Where a record stands in a relation.
 Side = Literal["first", "second"]
@@ -27,7 +34,7 @@ Side = Literal["first", "second"]
 #: Pairs in one value from the database. PostgreSQL may read the whole table for each, so there they are larger.
 _PAIRS_IN_A_PIECE = {True: 1 << 16, False: 1 << 19}
 _MOST_PIECES = 256
-#: Keys are hashes: how many of them are below this one tells how many there are, and takes a moment.
+#: Keys are hashes, so a 256th of them is below this one: to count these is fast, and says about how many there are.
 _SAMPLE, _SAMPLED = b"\x01", 256
 
 
@@ -37,7 +44,7 @@ class LedgerRelations:
     def __init__(self, database: Database, process: Process, pairs_in_a_piece: int | None = None) -> None:
         self._database = database
         self._piece = pairs_in_a_piece or _PAIRS_IN_A_PIECE[database.is_sqlite]
-        self._claims = Claims(database, process)
+        self._claims = ClaimWriter(database, process)
 
     def target(self, host: str, location_id: str, association_id: str) -> int:
         """The number of a target; made where missing.
@@ -58,7 +65,7 @@ class LedgerRelations:
         """Pairs that are there, fresh or not, counted up to a number."""
         return self._database.read(lambda connection: _count(connection, target_id, at_most))
 
-    def known(self, target_id: int, freshness: Freshness, load_number: int | None) -> Known:
+    def known(self, target_id: int, freshness: Freshness, load_number: int | None) -> KnownPairs:
         """All pairs that are there and fresh. Needs 17 bytes a pair, and some MB.
 
         :param load_number: whose pairs are flagged as its own; ``None`` flags none, and saves a look at all of them.
@@ -67,13 +74,13 @@ class LedgerRelations:
 
     def look_up(self, target_id: int, high: Words, low: Words, freshness: Freshness, load_number: int | None) -> Codes:
         """The :class:`Knowledge` of each pair, by position."""
-        keys = keys_of(high, low)
+        keys = keys_from_words(high, low)
         is_fresh = freshness.condition()
         columns = (relations.c.pair, relations.c.state, relations.c.load, is_fresh)
         found: dict[bytes, Knowledge] = {}
 
         def look(connection: sa.Connection) -> None:
-            for pair, state, load, fresh in map(tuple, _among(connection, target_id, keys, columns)):
+            for pair, state, load, fresh in map(tuple, _select_pairs(connection, target_id, keys, columns)):
                 is_ours = load is not None and load == load_number
                 found[pair] = _knowledge(state == THERE, bool(fresh), is_ours=is_ours)
 
@@ -83,16 +90,16 @@ class LedgerRelations:
 
     def relation_ids(self, target_id: int, high: Words, low: Words) -> list[str | None]:
         """HighLevel's id of each relation, by position; ``None`` where it is not known."""
-        keys = keys_of(high, low)
+        keys = keys_from_words(high, low)
         columns = (relations.c.pair, relations.c.relation_id)
 
         def look(connection: sa.Connection) -> dict[bytes, str | None]:
-            return dict(map(tuple, _among(connection, target_id, keys, columns)))
+            return dict(map(tuple, _select_pairs(connection, target_id, keys, columns)))
 
         found = self._database.read(look)
         return [found.get(key) for key in keys]
 
-    def count_of_records(self, target_id: int, side: Side, records: Sequence[str], freshness: Freshness) -> Numbers:
+    def count_by_record(self, target_id: int, side: Side, records: Sequence[str], freshness: Freshness) -> Numbers:
         """How many relations of each record are there and fresh, by position; claims do not count.
 
         :param side: where in the relations the records stand.
@@ -105,9 +112,9 @@ class LedgerRelations:
         found: dict[str, int] = {}
 
         def look(connection: sa.Connection) -> None:
-            for start in range(0, len(records), CHUNK):
-                some = counts.where(record_id.in_(records[start : start + CHUNK]))
-                found.update((record, count) for record, count in connection.execute(some))
+            for some in per_statement(records):
+                asked = counts.where(record_id.in_(some))
+                found.update((record, count) for record, count in connection.execute(asked))
 
         self._database.read(look)
         return np.fromiter((found.get(record, 0) for record in records), np.int64, len(records))
@@ -122,30 +129,30 @@ class LedgerRelations:
         second: Sequence[str],
         freshness: Freshness,
     ) -> Codes:
-        """Make pairs the attempt's own before it sends them; the :class:`Claim` of each, by position.
+        """Claim pairs for the attempt before it sends them; the :class:`ClaimResult` of each, by position.
 
-        The same call again says the same again, for what is not there by then.
+        The same call again has the same results, except for pairs that are there by then.
         """
-        return self._claims.claim(attempt, target_id, keys_of(high, low), first, second, freshness)
+        return self._claims.claim(attempt, target_id, keys_from_words(high, low), first, second, freshness)
 
     def release(self, attempt: Attempt, target_id: int, high: Words, low: Words, again: Flags) -> None:
         """Give back claims of the attempt that were never sent.
 
-        :param again: which of them were :attr:`Claim.AGAIN`: of those an earlier attempt still waits for its answer.
+        :param again: which of them were :attr:`ClaimResult.AGAIN`. These stay as claims, for whose answer somebody has to ask.
         """
-        self._claims.release(attempt, target_id, keys_of(high, low), again)
+        self._claims.release(attempt, target_id, keys_from_words(high, low), again)
 
-    def _known(self, connection: sa.Connection, target_id: int, freshness: Freshness, load_number: int | None) -> Known:
+    def _known(self, connection: sa.Connection, target_id: int, freshness: Freshness, load_number: int | None) -> KnownPairs:
         is_there = sa.and_(relations.c.target_id == target_id, relations.c.state == THERE)
         in_sample = _count(connection, target_id, self._piece * _MOST_PIECES, relations.c.pair < _SAMPLE)
         pieces = -(-in_sample * _SAMPLED // self._piece)
-        columns = PairColumns()
+        builder = KnownPairsBuilder()
         for is_in_piece in _pieces(min(max(pieces, 1), _MOST_PIECES)):
-            columns.add(self._pairs(connection, sa.and_(is_there, is_in_piece, freshness.condition())))
+            builder.add(self._pairs(connection, sa.and_(is_there, is_in_piece, freshness.condition())))
         if load_number is None:
-            return columns.known()
+            return builder.build()
         ours = self._pairs(connection, sa.and_(is_there, relations.c.load == load_number))
-        return columns.known(sorted_words(*words_of(ours)))
+        return builder.build(sort_words(*words_from_keys(ours)))
 
     def _pairs(self, connection: sa.Connection, condition: sa.ColumnElement[bool]) -> bytes:
         """All pairs as one value: a row each as a Python object would take four times as long."""
@@ -160,7 +167,7 @@ class LedgerRelations:
 
 def _knowledge(is_there: bool, is_fresh: bool, *, is_ours: bool) -> Knowledge:
     if not is_there:
-        return Knowledge.AGAIN if is_ours else Knowledge.SENT
+        return Knowledge.OURS_SENT if is_ours else Knowledge.SENT
     if not is_fresh:
         return Knowledge.OURS_STALE if is_ours else Knowledge.STALE
     return Knowledge.OURS if is_ours else Knowledge.THERE
@@ -182,9 +189,9 @@ def _pieces(count: int) -> Iterator[sa.ColumnElement[bool]]:
         yield sa.and_(above, below)
 
 
-def _among(
+def _select_pairs(
     connection: sa.Connection, target_id: int, keys: list[bytes], columns: tuple[sa.ColumnElement[Any], ...]
 ) -> Iterator[sa.Row[Any]]:
-    for some in chunks(keys):
-        asked = sa.select(*columns).where(relations.c.target_id == target_id, relations.c.pair.in_(some))
-        yield from connection.execute(asked)
+    for some in per_statement(keys):
+        query = sa.select(*columns).where(relations.c.target_id == target_id, relations.c.pair.in_(some))
+        yield from connection.execute(query)

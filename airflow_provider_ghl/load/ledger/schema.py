@@ -1,4 +1,4 @@
-"""The ledger's tables, and how a database comes to have them."""
+"""The ledger's tables, and how they are made and migrated."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = [
     "SENT",
     "THERE",
     "Facts",
-    "Step",
+    "Migration",
     "attempts",
     "insert_into",
     "is_prepared",
@@ -30,8 +30,8 @@ __all__ = [
     "targets",
 ]
 
-#: Brings the tables from one version to the next. Runs in the transaction that notes the new version.
-Step = Callable[[sa.Connection], None]
+#: Changes the tables from one version to the next, in the transaction that notes the new version.
+Migration = Callable[[sa.Connection], None]
 #: What stands in ``ghl_ledger``, by name.
 Facts = dict[str, str]
 
@@ -136,8 +136,8 @@ results = sa.Table(
 )
 
 _FIRST_VERSION = 1
-#: From version 1 on, in order. A new database gets the tables above as they are, so a step and the tables change together.
-_STEPS: tuple[Step, ...] = ()
+#: From version 1 on, in order. A new database gets the tables above as they are, so that both change together.
+_MIGRATIONS: tuple[Migration, ...] = ()
 
 
 #: What must stand in ``ghl_ledger``, and how it looks.
@@ -149,16 +149,16 @@ _SHAPES = {
 }
 
 
-def prepare(database: Database, steps: Sequence[Step] = _STEPS) -> Facts:
+def prepare(database: Database, migrations: Sequence[Migration] = _MIGRATIONS) -> Facts:
     """Make or update the tables; any number of processes may do so at once. Returns what stands in ``ghl_ledger``.
 
     :raises LedgerError: the database fails, or its tables are damaged or of a version to come.
     """
-    version = _FIRST_VERSION + len(steps)
+    version = _FIRST_VERSION + len(migrations)
     facts = database.read(_facts)
     _check(facts, database.where, "schema_version")
     if _version(facts) < version:
-        facts = database.alone(lambda connection: _bring_to(connection, version, steps))
+        facts = database.alone(lambda connection: _migrate(connection, version, migrations))
     if _version(facts) > version:
         raise LedgerError(
             f"the ledger {database.where} is of version {_version(facts)}, and this release knows versions up to {version}: "
@@ -197,20 +197,20 @@ def _version(facts: Facts) -> int:
     return int(facts.get("schema_version", 0))
 
 
-def _bring_to(connection: sa.Connection, version: int, steps: Sequence[Step]) -> Facts:
+def _migrate(connection: sa.Connection, version: int, migrations: Sequence[Migration]) -> Facts:
     facts = _facts(connection)  # again, since another process may have been faster
     found = _version(facts)
     if found >= version:
         return facts
     if not found:
-        return _new(connection, version)
-    for step in steps[found - _FIRST_VERSION :]:
-        step(connection)
+        return _create(connection, version)
+    for migrate in migrations[found - _FIRST_VERSION :]:
+        migrate(connection)
     connection.execute(sa.update(ledger).where(ledger.c.name == "schema_version").values(value=str(version)))
     return facts | {"schema_version": str(version)}
 
 
-def _new(connection: sa.Connection, version: int) -> Facts:
+def _create(connection: sa.Connection, version: int) -> Facts:
     METADATA.create_all(connection)
     facts = {
         "schema_version": str(version),

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 _OWNERS_ALONE = 0o600
 #: In ``ghl_ledger`` of a copy: the file that it is a copy of, by device and inode. Nobody else gets these two as long as any
-#: process has the lost file open, so who does can tell the copy of it from another ledger.
+#: process has the lost file open, so it can tell the copy of that file from another ledger.
 _COPY_OF = "copy_of"
 
 

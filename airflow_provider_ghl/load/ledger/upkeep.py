@@ -1,4 +1,4 @@
-"""What a person asks of a ledger: how much it holds, and to forget."""
+"""How much a ledger holds, and what it is to forget."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from airflow_provider_ghl.load.ledger.schema import (
     targets,
 )
 
-__all__ = ["Chosen", "delete", "forgets", "statistics"]
+__all__ = ["RelationFilter", "delete", "statistics", "times_forgotten"]
 
 _FORGETS = "forgets"
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """Relations that match all that is given.
+class RelationFilter:
+    """Relations that match all of it.
 
     :param record_id: on either side.
     :param pair: first and second record id.
     :param is_unnamed: whether HighLevel's id of the relation is not known.
     :param confirmed_before: unix seconds; matches no claim that was never confirmed.
     :param everything: all relations; goes with nothing else.
-    :raises ValueError: nothing is given, or ``everything`` and more.
+    :raises ValueError: neither a property nor ``everything``, or both.
     """
 
     host: str | None = None
@@ -55,22 +55,22 @@ class Chosen:
 
     def condition(self) -> sa.ColumnElement[bool]:
         """On ``ghl_relations``."""
-        of = relations.c
+        columns = relations.c
         conditions: list[sa.ColumnElement[bool]] = []
-        asked = {name: getattr(self, name) for name in ("host", "location_id", "association_id")}
-        of_target = {name: value for name, value in asked.items() if value is not None}
-        if of_target:
-            conditions.append(of.target_id.in_(sa.select(targets.c.id).filter_by(**of_target)))
+        names = {name: getattr(self, name) for name in ("host", "location_id", "association_id")}
+        target = {name: value for name, value in names.items() if value is not None}
+        if target:
+            conditions.append(columns.target_id.in_(sa.select(targets.c.id).filter_by(**target)))
         if self.record_id is not None:
-            conditions.append(sa.or_(of.first_record_id == self.record_id, of.second_record_id == self.record_id))
+            conditions.append(sa.or_(columns.first_record_id == self.record_id, columns.second_record_id == self.record_id))
         if self.pair is not None:
-            conditions += [of.first_record_id == self.pair[0], of.second_record_id == self.pair[1]]
+            conditions += [columns.first_record_id == self.pair[0], columns.second_record_id == self.pair[1]]
         if self.relation_id is not None:
-            conditions.append(of.relation_id == self.relation_id)
+            conditions.append(columns.relation_id == self.relation_id)
         if self.is_unnamed is not None:
-            conditions.append(of.relation_id.is_(None) if self.is_unnamed else of.relation_id.is_not(None))
+            conditions.append(columns.relation_id.is_(None) if self.is_unnamed else columns.relation_id.is_not(None))
         if self.confirmed_before is not None:
-            conditions.append(of.confirmed < self.confirmed_before)
+            conditions.append(columns.confirmed < self.confirmed_before)
         return sa.and_(sa.true(), *conditions)
 
     def count(self, connection: sa.Connection) -> int:
@@ -78,21 +78,21 @@ class Chosen:
         return connection.execute(sa.select(sa.func.count()).select_from(relations).where(self.condition())).scalar_one()
 
 
-def forgets(connection: sa.Connection) -> int:
-    """How often something was to be forgotten."""
+def times_forgotten(connection: sa.Connection) -> int:
+    """How often relations were to be forgotten."""
     return int(connection.scalar(sa.select(ledger.c.value).where(ledger.c.name == _FORGETS)) or 0)
 
 
-def delete(connection: sa.Connection, chosen: Chosen) -> int:
-    """Delete them, and say how many they were."""
-    times = str(forgets(connection) + 1)
+def delete(connection: sa.Connection, wanted: RelationFilter) -> int:
+    """Delete these relations. Returns how many there were."""
+    times = str(times_forgotten(connection) + 1)
     insert = insert_into(connection, ledger).values(name=_FORGETS, value=times)
     connection.execute(insert.on_conflict_do_update(index_elements=[ledger.c.name], set_={"value": times}))
-    if chosen.everything:
-        count = chosen.count(connection)
+    if wanted.everything:
+        count = wanted.count(connection)
         connection.execute(sa.delete(relations))  # without a condition SQLite drops whole pages
         return count
-    return connection.execute(sa.delete(relations).where(chosen.condition())).rowcount
+    return connection.execute(sa.delete(relations).where(wanted.condition())).rowcount
 
 
 def statistics(connection: sa.Connection, database: Database) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def statistics(connection: sa.Connection, database: Database) -> dict[str, Any]:
         sa.func.max(sa.case((is_there, relations.c.confirmed))).label("newest"),
     ).group_by(relations.c.target_id)
     sums = {row.target_id: row for row in connection.execute(grouped)}
-    of_targets = [
+    by_target = [
         {
             "host": target.host,
             "location_id": target.location_id,
@@ -125,7 +125,7 @@ def statistics(connection: sa.Connection, database: Database) -> dict[str, Any]:
         "results": connection.execute(sa.select(sa.func.count()).select_from(results)).scalar_one(),
         "oldest_confirmed": min((row.oldest for row in sums.values() if row.oldest is not None), default=None),
         "newest_confirmed": max((row.newest for row in sums.values() if row.newest is not None), default=None),
-        "targets": of_targets,
+        "targets": by_target,
     }
 
 

@@ -1,4 +1,4 @@
-"""Notes become rows, inside of one transaction."""
+"""Writes notes into the tables, in one transaction."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_provider_ghl.load.ledger.bulk import Given
-from airflow_provider_ghl.load.ledger.liveness import alive_among
+from airflow_provider_ghl.load.ledger.bulk import BulkRows
+from airflow_provider_ghl.load.ledger.liveness import alive_attempts
 from airflow_provider_ghl.load.ledger.loads import Attempt, beat, is_last
 from airflow_provider_ghl.load.ledger.notes import Learned, Notes
-from airflow_provider_ghl.load.ledger.pairs import chunks, phases_of
+from airflow_provider_ghl.load.ledger.pairs import per_statement, phases
 from airflow_provider_ghl.load.ledger.process import Process
 from airflow_provider_ghl.load.ledger.schema import SENT, THERE, loads, relations, results
-from airflow_provider_ghl.load.ledger.upkeep import forgets
+from airflow_provider_ghl.load.ledger.upkeep import times_forgotten
 
-__all__ = ["Writing"]
+__all__ = ["NotesWriter"]
 
 _RESULT = tuple(column.name for column in results.c if column.name != "load")
 
 
-class Writing:
-    """The notes of one attempt, written at one moment.
+class NotesWriter:
+    """Writes the notes of one attempt, all at one moment.
 
     :param now: unix seconds by the database's clock.
     :param here: the process that writes.
@@ -36,12 +36,15 @@ class Writing:
         self._here = here
 
     def write(self, notes: Mapping[int | None, Notes]) -> None:
-        """All of the notes, by the target that their pairs are of; the totals of the last ones, and the heartbeat."""
+        """Write all of the notes, the totals of the last ones, and the heartbeat.
+
+        :param notes: by the target of their pairs; ``None`` where they name no pair.
+        """
         named = {target_id: one for target_id, one in notes.items() if target_id is not None and one.names_rows}
         self._write_there(named)
         for target_id, one in named.items():
             self._write_refused(target_id, sorted(one.refused))
-            if one.learned and (one.forgets is None or one.forgets == forgets(self._connection)):
+            if one.learned and (one.times_forgotten is None or one.times_forgotten == times_forgotten(self._connection)):
                 self._write_learned(target_id, one.learned, self._confirmed(one))
             for side, missing in zip((relations.c.first_record_id, relations.c.second_record_id), one.missing, strict=True):
                 self._write_missing(target_id, side, sorted(missing))
@@ -61,50 +64,50 @@ class Writing:
             for pair in sorted(notes[target_id].there, key=lambda one: one[0])
         ]
         for is_made in (True, False):
-            chosen = [one for one in there if one[3] is is_made]
-            if not chosen:
+            some = [one for one in there if one[3] is is_made]
+            if not some:
                 continue
             names = ("target_id", "pair", "relation_id", "confirmed")
-            targets, pairs, ids, _, confirmed = zip(*chosen, strict=True)
-            given = Given(self._connection, relations, dict(zip(names, (targets, pairs, ids, confirmed), strict=True)))
+            targets, pairs, ids, _, confirmed = zip(*some, strict=True)
+            rows = BulkRows(self._connection, relations, dict(zip(names, (targets, pairs, ids, confirmed), strict=True)))
             load = relations.c.load
-            # A claim that turns out to have been there before was made by nobody that is known.
+            # Whoever made what turns out to have been there before the claim is unknown.
             made_by = sa.literal(mine.load_number) if is_made else sa.case((relations.c.state == SENT, sa.null()), else_=load)
-            change = sa.update(relations).where(relations.c.target_id == given["target_id"], relations.c.pair == given["pair"])
-            given.run(
+            change = sa.update(relations).where(relations.c.target_id == rows["target_id"], relations.c.pair == rows["pair"])
+            rows.run(
                 change.values(
                     state=THERE,
-                    confirmed=given["confirmed"],
+                    confirmed=rows["confirmed"],
                     confirmed_by=mine.load_number,
-                    relation_id=sa.func.coalesce(given["relation_id"], relations.c.relation_id),
+                    relation_id=sa.func.coalesce(rows["relation_id"], relations.c.relation_id),
                     load=made_by,
                     attempt=self._owner_after(),
                 )
             )
 
     def _owner_after(self) -> sa.ColumnElement[Any]:
-        """A claim of ours is over with its answer; one of another attempt stays its own."""
+        """With the answer our own claim is over; a claim of another attempt stays."""
         is_ours = relations.c.attempt == self._attempt.number
         return sa.case((is_ours, sa.null()), else_=relations.c.attempt)
 
     def _write_refused(self, target_id: int, refused: Sequence[bytes]) -> None:
         is_ours = sa.and_(relations.c.target_id == target_id, relations.c.attempt == self._attempt.number)
-        for some in chunks(refused):
+        for some in per_statement(refused):
             self._connection.execute(sa.delete(relations).where(is_ours, relations.c.pair.in_(some)))
 
     def _write_learned(self, target_id: int, learned: Sequence[Learned], confirmed: float) -> None:
-        # PostgreSQL takes no row twice in one INSERT, and pages of HighLevel's may overlap.
-        rows = sorted({one[0]: one for one in learned}.values(), key=lambda one: one[0])
-        keys = [one[0] for one in rows]
+        # PostgreSQL takes no row twice in one INSERT, and HighLevel's pages may overlap.
+        pairs = sorted({one[0]: one for one in learned}.values(), key=lambda one: one[0])
+        keys = [one[0] for one in pairs]
         columns: dict[str, Sequence[Any]] = {
             "pair": keys,
-            "phase": phases_of(keys),
-            "first_record_id": [first for _, (first, _), _ in rows],
-            "second_record_id": [second for _, (_, second), _ in rows],
-            "relation_id": [relation_id for _, _, relation_id in rows],
+            "phase": phases(keys),
+            "first_record_id": [first for _, (first, _), _ in pairs],
+            "second_record_id": [second for _, (_, second), _ in pairs],
+            "relation_id": [relation_id for _, _, relation_id in pairs],
         }
-        given = Given(self._connection, relations, columns)
-        insert = given.insert(target_id=target_id, state=THERE, confirmed=confirmed, confirmed_by=self._attempt.load_number)
+        rows = BulkRows(self._connection, relations, columns)
+        insert = rows.insert(target_id=target_id, state=THERE, confirmed=confirmed, confirmed_by=self._attempt.load_number)
         is_kept = sa.or_(relations.c.state == THERE, relations.c.load == self._attempt.load_number)
         change = {
             "state": THERE,
@@ -114,30 +117,26 @@ class Writing:
             "load": sa.case((is_kept, relations.c.load), else_=sa.null()),
             "attempt": self._owner_after(),
         }
-        given.run(insert.on_conflict_do_update(index_elements=[relations.c.target_id, relations.c.pair], set_=change))
+        rows.run(insert.on_conflict_do_update(index_elements=[relations.c.target_id, relations.c.pair], set_=change))
 
     def _write_missing(self, target_id: int, side: sa.ColumnElement[str], records: Sequence[str]) -> None:
-        for start in range(0, len(records), _RECORDS):
-            some = records[start : start + _RECORDS]
+        for some in per_statement(records):
             # "+ 0" keeps SQLite from going through all of the target's pairs instead of the records' index.
             is_meant = sa.and_(side.in_(some), relations.c.target_id + 0 == target_id)
             asked = sa.select(relations.c.attempt).where(is_meant, relations.c.attempt.is_not(None)).distinct()
             owners = set(self._connection.scalars(asked)) - {self._attempt.number, None}
-            held = alive_among(self._connection, owners, self._now, self._here)
+            held = alive_attempts(self._connection, owners, self._now, self._here)
             is_held = sa.and_(relations.c.attempt.is_not(None), relations.c.attempt.in_(sorted(held)))
             self._connection.execute(sa.delete(relations).where(is_meant, sa.not_(is_held)))
 
-    def _write_results(self, rows: Sequence[dict[str, Any]]) -> None:
-        # An attempt that others have followed is no longer asked: its load's results are theirs.
-        if not rows or not self._connection.execute(sa.select(loads.c.number).where(is_last(self._attempt))).all():
+    def _write_results(self, noted: Sequence[dict[str, Any]]) -> None:
+        # Once another attempt has followed, the load's results are that one's.
+        if not noted or not self._connection.execute(sa.select(loads.c.number).where(is_last(self._attempt))).all():
             return
-        given = sorted({row["row"]: row for row in rows}.values(), key=lambda row: int(row["row"]))
-        columns: dict[str, list[Any]] = {name: [row.get(name) for row in given] for name in _RESULT}
+        latest = sorted({result["row"]: result for result in noted}.values(), key=lambda result: int(result["row"]))
+        columns: dict[str, list[Any]] = {name: [result.get(name) for result in latest] for name in _RESULT}
         columns["row_key"] = [None if key is None else json.dumps(key) for key in columns["row_key"]]
-        table = Given(self._connection, results, columns)
-        insert = table.insert(load=self._attempt.load_number)
+        rows = BulkRows(self._connection, results, columns)
+        insert = rows.insert(load=self._attempt.load_number)
         change = {name: insert.excluded[name] for name in _RESULT if name != "row"}
-        table.run(insert.on_conflict_do_update(index_elements=[results.c.load, results.c.row], set_=change))
-
-
-_RECORDS = 5_000
+        rows.run(insert.on_conflict_do_update(index_elements=[results.c.load, results.c.row], set_=change))

@@ -11,8 +11,8 @@ import numpy as np
 from airflow_provider_ghl.api.clock import LONGEST_WAIT, Clock
 from airflow_provider_ghl.load.columns import Chunk, Numbers
 from airflow_provider_ghl.load.kind import RowHandler
-from airflow_provider_ghl.load.ledger.notes import Claim
-from airflow_provider_ghl.load.ledger.pairs import keys_of
+from airflow_provider_ghl.load.ledger.notes import ClaimResult
+from airflow_provider_ghl.load.ledger.pairs import keys_from_words
 from airflow_provider_ghl.load.results.outcomes import Evidence, Outcome, RowResult
 from airflow_provider_ghl.load.results.report import Report
 from airflow_provider_ghl.load.send.in_flight import Send, WaitUntil
@@ -91,16 +91,16 @@ class Claims:
 
     def _claim(self, chunk: Chunk, offsets: Numbers) -> None:
         codes = self._page.claim(chunk, offsets)
-        keys = keys_of(chunk.high[offsets], chunk.low[offsets])
+        keys = keys_from_words(chunk.high[offsets], chunk.low[offsets])
         for offset, key, code in zip(offsets.tolist(), keys, codes.tolist(), strict=True):
-            if code == Claim.HELD:
+            if code == ClaimResult.HELD:
                 self._held.append((chunk, offset))
-            elif code in (Claim.THERE, Claim.OURS):
-                outcome = Outcome.CREATED if code == Claim.OURS else Outcome.ALREADY_EXISTS
+            elif code in (ClaimResult.THERE, ClaimResult.OURS):
+                outcome = Outcome.CREATED if code == ClaimResult.OURS else Outcome.ALREADY_EXISTS
                 result = self._report.decide(chunk.start + offset, RowResult(outcome, Evidence.LEDGER))
-                self._journal.keep([result] if code == Claim.OURS else [])
+                self._journal.keep([result] if code == ClaimResult.OURS else [])
             else:
-                values, is_again = chunk.row(offset), code == Claim.AGAIN
+                values, is_again = chunk.row(offset), code == ClaimResult.AGAIN
                 conversation = self._handler.conversation(values, is_again=is_again)
                 self._ready.append(Send(chunk.start + offset, values, conversation, key, is_again))
 

@@ -16,7 +16,7 @@ from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.loads import Attempt
 from airflow_provider_ghl.load.ledger.memory import Memory
 from airflow_provider_ghl.load.ledger.notes import Notes
-from airflow_provider_ghl.load.ledger.pairs import keys_of, words_of
+from airflow_provider_ghl.load.ledger.pairs import keys_from_words, words_from_keys
 from airflow_provider_ghl.load.results.outcomes import Outcome, RowResult, names
 from airflow_provider_ghl.load.send.in_flight import Send
 
@@ -42,7 +42,7 @@ class Page:
         self._memory = memory
         self._attempt = attempt
         self._count = count
-        self._forgets: int | None = None
+        self._times_forgotten: int | None = None
         self.notes = Notes()
         #: Claims that are over without an answer: key, and whether the row may have been sent.
         self.given_back: list[tuple[bytes, bool]] = []
@@ -54,7 +54,7 @@ class Page:
 
     def turn(self) -> None:
         """Begin anew: what stood here is written."""
-        self.notes = Notes(forgets=self._forgets)
+        self.notes = Notes(times_forgotten=self._times_forgotten)
 
     def release(self) -> None:
         """Give back in the ledger what was given back here.
@@ -62,12 +62,12 @@ class Page:
         :raises LedgerError: the ledger could not be written.
         """
         again = np.array([may_be_sent for _, may_be_sent in self.given_back], dtype=np.bool_)
-        words = words_of(b"".join(key for key, _ in self.given_back))
+        words = words_from_keys(b"".join(key for key, _ in self.given_back))
         self._memory.release(self._attempt, *words, again)
         self.given_back.clear()
 
     def claim(self, chunk: Chunk, offsets: Numbers) -> Codes:
-        """A :class:`~airflow_provider_ghl.load.ledger.notes.Claim` for each of the rows.
+        """A :class:`~airflow_provider_ghl.load.ledger.notes.ClaimResult` for each of the rows.
 
         :raises LedgerError: the ledger could not be written.
         """
@@ -104,14 +104,14 @@ class Page:
 
         :raises LedgerError: the ledger cannot be read.
         """
-        self._forgets = self.notes.forgets = self._memory.ledger.forgets()
+        self._times_forgotten = self.notes.times_forgotten = self._memory.ledger.times_forgotten()
 
     def learn(self, seen: Sequence[Seen]) -> None:
         """Take in what was read."""
         if not seen:
             return
         columns = [np.array([*column, None], dtype=object)[:-1] for column in zip(*(one.values for one in seen), strict=True)]
-        keys = keys_of(*self._memory.ledger.identity(columns))
+        keys = keys_from_words(*self._memory.ledger.identity(columns))
         self.notes.learned.extend((key, one.values, one.id) for key, one in zip(keys, seen, strict=True))
         self._count()
 

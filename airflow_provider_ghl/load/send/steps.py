@@ -176,7 +176,7 @@ class Steps:
         spec, journal = self._spec, self._journal
         self._line.target_id = target.id
         try:
-            memory = self._memories.of(target.location_id, target.id)
+            memory = self._memories.open(target.location_id, target.id)
         except LedgerError as error:
             journal.fail(error)
             return
@@ -231,7 +231,7 @@ class Steps:
         chunk.todo = np.setdiff1d(chunk.todo, np.array(list(there), dtype=np.int64), assume_unique=True)
 
     def _decide_read(self, chunk: Chunk, offset: int, made_id: str | None, requests: int) -> None:
-        is_ours = chunk.knowledge[offset] in (Knowledge.AGAIN, Knowledge.OURS_STALE)
+        is_ours = chunk.knowledge[offset] in (Knowledge.OURS_SENT, Knowledge.OURS_STALE)
         outcome, evidence = (Outcome.CREATED, Evidence.PRESUMED) if is_ours else (Outcome.ALREADY_EXISTS, Evidence.READ)
         result = self._report.decide(chunk.start + offset, RowResult(outcome, evidence, made_id, requests=requests))
         self._journal.keep([result])
