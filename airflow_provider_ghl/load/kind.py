@@ -11,7 +11,7 @@ from typing import Protocol
 
 from airflow_provider_ghl.api.calls import Answer, Call
 from airflow_provider_ghl.exceptions import GHLError
-from airflow_provider_ghl.load.columns import Batch, Chunk, Columns, Numbers, Valid
+from airflow_provider_ghl.load.columns import Batch, Chunk, Columns, Numbers, Objects, Valid
 from airflow_provider_ghl.load.ledger.memory import Memory
 from airflow_provider_ghl.load.results.fields import ResultFields
 from airflow_provider_ghl.load.results.outcomes import RowResult, StoppedBy
@@ -97,6 +97,12 @@ class RowHandler(Protocol):
     @property
     def warnings(self) -> list[str]:
         """What a user should know of how it went."""
+
+    def as_stored(self, values: tuple[Objects, ...]) -> tuple[Objects, ...]:
+        """The source's columns in HighLevel's order. All that follows is about the rows in this order."""
+
+    def objection(self, chunk: Chunk) -> str | None:
+        """Why not even the first of a location's rows may be sent, by what is in them; ``None`` where they may."""
 
     def count_questions(self, chunk: Chunk, offsets: Numbers) -> int:
         """How many requests :meth:`questions` may cost at most."""

@@ -69,7 +69,7 @@ class _Load:
         self._began = ports.client.clock.monotonic()
         self._budget = Budget(spec.max_requests)
         self._report = Report(spec.kind.fields, spec.keep_results, self._file, try_number=spec.try_number)
-        self._partition = Partition(spec, iter(ports.batches), self._report, ports.client.stop, self._ledger.identity)
+        self._partition = Partition(spec, iter(ports.batches), self._report, ports.client.stop)
 
     def run(self) -> Verdict:
         """See :func:`run`."""

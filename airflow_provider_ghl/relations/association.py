@@ -5,6 +5,7 @@ row.
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import dataclass
 
 from airflow_provider_ghl.api.calls import Answer, Call
 from airflow_provider_ghl.api.find_association import find_in_steps
@@ -18,8 +19,9 @@ from airflow_provider_ghl.exceptions import (
 )
 from airflow_provider_ghl.load.kind import Found, Target
 from airflow_provider_ghl.load.results.outcomes import StoppedBy
+from airflow_provider_ghl.relations.orientation import Sides, is_swapped
 
-__all__ = ["read_association"]
+__all__ = ["StoredAssociation", "read_association"]
 
 _STOPPED_BY: dict[type[GHLError], StoppedBy] = {
     ConfigurationError: StoppedBy.ABORT,
@@ -30,16 +32,28 @@ _STOPPED_BY: dict[type[GHLError], StoppedBy] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class StoredAssociation(Target):
+    """An association as one location has it.
+
+    :param object_keys: of its first and second side; empty where HighLevel does not say.
+    :param is_swapped: the source's columns hold its sides the other way round.
+    """
+
+    object_keys: tuple[str, str] = ("", "")
+    is_swapped: bool = False
+
+
 def read_association(
-    location_id: str, *, association_id: str | None, association_key: str | None
+    location_id: str, *, association_id: str | None, association_key: str | None, sides: Sides
 ) -> Generator[Call, Answer, Found]:
-    """Read the association. It must be of this location: the error names the keys that are there, or whose it is."""
+    """Read the association. It must be of this location, and link what the columns hold: the error says what there is."""
     try:
         found = yield from find_in_steps(location_id, association_id, association_key)
+        if (owner := found.get("locationId")) and owner != location_id:
+            raise ConfigurationError(f"association {found.get('id')} belongs to location {owner}, not to {location_id}")
+        swapped = is_swapped(found, sides)
     except GHLError as error:
         return Found(None, error, stops=next((by for kind, by in _STOPPED_BY.items() if isinstance(error, kind)), None))
-    owner = found.get("locationId")
-    if owner and owner != location_id:
-        wrong = ConfigurationError(f"association {found.get('id')} belongs to location {owner}, not to {location_id}")
-        return Found(None, wrong, stops=StoppedBy.ABORT)
-    return Found(Target(location_id, str(found.get("id") or association_id)))
+    object_keys = str(found.get("firstObjectKey") or ""), str(found.get("secondObjectKey") or "")
+    return Found(StoredAssociation(location_id, str(found.get("id") or association_id), object_keys, swapped))

@@ -36,12 +36,18 @@ class Cardinality:
     with odds of 2**-64, and any two among ten million with odds of 1 to 370,000.
 
     :param max_per_first: relations that a first record may have; ``None`` is no limit. So for ``max_per_second``.
+    :param options: what the user calls the limits, first and second.
     :raises ConfigurationError: a limit is no whole number, or below 1.
     """
 
-    def __init__(self, max_per_first: int | None, max_per_second: int | None) -> None:
-        self._first = _limit("first", max_per_first)
-        self._second = _limit("second", max_per_second)
+    def __init__(
+        self,
+        max_per_first: int | None,
+        max_per_second: int | None,
+        options: tuple[str, str] = ("max_per_first", "max_per_second"),
+    ) -> None:
+        self._first = _limit("first", max_per_first, options[0])
+        self._second = _limit("second", max_per_second, options[1])
 
     def refuse(self, first: Objects, second: Objects, count_there: CountThere, names: tuple[str, str]) -> dict[int, str]:
         """Why rows are refused, by offset. Earlier rows win, and a row that is refused takes no room.
@@ -69,10 +75,10 @@ class Cardinality:
                 limit.take(records)
 
 
-def _limit(side: Side, most: int | None) -> _Limit | None:
+def _limit(side: Side, most: int | None, option: str) -> _Limit | None:
     if most is not None and (isinstance(most, bool) or not isinstance(most, int) or most < 1):
-        raise ConfigurationError(f"max_per_{side} must be a whole number, 1 or more, not {most!r}")
-    return None if most is None else _Limit(side, most)
+        raise ConfigurationError(f"{option} must be a whole number, 1 or more, not {most!r}")
+    return None if most is None else _Limit(side, most, option)
 
 
 def _refuse(usages: list[_Usage], rows: int) -> dict[int, str]:
@@ -95,8 +101,9 @@ def _refuse(usages: list[_Usage], rows: int) -> dict[int, str]:
 class _Limit:
     """The limit of one side, and how much of it each record of that side has used."""
 
-    def __init__(self, side: Side, most: int) -> None:
+    def __init__(self, side: Side, most: int, option: str) -> None:
         self.side = side
+        self.option = option
         self.most = most
         #: Larger numbers are kept as this one, which is not below the limit either.
         self.highest = _SMALL if most <= _SMALL else _LARGE
@@ -173,7 +180,7 @@ class _Usage:
         """Why a row is refused."""
         group, limit = self.groups[row], self.limit
         counts = f"known to be there: {self.known[group]}, earlier rows: {self.taken[group]}"
-        return f"column '{self.name}': max_per_{limit.side}={limit.most} is reached ({counts})"
+        return f"column '{self.name}': {limit.option}={limit.most} is reached ({counts})"
 
     def keep(self) -> None:
         """Remember it."""

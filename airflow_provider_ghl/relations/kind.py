@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
 from airflow_provider_ghl.api.calls import Answer, Call
 from airflow_provider_ghl.exceptions import ConfigurationError, Unauthorized
-from airflow_provider_ghl.load.columns import Batch, Chunk, Columns, Numbers, Valid
+from airflow_provider_ghl.load.columns import Batch, Chunk, Columns, Numbers, Objects, Valid
 from airflow_provider_ghl.load.kind import Conversation, Found, Question, Reading, Target
 from airflow_provider_ghl.load.ledger.memory import Memory
 from airflow_provider_ghl.load.ledger.notes import Knowledge
 from airflow_provider_ghl.load.ledger.relations import Side
 from airflow_provider_ghl.load.results.fields import ResultFields
-from airflow_provider_ghl.relations.association import read_association
+from airflow_provider_ghl.relations.association import StoredAssociation, read_association
 from airflow_provider_ghl.relations.cardinality import Cardinality
 from airflow_provider_ghl.relations.create import create
 from airflow_provider_ghl.relations.fields import RELATION_FIELDS
+from airflow_provider_ghl.relations.id_shapes import hint_at_swap
+from airflow_provider_ghl.relations.orientation import Sides
 from airflow_provider_ghl.relations.reading import Worth, count_groups, groups_by_record, read_relations
 from airflow_provider_ghl.relations.validation import validate
 
 __all__ = ["RelationHandler", "RelationRows"]
 
+T = TypeVar("T")
 _WAS_THERE = (Knowledge.STALE, Knowledge.OURS_STALE)
 
 
@@ -31,7 +35,8 @@ _WAS_THERE = (Knowledge.STALE, Knowledge.OURS_STALE)
 class RelationRows:
     """Each row is a pair of records: a :class:`~airflow_provider_ghl.load.kind.RowKind`.
 
-    :param columns: those of the first and the second record, as the association has its sides.
+    :param columns: those of the first and the second record.
+    :param sides: which sides of the association they hold.
     :param association_id: the association's id; or
     :param association_key: its key.
     :param max_per_first: relations that one first record may have; ``None``: HighLevel says when it is full.
@@ -40,6 +45,7 @@ class RelationRows:
     """
 
     columns: Columns
+    sides: Sides = field(default_factory=Sides)
     association_id: str | None = None
     association_key: str | None = None
     max_per_first: int | None = None
@@ -71,7 +77,8 @@ class RelationRows:
 
     def find_target(self, location_id: str) -> Generator[Call, Answer, Found]:
         """Read the association."""
-        return read_association(location_id, association_id=self.association_id, association_key=self.association_key)
+        named = {"association_id": self.association_id, "association_key": self.association_key}
+        return read_association(location_id, **named, sides=self.sides)
 
     def handler(self, target: Target, memory: Memory) -> RelationHandler:
         """The rows of one location."""
@@ -82,16 +89,38 @@ class RelationHandler:
     """The pairs of one location: a :class:`~airflow_provider_ghl.load.kind.RowHandler`."""
 
     def __init__(self, rows: RelationRows, target: Target, memory: Memory) -> None:
-        self._rows = rows
         self._target = target
         self._memory = memory
-        self._cardinality = Cardinality(rows.max_per_first, rows.max_per_second)
+        # From here on, first and second are HighLevel's.
+        self._is_swapped = isinstance(target, StoredAssociation) and target.is_swapped
+        self._object_keys = target.object_keys if isinstance(target, StoredAssociation) else ("", "")
+        first, second = rows.columns.values
+        self._names = self._ordered((first, second))
+        limits = self._ordered((rows.max_per_first, rows.max_per_second))
+        self._cardinality = Cardinality(*limits, self._ordered(("max_per_first", "max_per_second")))
         self._worth = Worth()
         self._duplicates: set[str] = set()
         #: How many of a record's relations were read for earlier chunks; ``None``: all, so that what was not seen is not there.
         self._read_to: dict[str, int | None] = {}
         #: What a user should know of how it went.
         self.warnings: list[str] = []
+
+    def as_stored(self, values: tuple[Objects, ...]) -> tuple[Objects, ...]:
+        """The columns change places where the location stores the association the other way round."""
+        first, second = values
+        return self._ordered((first, second))
+
+    def objection(self, chunk: Chunk) -> str | None:
+        """Columns whose ids look like the other side's: HighLevel would refuse every row."""
+        first, second = chunk.rows(chunk.todo)
+        hint = hint_at_swap(self._names, (first.tolist(), second.tolist()), self._object_keys)
+        if hint is None:
+            return None
+        side = self._ordered(("first", "second"))[0]
+        return f"{hint}, or pass {side}_object_key={self._object_keys[1]!r}"
+
+    def _ordered(self, pair: tuple[T, T]) -> tuple[T, T]:
+        return (pair[1], pair[0]) if self._is_swapped else pair
 
     def conversation(self, values: tuple[str, ...], *, is_again: bool) -> Conversation:
         """Create the relation of one pair."""
@@ -136,8 +165,7 @@ class RelationHandler:
 
     def _refuse(self, chunk: Chunk, offsets: Numbers) -> dict[int, str]:
         first, second = chunk.rows(offsets)
-        name_first, name_second = self._rows.columns.values
-        return self._cardinality.refuse(first, second, self._count_there, (name_first, name_second))
+        return self._cardinality.refuse(first, second, self._count_there, self._names)
 
     def _count_there(self, side: Side, records: list[str]) -> Numbers:
         """For each record, how many relations of it are known to be there.

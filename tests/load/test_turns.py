@@ -53,7 +53,7 @@ def test_where_a_location_stands_has_a_name() -> None:
     for row in range(3):
         one.outage.note_silence(row, 0.0, 0.0)
     assert one.state(0.0) is State.UNANSWERED
-    one.outage.note_answer()
+    one.outage.note_answer(0.0)
     one.sleep(QuotaExhausted("spent"), 0.0)
     assert (one.state(899.0), one.state(900.0)) == (State.ASLEEP, State.WORKING)
     one.is_exhausted = True

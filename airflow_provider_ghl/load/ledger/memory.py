@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from airflow_provider_ghl.load.columns import Codes, Flags, Objects, Words
+from airflow_provider_ghl.load.ledger.identity import Identity
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.loads import Attempt
 from airflow_provider_ghl.load.ledger.notes import Freshness
@@ -75,6 +76,11 @@ class Memories:
     attempt: Attempt | None
     host: str
     max_age: float | None
+
+    @property
+    def identity(self) -> Identity:
+        """Hashes rows, in HighLevel's order, with the ledger's keys."""
+        return self.ledger.identity
 
     def open(self, location_id: str, target_id: str) -> Memory:
         """What is believed of one target, such as an association.

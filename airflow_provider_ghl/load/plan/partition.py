@@ -13,7 +13,6 @@ import pandas
 from airflow_provider_ghl.api.clock import Stop
 from airflow_provider_ghl.exceptions import ConfigurationError
 from airflow_provider_ghl.load.columns import Batch, Chunk, Numbers, Valid
-from airflow_provider_ghl.load.ledger.identity import Identity
 from airflow_provider_ghl.load.results.report import Report
 from airflow_provider_ghl.load.results.row_results import Line
 from airflow_provider_ghl.load.spec import LoadSpec
@@ -42,14 +41,12 @@ class Partition:
         batches: Iterator[Batch],
         report: Report,
         stop: Stop,
-        identity: Identity,
     ) -> None:
         self._spec = spec
         self._kind = spec.kind
         self._batches = batches
         self._report = report
         self._stop = stop
-        self._identity = identity
         self._ahead: deque[Batch] = deque()
         self._lines: dict[str, Line] = {}
         #: The line of rows that are of no location, where there may be such.
@@ -132,7 +129,6 @@ class Partition:
             knowledge=np.zeros(size, dtype=np.uint8),
             todo=usable,
         )
-        shared.high[usable], shared.low[usable] = self._identity(shared.rows(usable))
         if self._nowhere is None:
             shared.problems = valid.problems
             return Dealt([(line, shared) for line in self._lines.values()], [])

@@ -25,7 +25,7 @@ from airflow_provider_ghl.exceptions import (
 from airflow_provider_ghl.load.kind import Found, Result
 from airflow_provider_ghl.load.results.outcomes import RowResult, StoppedBy
 from airflow_provider_ghl.load.results.stoppage import Stoppage
-from airflow_provider_ghl.load.send.in_flight import InFlight, NeedRows, Send, WaitUntil
+from airflow_provider_ghl.load.send.in_flight import GiveUp, InFlight, NeedRows, Send, WaitUntil
 from airflow_provider_ghl.load.send.location import Location
 from airflow_provider_ghl.load.send.queue import Turns
 from airflow_provider_ghl.load.send.supply import Supply
@@ -169,6 +169,9 @@ class Dispatch:
             location.is_exhausted = True
         if step is None or isinstance(step, NeedRows):
             return _Turn(location.due_at)
+        if isinstance(step, GiveUp):
+            self._stop_location(location, Stoppage(StoppedBy.ABORT, step.error))
+            return _Turn(now, is_after_answers=True)
         if isinstance(step, WaitUntil):
             return _Turn(min(step.moment, location.due_at), is_after_answers=step.moment <= self._clock.monotonic())
         now = self._clock.monotonic()  # to read may have taken a while, and the end may have come meanwhile
@@ -237,8 +240,9 @@ class Dispatch:
         # A 429 may come from a gateway, and a spent day from the headers of an earlier answer.
         if isinstance(exchange.result, ServerError | TransportError | RateLimited | QuotaExhausted):
             return
-        if location.outage.note_answer():
-            location.begin_anew(self._clock.monotonic())
+        now = self._clock.monotonic()
+        if location.outage.note_answer(now):
+            location.begin_anew(now)
 
     def _refund(self, location: Location, item: InFlight, requests: int) -> None:
         location.requests -= requests
@@ -279,7 +283,10 @@ class Dispatch:
         self, location: Location, item: InFlight, error: ServerError | TransportError, wait: float | None
     ) -> float | None:
         """Seconds that a request without a clear answer waits: in an outage it is tried again however often it was."""
-        if stoppage := location.outage.note_silence(item.send.row, item.sent_at, self._clock.monotonic()):
+        stoppage = location.outage.note_silence(item.send.row, item.sent_at, self._clock.monotonic())
+        if stoppage is not None and location.is_exhausted:
+            location.outage.give_up()  # these are the last rows, and perhaps it is them that HighLevel fails at
+        elif stoppage is not None:
             self._stop_location(location, stoppage)
         may_repeat = item.call.repeat_safe or not is_ambiguous(error)
         return 0.0 if wait is None and location.outage.is_on and may_repeat else wait

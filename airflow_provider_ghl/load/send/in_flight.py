@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from airflow_provider_ghl.api.calls import Answer, Call
 from airflow_provider_ghl.api.retry import Tries
-from airflow_provider_ghl.exceptions import GHLError, Stopped
+from airflow_provider_ghl.exceptions import ConfigurationError, GHLError, Stopped
 from airflow_provider_ghl.load.kind import Conversation, Result
 from airflow_provider_ghl.load.results.outcomes import Outcome, RowResult
 
-__all__ = ["InFlight", "NeedRows", "Send", "Step", "WaitUntil"]
+__all__ = ["GiveUp", "InFlight", "NeedRows", "Send", "Step", "WaitUntil"]
 
 
 class Send(NamedTuple):
@@ -39,8 +39,14 @@ class NeedRows(NamedTuple):
     """Nothing to send until more of the source is read."""
 
 
+class GiveUp(NamedTuple):
+    """Nothing is to be sent at all: the rows cannot be meant so."""
+
+    error: ConfigurationError
+
+
 #: What a location does next.
-Step = Send | WaitUntil | NeedRows
+Step = Send | WaitUntil | NeedRows | GiveUp
 
 
 @dataclass(slots=True)

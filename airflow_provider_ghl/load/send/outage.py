@@ -16,6 +16,8 @@ __all__ = ["Outage"]
 _ROWS = 3
 #: Seconds between two probes: half of it is drawn, and it doubles from probe to probe.
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 20.0
+#: Seconds without an answer that some rows may make by themselves, if they happen to be tried together.
+_LONG = 5.0
 
 
 class Outage:
@@ -31,6 +33,7 @@ class Outage:
         self._failed: set[int] = set()
         self._silent_since = math.inf
         self._on_since = math.inf
+        self._is_given_up = False
         self._pause = _FIRST_PAUSE
         #: When the next probe may go out (clock seconds).
         self.probe_at = -math.inf
@@ -44,8 +47,15 @@ class Outage:
         """For how long nothing has got through."""
         return max(0.0, now - self._silent_since)
 
+    def give_up(self) -> None:
+        """From now on rows fail by themselves."""
+        self._is_given_up = True
+        self._clear()
+
     def note_silence(self, row: int, sent_at: float, now: float) -> Stoppage | None:
         """Take in that a row's request got no clear answer; why to stop, if it is time to."""
+        if self._is_given_up:
+            return None
         self._failed.add(row)
         self._silent_since = min(self._silent_since, sent_at)
         if self.is_on and sent_at >= self._on_since:  # that was a probe
@@ -59,13 +69,16 @@ class Outage:
         text = f"no answer from HighLevel for {timedelta(seconds=round(self.seconds(now)))}"
         return Stoppage(StoppedBy.ABORT, text=text, is_outage=True)
 
-    def note_answer(self) -> bool:
-        """Take in that something got through; whether that ended an outage."""
-        was_on = self.is_on
+    def note_answer(self, now: float) -> bool:
+        """Take in that something got through; whether that ended an outage that cost rows their tries."""
+        was_long = self.is_on and self.seconds(now) >= _LONG
+        self._clear()
+        return was_long
+
+    def _clear(self) -> None:
         self._failed.clear()
         self._silent_since = self._on_since = math.inf
         self._pause, self.probe_at = _FIRST_PAUSE, -math.inf
-        return was_on
 
     def _plan_probe(self, now: float) -> None:
         self.probe_at = now + self._pause * (1.0 - 0.5 * self._draw())

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from airflow_provider_ghl.api.clock import LONGEST_WAIT, Clock
-from airflow_provider_ghl.exceptions import LedgerError
+from airflow_provider_ghl.exceptions import ConfigurationError, LedgerError
 from airflow_provider_ghl.load.columns import Chunk, Numbers
 from airflow_provider_ghl.load.kind import Found, Question, Reading, Result, RowHandler, Target
 from airflow_provider_ghl.load.ledger.memory import Memories, Memory
@@ -21,7 +21,7 @@ from airflow_provider_ghl.load.results.outcomes import Evidence, Outcome, RowRes
 from airflow_provider_ghl.load.results.report import Report
 from airflow_provider_ghl.load.results.row_results import Line
 from airflow_provider_ghl.load.send.claim import Claims
-from airflow_provider_ghl.load.send.in_flight import NeedRows, Send, Step, WaitUntil
+from airflow_provider_ghl.load.send.in_flight import GiveUp, NeedRows, Send, Step, WaitUntil
 from airflow_provider_ghl.load.send.journal import Journal, Page
 from airflow_provider_ghl.load.spec import DiffAgainst, LoadSpec
 
@@ -75,6 +75,7 @@ class Steps:
         self._chunk: Chunk | None = None
         self._asked: dict[int, tuple[Chunk, Question]] = {}
         self._left: str | None = None
+        self._is_first = True
         self._steps = self._all()
         #: Whether it asked for more of the source.
         self.is_hungry = True
@@ -107,6 +108,7 @@ class Steps:
         if self._left is None:
             self._queue.append(chunk)
             return
+        self._identify(chunk)
         try:
             self._planner.plan(chunk)
         except LedgerError as error:
@@ -157,8 +159,21 @@ class Steps:
                 self.is_hungry = True
                 yield NeedRows()
 
+    def _identify(self, chunk: Chunk) -> None:
+        """Have the rows in HighLevel's order, and by their identities."""
+        if self._at_target is not None:
+            chunk.values = self._at_target.handler.as_stored(chunk.values)
+        usable = chunk.todo
+        chunk.high[usable], chunk.low[usable] = self._memories.identity(chunk.rows(usable))
+
     def _load(self, chunk: Chunk, there: _AtTarget) -> Iterator[Step]:
+        self._identify(chunk)
         self._planner.plan(chunk)
+        if self._is_first:
+            self._is_first = False
+            if objection := there.handler.objection(chunk):
+                yield GiveUp(ConfigurationError(objection))
+                return
         if there.page is None or there.claims is None:
             self._planner.refuse(chunk, there.handler.surplus(chunk))
             self.price += len(chunk.todo) + there.handler.count_questions(chunk, self._readable(chunk))

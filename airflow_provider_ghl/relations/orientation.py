@@ -1,0 +1,85 @@
+"""Which column holds which side: HighLevel may store an association the other way round than it was asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_provider_ghl.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from airflow_provider_ghl.api.associations import Association
+
+__all__ = ["Sides", "is_swapped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """What a user says of two columns, or of two records. Nothing said: they are in HighLevel's order.
+
+    :param first_object_key: the object of the first one's records, such as ``contact``.
+    :param second_object_key: that of the second one's.
+    :param first_object_label: what the first one's record is to the other, for an association between two of one object.
+    """
+
+    first_object_key: str | None = None
+    second_object_key: str | None = None
+    first_object_label: str | None = None
+
+    @property
+    def is_said(self) -> bool:
+        """Whether anything is."""
+        return bool(self.first_object_key or self.second_object_key or self.first_object_label)
+
+
+def is_swapped(association: Association, sides: Sides) -> bool:
+    """Whether HighLevel stores the association the other way round than the user names its sides. Case does not count.
+
+    :raises ConfigurationError: the association links other objects, or its sides cannot be told apart by what is said.
+    """
+    stored = _folded(association.get("firstObjectKey")), _folded(association.get("secondObjectKey"))
+    if not sides.is_said or not all(stored):
+        return False
+    asked = _folded(sides.first_object_key), _folded(sides.second_object_key)
+    fits, fits_swapped = _fits(asked, stored), _fits(asked, stored[::-1])
+    if not fits and not fits_swapped:
+        raise ConfigurationError(f"{_links(association)}, not {_named(sides)}")
+    if fits is not fits_swapped:
+        return fits_swapped
+    return _is_swapped_by_label(association, sides)
+
+
+def _is_swapped_by_label(association: Association, sides: Sides) -> bool:
+    """For an association between two of one object."""
+    label = _folded(sides.first_object_label)
+    if not label:
+        return False
+    labels = _folded(association.get("firstObjectLabel")), _folded(association.get("secondObjectLabel"))
+    if label not in labels:
+        shown = f"{association.get('firstObjectLabel')!r} and {association.get('secondObjectLabel')!r}"
+        raise ConfigurationError(
+            f"the labels of association {_name(association)} are {shown}, not {sides.first_object_label!r}"
+        )
+    return label != labels[0]
+
+
+def _fits(asked: tuple[str, str], stored: tuple[str, str]) -> bool:
+    return all(not one or one == other for one, other in zip(asked, stored, strict=True))
+
+
+def _folded(text: str | None) -> str:
+    return (text or "").strip().casefold()
+
+
+def _links(association: Association) -> str:
+    objects = f"{association.get('firstObjectKey')} to {association.get('secondObjectKey')}"
+    return f"association {_name(association)} links {objects}"
+
+
+def _name(association: Association) -> str:
+    return repr(association.get("key") or association.get("id"))
+
+
+def _named(sides: Sides) -> str:
+    keys = [key for key in (sides.first_object_key, sides.second_object_key) if key]
+    return " to ".join(keys) if len(keys) == 2 else f"anything to {keys[0]}"
