@@ -25,7 +25,7 @@ _LARGEST_FIELD = 16 << 20
 #: The csv module's words for faults that end with their line, if the quotes in it are even.
 _OF_ONE_LINE = ("expected after", "new-line character seen in unquoted field")
 _NEWLINE = 10
-_USUAL = ",;\t|"
+_USUAL_SEPARATORS = ",;\t|"
 
 
 def from_delimited(lines: Lines, separator: str, columns: Columns, batch_size: int) -> Iterator[Batch]:
@@ -65,17 +65,17 @@ def _header(lines: Lines, separator: str) -> list[str]:
 
 
 def _hint_at_separator(header: list[str], separator: str) -> str | None:
-    """What a header of one column tells, if another separator stands in it."""
+    """What to say of a header of one column in which another separator stands."""
     if len(header) > 1:
         return None
-    other = max(_USUAL, key=header[0].count)
+    other = max(_USUAL_SEPARATORS, key=header[0].count)
     if other == separator or other not in header[0]:
         return None
     return f"the header looks separated by {other!r}: pass separator={other!r}"
 
 
 def _plain_cells(block: bytes, separator: str, width: int) -> list[str] | None:
-    """All cells of the block one after the other, or ``None`` where it takes the ``csv`` module to tell."""
+    """All cells of the block one after the other, or ``None`` where only the ``csv`` module can read it."""
     # A table of one column may have blank lines, which are no rows.
     if width < 2 or not separator.isascii() or b'"' in block or len(block) > _LARGEST_FIELD:
         return None
