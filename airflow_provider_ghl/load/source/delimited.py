@@ -36,7 +36,7 @@ def from_delimited(lines: Lines, separator: str, columns: Columns, batch_size: i
     # The csv module has one limit for the whole process, 128 KiB at first, which a note in a CRM may well exceed.
     csv.field_size_limit(max(csv.field_size_limit(), _LARGEST_FIELD))
     header = _header(lines, separator)
-    hint = _hint_at_separator(header, separator)
+    hint = _hint_at_separator(header[0], separator) if len(header) == 1 else None
     positions, width = find_positions(header, columns, lines.label, hint), len(header)
     start = 0
     while block := lines.take_block():
@@ -58,18 +58,18 @@ def _header(lines: Lines, separator: str) -> list[str]:
     try:
         header: list[str] | None = next(filter(None, reader), None)
     except csv.Error as error:
-        raise ConfigurationError(f"cannot read the header of {lines.label}: {_csv_fault(error, 1, reader.line_num)}") from error
+        hint = _hint_at_separator(lines.last, separator)
+        fault = f"{locate(reader.line_num)}: {error}; {hint}" if hint else _csv_fault(error, 1, reader.line_num)
+        raise ConfigurationError(f"cannot read the header of {lines.label}: {fault}") from error
     if header is None:
         raise ConfigurationError(f"cannot read {lines.label}: it is empty, a header line with the columns' names is needed")
     return header
 
 
-def _hint_at_separator(header: list[str], separator: str) -> str | None:
-    """What to say of a header of one column in which another separator stands."""
-    if len(header) > 1:
-        return None
-    other = max(_USUAL_SEPARATORS, key=header[0].count)
-    if other == separator or other not in header[0]:
+def _hint_at_separator(header: str, separator: str) -> str | None:
+    """What to say of a header in which another separator stands more often."""
+    other = max(_USUAL_SEPARATORS, key=header.count)
+    if header.count(other) <= header.count(separator):
         return None
     return f"the header looks separated by {other!r}: pass separator={other!r}"
 
