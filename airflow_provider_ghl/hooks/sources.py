@@ -73,7 +73,7 @@ def estimate_rows(path: str, conn_id: str | None) -> int | None:
     """About how many rows a file has; ``None`` where that takes more than a look at a local file, or it is not there."""
     if conn_id is not None or "://" in path:
         return None
-    with suppress(Exception):  # whatever is wrong with the file, whoever reads it will tell
+    with suppress(Exception):  # whoever reads the file finds out what is wrong with it
         if path.lower().endswith(".parquet"):
             from pyarrow import parquet
 

@@ -49,7 +49,10 @@ def given(value: T | None) -> T | None:
 
 
 def required(name: str, value: T | None) -> T:
-    """The value. :raises ConfigurationError: it is absent, or a template rendered to nothing."""
+    """The value.
+
+    :raises ConfigurationError: it is absent, or a template rendered to nothing.
+    """
     if value is None or _is_absent(value):
         raise ConfigurationError(f"{name} is empty")
     return value
@@ -74,33 +77,48 @@ def _is_absent(value: Any) -> bool:
 
 
 def choice(name: str, value: str, *allowed: str) -> str:
-    """The value. :raises ConfigurationError: it is none of those allowed."""
+    """The value.
+
+    :raises ConfigurationError: it is none of those allowed.
+    """
     if value not in allowed:
         raise ConfigurationError(f"{name} must be one of {', '.join(map(repr, allowed))}, not {value!r}")
     return value
 
 
 def whole_number(name: str, value: int, *, least: int) -> int:
-    """The value. :raises ConfigurationError: it is no whole number, or too small."""
+    """The value.
+
+    :raises ConfigurationError: it is no whole number, or too small.
+    """
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ConfigurationError(f"{name} must be a whole number, {least} or more, not {value!r}")
     return value
 
 
 def number_or_none(name: str, value: int | None, *, least: int) -> int | None:
-    """The value. :raises ConfigurationError: it is neither ``None`` nor a whole number, or too small."""
+    """The value.
+
+    :raises ConfigurationError: it is neither ``None`` nor a whole number, or too small.
+    """
     return None if value is None else whole_number(name, value, least=least)
 
 
 def duration(name: str, value: timedelta) -> timedelta:
-    """The value. :raises ConfigurationError: it is no timedelta, or below zero."""
+    """The value.
+
+    :raises ConfigurationError: it is no timedelta, or below zero.
+    """
     if not isinstance(value, timedelta) or value < timedelta(0):
         raise ConfigurationError(f"{name} must be a datetime.timedelta of 0 or more, not {value!r}")
     return value
 
 
 def flag(name: str, value: bool) -> bool:
-    """The value. :raises ConfigurationError: it is neither True nor False."""
+    """The value.
+
+    :raises ConfigurationError: it is neither True nor False.
+    """
     if not isinstance(value, bool):
         raise ConfigurationError(f"{name} must be True or False, not {value!r}")
     return value

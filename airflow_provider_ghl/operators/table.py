@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TableOperator", "path_as_text", "templatable"]
 
-#: How many times as large ids are before they are packed.
+#: How many times larger ids are when they are unpacked.
 _PACKED = 2
 
 
@@ -53,8 +53,8 @@ class TableOperator(GHLOperator):
     def read_batches(self, columns: Columns, at_once: int) -> Iterator[Batch]:
         """Its rows, at most ``at_once`` of them in a batch.
 
-        :raises ConfigurationError: none of its sources was given, or several, or one without its connection; or what is
-            said of a file was given with another source.
+        :raises ConfigurationError: none of its sources was given, or several; ``sql`` without its connection; ``separator`` or
+            ``encoding`` without ``path``.
         """
         from airflow_provider_ghl.hooks.sources import file_batches, sql_batches
         from airflow_provider_ghl.load.source.rows import from_data
@@ -118,10 +118,10 @@ class TableOperator(GHLOperator):
 
 
 def templatable(path: Any) -> Any:
-    """As text where Airflow would not look for templates in it."""
+    """A path as a template field: Airflow finds templates in text only, so a ``Path`` becomes text."""
     return str(path) if isinstance(path, os.PathLike) else path
 
 
 def path_as_text(path: Any) -> str | None:
-    """A path that was given, of whatever type."""
+    """A path of any type as text; ``None`` where none was given."""
     return None if given(path) is None else str(path)

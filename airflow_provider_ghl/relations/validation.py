@@ -17,6 +17,7 @@ from airflow_provider_ghl.load.source.batches import looks_personal
 __all__ = ["validate"]
 
 _LONGEST_DECIMAL = 40
+#: Characters of a number that a reason shows.
 _SHOWN = 40
 _DELETE = 0x7F
 #: HighLevel's have 20 letters and digits. What looks like a phone number has no letter.
@@ -26,7 +27,7 @@ _LONGEST = 500
 
 
 def validate(batch: Batch, columns: Columns) -> Valid:
-    """Ids as text, spaces at their ends stripped; ints, UUIDs and whole Decimals become text, nothing else does.
+    """Ids as text, without spaces at their ends. Ints, UUIDs and whole Decimals become text; other types are refused.
 
     A reason names the column and what to do; it quotes no text from the source.
     """

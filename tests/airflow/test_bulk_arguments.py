@@ -30,7 +30,7 @@ def bulk(rows: Any = PAIRS, **arguments: Any) -> BulkCreateRelationsOperator:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"batch_size": 0}, "batch_size must be a whole number, 1 or more, not 0"),
         ({"batch_size": "1000"}, "batch_size must be a whole number"),
@@ -49,22 +49,22 @@ def bulk(rows: Any = PAIRS, **arguments: Any) -> BulkCreateRelationsOperator:
         ({"encoding": "utf-99"}, "encoding must be one that Python has for text, such as"),
     ],
 )
-def test_numbers_and_choices_are_judged_at_once(given: dict[str, Any], said: str) -> None:
+def test_numbers_and_choices_are_judged_at_once(given: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
         bulk(**given)
-    assert said in str(raised.value)
+    assert message in str(raised.value)
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"association_key": None}, "given: none"),
         ({"association_id": "a"}, "given: association_id and association_key"),
         ({"association_key": "", "association_id": "None"}, "given: none"),
     ],
 )
-def test_templates_are_judged_when_it_runs(ghl: Sandbox, given: dict[str, Any], said: str) -> None:
-    assert fail(bulk(**given), GHLMisconfigured) == f"give exactly one of association_id, association_key; {said}"
+def test_templates_are_judged_when_it_runs(ghl: Sandbox, given: dict[str, Any], message: str) -> None:
+    assert fail(bulk(**given), GHLMisconfigured) == f"give exactly one of association_id, association_key; {message}"
 
 
 def test_numbers_and_choices_are_no_templates() -> None:

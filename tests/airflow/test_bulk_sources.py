@@ -142,11 +142,11 @@ def test_a_million_cells_are_streamed(ghl: Sandbox, attended: str, warehouse: Ca
 def test_what_a_driver_is_told(ghl: Sandbox, attended: str, warehouse: Callable[..., None], parameters: Any) -> None:
     """A server-side cursor, and no parameters where there are none: drivers with placeholders like ``%s`` read ``%`` then."""
     warehouse([tuple(row.values()) for row in ROWS])
-    told: list[dict[str, Any]] = []
+    options_seen: list[dict[str, Any]] = []
 
     def note(connection: Any, cursor: Any, statement: str, given: Any, context: Any, executemany: bool) -> None:
         if "attendance_id" in statement:
-            told.append(dict(context.execution_options))
+            options_seen.append(dict(context.execution_options))
 
     event.listen(Engine, "before_cursor_execute", note)
     try:
@@ -155,13 +155,13 @@ def test_what_a_driver_is_told(ghl: Sandbox, attended: str, warehouse: Callable[
         run(bulk(sql=sql, source_conn_id="warehouse", parameters=parameters, **COLUMNS))
     finally:
         event.remove(Engine, "before_cursor_execute", note)
-    (options,) = told
+    (options,) = options_seen
     assert options["stream_results"] is True
     assert options["no_parameters"] is (parameters is None)
 
 
 def test_sql_that_breaks_off(ghl: Sandbox, attended: str, warehouse: Callable[..., None]) -> None:
-    """Rows read before it are settled and told of; the database's error is the cause; a new try may help."""
+    """Rows read before it are settled and accounted for; the database's error is the cause; a new try may help."""
     warehouse([])
     query = """
         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
@@ -193,7 +193,7 @@ def test_a_statement_without_rows(ghl: Sandbox, attended: str, warehouse: Callab
 
 
 @pytest.mark.parametrize(
-    ("source", "said"),
+    ("source", "message"),
     [
         ({}, "give exactly one of rows, sql, path; given: none"),
         ({"rows": ROWS, "path": "a.csv"}, "given: rows and path"),
@@ -215,8 +215,8 @@ def test_a_statement_without_rows(ghl: Sandbox, attended: str, warehouse: Callab
         ({"rows": [7]}, "the first row is of type int"),
     ],
 )
-def test_bad_sources_are_told_before_any_request(ghl: Sandbox, attended: str, source: dict[str, Any], said: str) -> None:
-    assert said in fail(bulk(**source, **COLUMNS), GHLMisconfigured)
+def test_bad_sources_are_found_before_any_request(ghl: Sandbox, attended: str, source: dict[str, Any], message: str) -> None:
+    assert message in fail(bulk(**source, **COLUMNS), GHLMisconfigured)
     assert ghl.stats()["requests"] == 0
 
 
@@ -279,7 +279,7 @@ def test_results_file_has_every_row_in_order(ghl: Sandbox, attended: str, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "message"),
     [
         ("{0}/file/r.csv", "cannot be made"),
         ("file://{0}/file/r.csv", "cannot be made"),
@@ -287,11 +287,11 @@ def test_results_file_has_every_row_in_order(ghl: Sandbox, attended: str, tmp_pa
         ("{0}/missing/r.xlsx", "must be named"),
     ],
 )
-def test_a_results_file_that_cannot_be_is_told_before_any_request(
-    ghl: Sandbox, attended: str, tmp_path: Path, path: str, said: str
+def test_a_results_file_that_cannot_be_written_is_found_before_any_request(
+    ghl: Sandbox, attended: str, tmp_path: Path, path: str, message: str
 ) -> None:
     (tmp_path / "file").touch()
-    assert said in fail(bulk(rows=PAIRS, results_path=path.format(tmp_path)), GHLMisconfigured)
+    assert message in fail(bulk(rows=PAIRS, results_path=path.format(tmp_path)), GHLMisconfigured)
     assert ghl.stats()["requests"] == 0
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 

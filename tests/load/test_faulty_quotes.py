@@ -38,7 +38,7 @@ def until_end(body: bytes, size: int = 2) -> tuple[list[tuple[Any, ...]], dict[i
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "message"),
     [
         (b'a,"v"v,1\n', "line 3 of the file: "),
         (b'a,v,"Foo" Inc\n', "line 3 of the file: "),
@@ -46,11 +46,11 @@ def until_end(body: bytes, size: int = 2) -> tuple[list[tuple[Any, ...]], dict[i
     ],
 )
 @pytest.mark.parametrize("size", [1, 2, 100])
-def test_a_faulty_line_whose_quotes_are_even_is_one_unreadable_row(fault: bytes, said: str, size: int) -> None:
+def test_a_faulty_line_whose_quotes_are_even_is_one_unreadable_row(fault: bytes, message: str, size: int) -> None:
     rows, unreadable, ended = until_end(b"p,q,0\n" + fault + b"c,x,3\n", size)
     assert rows == [("p", "q"), (None, None), ("c", "x")]
     assert list(unreadable) == [1]
-    assert unreadable[1].startswith(said)
+    assert unreadable[1].startswith(message)
     assert "is a quote left open" in unreadable[1]
     assert ended == ""
 

@@ -1,4 +1,4 @@
-"""What may be wrong with a file, and what is said about it; no row of it is lost without a word."""
+"""What may be wrong with a file, and what its error says; no row of it is lost without a word."""
 
 from __future__ import annotations
 
@@ -116,9 +116,9 @@ def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
         (lambda: tmp_path.open("rb"), "it is a directory"),
         (refuse, "permission denied"),
     ]:
-        rows, said = until_error(from_file(open_file, "x/pairs.csv", COLUMNS, 2), ConfigurationError)
+        rows, message = until_error(from_file(open_file, "x/pairs.csv", COLUMNS, 2), ConfigurationError)
         assert rows == []
-        assert said.startswith(f"cannot read x/pairs.csv: {why}")
+        assert message.startswith(f"cannot read x/pairs.csv: {why}")
 
 
 @pytest.mark.parametrize(
@@ -176,15 +176,15 @@ def test_a_query_in_a_url_is_no_pattern(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [1, 2, 3, 1000])
 def test_rows_before_a_fault_are_yielded_before_the_error(size: int) -> None:
     table = HEAD + b"".join(b"a%d,v,1\n" % n for n in range(5))
-    rows, said = until_error(from_file(opened(table + b"b,\xe9,1\nc,x,1"), "p.csv", COLUMNS, size), ConfigurationError)
+    rows, message = until_error(from_file(opened(table + b"b,\xe9,1\nc,x,1"), "p.csv", COLUMNS, size), ConfigurationError)
     assert rows == [(f"a{n}", "v") for n in range(5)]
-    assert said == (
+    assert message == (
         "cannot read p.csv: line 7 of the file is not UTF-8 (byte 3 of it is 0xe9); "
         "pass the file's own encoding=, such as encoding='cp1252'"
     )
-    rows, said = until_error(from_file(opened(LINES + b"\n\n\xff"), "p.jsonl", COLUMNS, size), ConfigurationError)
+    rows, message = until_error(from_file(opened(LINES + b"\n\n\xff"), "p.jsonl", COLUMNS, size), ConfigurationError)
     assert rows == PAIRS
-    assert "line 7 of the file is not UTF-8" in said
+    assert "line 7 of the file is not UTF-8" in message
 
 
 @pytest.mark.parametrize("damage", ["cut", "bytes"])
@@ -195,10 +195,10 @@ def test_a_damaged_gzip_file_gives_what_could_be_read(damage: str) -> None:
         del packed[-1000:]
     else:
         packed[-1000:-500] = b"\xff" * 500
-    rows, said = until_error(from_file(opened(bytes(packed)), "a.csv.gz", COLUMNS, 1000), ConfigurationError)
+    rows, message = until_error(from_file(opened(bytes(packed)), "a.csv.gz", COLUMNS, 1000), ConfigurationError)
     assert 25_000 < len(rows) < 50_000
     assert rows[20_000] == (f"{20_000**9:032x}", f"{20_000**8:032x}")
-    assert "gzip" in said
+    assert "gzip" in message
 
 
 def test_a_file_like_object_needs_only_read() -> None:

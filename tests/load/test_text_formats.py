@@ -155,6 +155,16 @@ class TestSeparators:
         assert "did you mean" not in message
         assert read(table.encode(), TextFormat(separator=separator), name) == [("a", "v")] * (table.count("\n") - 1)
 
+    @pytest.mark.parametrize("separator", [";", "\t", "|"])
+    def test_another_one_is_proposed_for_a_header_in_quotes(self, separator: str) -> None:
+        table = f'"student_id"{separator}"teacher_id"\n"a"{separator}"v"\n'.encode()
+        assert fault(table) == (
+            "cannot read the header of pairs.csv: line 1 of the file: ',' expected after '\"'; "
+            f"the header looks separated by {separator!r}: pass separator={separator!r}"
+        )
+        assert read(table, TextFormat(separator=separator)) == [("a", "v")]
+        assert "is a quote left open" in fault(b'"student_id"x,"teacher_id"\n')
+
     def test_none_is_proposed_where_there_is_none(self) -> None:
         assert "separator" not in fault(b"student\na\n")
         assert "separator" not in fault(b"student;id,teacher_id\na,b\n")

@@ -1,4 +1,4 @@
-"""Which values are ids, and what is said about those that are not."""
+"""Which values are ids, and why others are not."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_what_is_missing(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "message"),
     [
         (12.5, "12.5 is a float"),
         (12.0, "12.0 is a float"),
@@ -94,9 +94,9 @@ def test_what_is_missing(value: Any) -> None:
         (numpy.array([1, 2]), "a value of type ndarray"),
     ],
 )
-def test_what_must_be_cast(value: Any, said: str) -> None:
+def test_what_must_be_cast(value: Any, message: str) -> None:
     valid = checked((value, "x"), ("y", value), ("y", "y"))
-    assert valid.problems[0].startswith(f"column 'student_id': {said}")
+    assert valid.problems[0].startswith(f"column 'student_id': {message}")
     assert valid.problems[0].endswith("; cast it to text in the query")
     assert valid.problems[1] == valid.problems[0].replace("student_id", "teacher_id")
     assert list(valid.values[0]) == ["", "y", "y"]

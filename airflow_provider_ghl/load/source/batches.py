@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 _NAMES_SHOWN = 30
-#: A dict may lack a key that others have: of how many rows one must have it, for its column to be there.
+#: A dict may lack a key that others have. A column is missing if none of so many rows has it.
 _ROWS_JUDGED = 1000
 _PERSONAL = re.compile(r".*@.*|\+?[\d\s().-]{7,}", re.DOTALL)
 
@@ -36,40 +36,52 @@ def looks_personal(text: str) -> bool:
 
 
 def in_batches(
-    elements: Iterator[Any], shape: Callable[[list[Any], int], Batch], batch_size: int, start: int = 0
+    elements: Iterator[Any], to_batch: Callable[[list[Any], int], Batch], batch_size: int, start: int = 0
 ) -> Iterator[Batch]:
+    """Batches of at most ``batch_size`` elements. An error of the iterator is raised after the batch of those before it.
+
+    :param to_batch: makes a batch of elements and the number of the first of them.
+    :param start: the number of the first element.
+    """
     while True:
         chunk: list[Any] = []
         try:
             chunk.extend(islice(elements, batch_size))
         except Exception:
             if chunk:
-                yield shape(chunk, start)
+                yield to_batch(chunk, start)
             raise
         if not chunk:
             return
-        yield shape(chunk, start)
+        yield to_batch(chunk, start)
         start += len(chunk)
 
 
 def make_batch(start: int, cells: Iterable[Sequence[Any]], unreadable: dict[int, str]) -> Batch:
+    """A batch of columns of any kind."""
     return Batch(start, [numpy.fromiter(column, dtype=object, count=len(column)) for column in cells], unreadable)
 
 
 def by_position(positions: list[int], rows: list[Any], start: int, unreadable: dict[int, str] | None = None) -> Batch:
+    """A batch of rows that are sequences.
+
+    :param positions: where the needed columns stand in a row.
+    """
     return make_batch(start, [list(map(itemgetter(at), rows)) for at in positions], unreadable or {})
 
 
 def by_name(columns: Columns, rows: list[Any], start: int, unreadable: dict[int, str]) -> Batch:
+    """A batch of rows that are mappings. What they have no key for is ``None``."""
     for at in unreadable:
         rows[at] = {}
     return make_batch(start, [[row.get(name) for row in rows] for name in columns.needed], unreadable)
 
 
 def require_columns(rows: Iterator[Any], columns: Columns, where: str) -> Iterator[Any]:
-    """The same rows. So many dicts are read ahead that each needed column was met once, however small the batches are.
+    """The same rows, if they have the needed columns. Dicts are read ahead until each column was met once.
 
-    :raises ConfigurationError: the first thousand rows lack a column.
+    :param where: what messages call the rows.
+    :raises ConfigurationError: none of the first thousand rows has a column.
     """
     ahead: list[Any] = []
     present: dict[str, None] = {}
@@ -91,7 +103,8 @@ def require_columns(rows: Iterator[Any], columns: Columns, where: str) -> Iterat
 def find_positions(names: Iterable[Any], columns: Columns, where: str, hint: str | None = None) -> list[int]:
     """Where the needed columns stand among those there are.
 
-    :param hint: what an error proposes; ``None`` is a name that is like the one that is missing.
+    :param where: what messages call the source.
+    :param hint: what an error proposes; ``None``: a column whose name is like the missing one.
     :raises ConfigurationError: there is no such column, or its name stands there twice.
     """
     present = list(map(str, names))

@@ -25,7 +25,7 @@ _LARGEST_FIELD = 16 << 20
 #: The csv module's words for faults that end with their line, if the quotes in it are even.
 _OF_ONE_LINE = ("expected after", "new-line character seen in unquoted field")
 _NEWLINE = 10
-_USUAL = ",;\t|"
+_USUAL_SEPARATORS = ",;\t|"
 
 
 def from_delimited(lines: Lines, separator: str, columns: Columns, batch_size: int) -> Iterator[Batch]:
@@ -36,7 +36,7 @@ def from_delimited(lines: Lines, separator: str, columns: Columns, batch_size: i
     # The csv module has one limit for the whole process, 128 KiB at first, which a note in a CRM may well exceed.
     csv.field_size_limit(max(csv.field_size_limit(), _LARGEST_FIELD))
     header = _header(lines, separator)
-    hint = _hint_at_separator(header, separator)
+    hint = _hint_at_separator(header[0], separator) if len(header) == 1 else None
     positions, width = find_positions(header, columns, lines.label, hint), len(header)
     start = 0
     while block := lines.take_block():
@@ -58,24 +58,24 @@ def _header(lines: Lines, separator: str) -> list[str]:
     try:
         header: list[str] | None = next(filter(None, reader), None)
     except csv.Error as error:
-        raise ConfigurationError(f"cannot read the header of {lines.label}: {_csv_fault(error, 1, reader.line_num)}") from error
+        hint = _hint_at_separator(lines.last, separator)
+        fault = f"{locate(reader.line_num)}: {error}; {hint}" if hint else _csv_fault(error, 1, reader.line_num)
+        raise ConfigurationError(f"cannot read the header of {lines.label}: {fault}") from error
     if header is None:
         raise ConfigurationError(f"cannot read {lines.label}: it is empty, a header line with the columns' names is needed")
     return header
 
 
-def _hint_at_separator(header: list[str], separator: str) -> str | None:
-    """What a header of one column tells, if another separator stands in it."""
-    if len(header) > 1:
-        return None
-    other = max(_USUAL, key=header[0].count)
-    if other == separator or other not in header[0]:
+def _hint_at_separator(header: str, separator: str) -> str | None:
+    """What to say of a header in which another separator stands more often."""
+    other = max(_USUAL_SEPARATORS, key=header.count)
+    if header.count(other) <= header.count(separator):
         return None
     return f"the header looks separated by {other!r}: pass separator={other!r}"
 
 
 def _plain_cells(block: bytes, separator: str, width: int) -> list[str] | None:
-    """All cells of the block one after the other, or ``None`` where it takes the ``csv`` module to tell."""
+    """All cells of the block one after the other, or ``None`` where only the ``csv`` module can read it."""
     # A table of one column may have blank lines, which are no rows.
     if width < 2 or not separator.isascii() or b'"' in block or len(block) > _LARGEST_FIELD:
         return None

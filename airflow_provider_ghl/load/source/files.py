@@ -18,7 +18,7 @@ from airflow_provider_ghl.load.source.batches import by_name, by_position, find_
 from airflow_provider_ghl.load.source.delimited import from_delimited
 from airflow_provider_ghl.load.source.lines import BadLine, Lines, find_unreadable, locate
 from airflow_provider_ghl.load.source.recoding import Recoded
-from airflow_provider_ghl.load.source.signatures import LONGEST, name_signature
+from airflow_provider_ghl.load.source.signatures import SIGNATURE_BYTES, name_signature
 from airflow_provider_ghl.load.source.text_format import UTF_8, TextFormat
 
 __all__ = ["from_file"]
@@ -26,12 +26,12 @@ __all__ = ["from_file"]
 _BUFFER = 1 << 18
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _JSON_LINES = (".jsonl", ".ndjson")
-#: What a format cannot be told.
+#: Arguments that a format has no use for.
 _HAVE_NONE = {
     **{(ending, "separator"): "JSON Lines have" for ending in _JSON_LINES},
     **{(".parquet", argument): "Parquet has" for argument in ("separator", "encoding")},
 }
-_BY_NAME = TextFormat()
+_AS_NAMED = TextFormat()
 #: What JSON calls what Python makes of it.
 _JSON: dict[type[Any], str] = {
     bool: "boolean",
@@ -57,28 +57,30 @@ _FAULTS: dict[type[Exception], str] = {
 
 
 def from_file(
-    open_file: Callable[[], BinaryIO], name: str, columns: Columns, batch_size: int, text: TextFormat = _BY_NAME
+    open_file: Callable[[], BinaryIO], name: str, columns: Columns, batch_size: int, text: TextFormat = _AS_NAMED
 ) -> Iterator[Batch]:
     """Batches of a file that ``open_file`` opens for reading bytes; the end of ``name`` says its format.
 
     CSV and TSV are read as text, so ``00123`` stays. A line that cannot be read is an unreadable row. Quotes are taken
     strictly, and a faulty one ends the file where reading on could take text inside of a quoted field for rows.
 
-    :param text: what the name does not say of a text file.
+    :param text: how a text file is written, where its name does not say it.
     :raises ConfigurationError: unknown format, no such column, not of its encoding, cut off, a quote left open, a field of
         more than 16 MiB, or it cannot be opened. Other errors of the file (a lost connection) pass through.
     """
     label = _without_secrets(name)
-    ending, packed = _format(name)
+    ending, packed = _find_format(name)
     for argument in text.given:
         if (has_none := _HAVE_NONE.get((ending, argument))) is not None:
             raise ConfigurationError(f"cannot read {label}: {has_none} no {argument}; leave out {argument}=")
     try:
         with open_file() as file:
             if ending == ".parquet":
-                yield from _parquet(file, label, columns, batch_size)
+                yield from _parquet_batches(file, label, columns, batch_size)
             else:
-                yield from _text(_lines(file, packed, label, text.codec), ending, text.separator, columns, batch_size)
+                yield from _text_batches(
+                    _open_lines(file, packed, label, text.codec), ending, text.separator, columns, batch_size
+                )
     except tuple(_FAULTS) as error:
         fault = next(text for kind, text in _FAULTS.items() if isinstance(error, kind))
         if isinstance(error, FileNotFoundError) and _is_pattern(name):
@@ -98,8 +100,8 @@ def _is_pattern(name: str) -> bool:
     return re.search(r"[*?[]", _without_query(name)) is not None
 
 
-def _format(name: str) -> tuple[str, bool]:
-    """The ending that says the format, and whether the file is packed."""
+def _find_format(name: str) -> tuple[str, bool]:
+    """The ending that says the format, and whether ``.gz`` stands behind it."""
     plain = _without_query(name).lower()
     bare = plain.removesuffix(".gz")
     ending = next((end for end in (*_SEPARATORS, *_JSON_LINES, ".parquet") if bare.endswith(end)), "")
@@ -111,23 +113,23 @@ def _format(name: str) -> tuple[str, bool]:
     return ending, bare != plain
 
 
-def _lines(file: BinaryIO, packed: bool, label: str, codec: str) -> Lines:
-    buffered = io.BufferedReader(_Reads(gzip.GzipFile(fileobj=file) if packed else file), _BUFFER)
-    if fault := name_signature(buffered.peek(LONGEST)):
+def _open_lines(file: BinaryIO, packed: bool, label: str, codec: str) -> Lines:
+    buffered = io.BufferedReader(_RawReader(gzip.GzipFile(fileobj=file) if packed else file), _BUFFER)
+    if fault := name_signature(buffered.peek(SIGNATURE_BYTES)):
         raise ConfigurationError(f"cannot read {label}: {fault}")
     if codec == UTF_8:
         return Lines(buffered, label)
     return Lines(io.BufferedReader(Recoded(buffered, codec), _BUFFER), label, recoded_from=codec)
 
 
-def _text(lines: Lines, ending: str, separator: str | None, columns: Columns, batch_size: int) -> Iterator[Batch]:
+def _text_batches(lines: Lines, ending: str, separator: str | None, columns: Columns, batch_size: int) -> Iterator[Batch]:
     if ending in _JSON_LINES:
-        rows = map(partial(_picked, columns.needed), require_columns(_json_rows(lines), columns, lines.label))
+        rows = map(partial(_pick, columns.needed), require_columns(_json_rows(lines), columns, lines.label))
         return in_batches(rows, partial(_json_batch, columns), batch_size)
     return from_delimited(lines, separator or _SEPARATORS[ending], columns, batch_size)
 
 
-class _Reads(io.RawIOBase):
+class _RawReader(io.RawIOBase):
     """Anything that has ``read`` as a raw stream: storage libraries' files lack parts of the protocol."""
 
     def __init__(self, file: Any):
@@ -154,7 +156,7 @@ def _json_rows(lines: Lines) -> Iterator[dict[str, Any] | BadLine]:
         yield row if type(row) is dict else BadLine(f"{locate(number)} is a JSON {_JSON[type(row)]}, an object is needed")
 
 
-def _picked(names: list[str], row: dict[str, Any] | BadLine) -> dict[str, Any] | BadLine:
+def _pick(names: list[str], row: dict[str, Any] | BadLine) -> dict[str, Any] | BadLine:
     return row if isinstance(row, BadLine) else {name: row.get(name) for name in names}
 
 
@@ -162,7 +164,7 @@ def _json_batch(columns: Columns, rows: list[Any], start: int) -> Batch:
     return by_name(columns, rows, start, find_unreadable(rows))
 
 
-def _parquet(file: BinaryIO, label: str, columns: Columns, batch_size: int) -> Iterator[Batch]:
+def _parquet_batches(file: BinaryIO, label: str, columns: Columns, batch_size: int) -> Iterator[Batch]:
     try:
         import pyarrow
         from pyarrow import parquet

@@ -22,11 +22,11 @@ _MARKS = {
 
 
 class BadLine(str):
-    """Why a line is no row."""
+    """Stands for a line that is no row, and says why."""
 
 
 def locate(first: int, last: int | None = None) -> str:
-    """Lines of a file in words, numbered from 1. Rows are numbered from 0, so that it says whose the number is."""
+    """Lines of a file in words. They are numbered from 1 and rows from 0, so a message says that a number is a line's."""
     return f"line {first} of the file" if last is None or first >= last else f"lines {first} to {last} of the file"
 
 
@@ -38,11 +38,11 @@ def find_unreadable(rows: list[Any]) -> dict[int, str]:
 
 
 class Lines:
-    """What is left of a file: an iterator over its lines, of which a whole block may be taken at once, and be given back.
+    """The lines of a file that are still to be read: one by one as text, or a block of whole lines as bytes.
 
     :param file: UTF-8.
     :param label: what messages call the file.
-    :param block: bytes of a block, and the rest of its last line.
+    :param block: how many bytes are read as one block. The rest of its last line is added.
     :param recoded_from: the file's own encoding, where that is another.
     :raises ConfigurationError: the file begins as UTF-16 does; a line is not UTF-8, when it is read as text.
     """

@@ -34,11 +34,11 @@ _ROWS_ARE = "a list of dicts, a list of pairs, a DataFrame or an iterable of the
 def from_data(data: Any, columns: Columns, batch_size: int) -> Iterator[Batch]:
     """Batches of a DataFrame, or of any iterable of dicts, of pairs or of DataFrames; iterators are streamed.
 
-    Pairs are tuples or lists of two and have no column names. The first element decides what the others must be; one that
-    is something else is an unreadable row. Lists of rows, as a mapped task's output has them, are joined (one level), which
-    is why a pair is of two plain values. Errors of an iterator pass through.
+    Pairs are tuples or lists of two plain values; they have no column names. The first element decides what the others must
+    be: one that is something else is an unreadable row. Lists of rows, as a mapped task gives them, are joined (one level).
+    Errors of an iterator pass through.
 
-    :raises ConfigurationError: no such column, or not rows at all.
+    :raises ConfigurationError: no such column, the first row is no row, or there are no rows at all in such a value.
     """
     if isinstance(data, pandas.DataFrame):
         return _from_frame(data, columns, batch_size)
@@ -98,7 +98,7 @@ def _from_elements(elements: Iterator[Any], columns: Columns, batch_size: int) -
         width = len(columns.values)
         if first and len(first) != width:
             dicts = "give dicts, whose keys name their columns"
-            raise ConfigurationError(f"the first row is {_measured(first)}, and a pair has {width}: {dicts}")
+            raise ConfigurationError(f"the first row is {_describe(first)}, and a pair has {width}: {dicts}")
         if len(columns.needed) > width:
             raise ConfigurationError(f"pairs have no column '{columns.needed[width]}': give dicts to have it")
         yield from in_batches(elements, partial(_tuples, width), batch_size)
@@ -107,7 +107,7 @@ def _from_elements(elements: Iterator[Any], columns: Columns, batch_size: int) -
 
 
 def _joined(elements: Iterator[Any]) -> Iterator[Any]:
-    """The rows themselves, where the first element that is not empty is a list of rows."""
+    """The rows one after the other, where the first element that is not empty is a list of rows; else the elements."""
     ahead: list[Any] = []
     for element in elements:
         ahead.append(element)
@@ -120,7 +120,7 @@ def _joined(elements: Iterator[Any]) -> Iterator[Any]:
 
 
 def _holds_rows(element: Any) -> bool:
-    """Whether an element is a list of rows, not one: it has dicts or pairs in it, and no plain value. An empty list may be."""
+    """Whether an element is a list of rows and no row: it holds dicts or pairs, and no plain value. An empty list counts."""
     if not isinstance(element, tuple | list):
         return False
     if not all(member is None or isinstance(member, Mapping | tuple | list) for member in element):
@@ -145,11 +145,11 @@ def _tuples(width: int, chunk: list[Any], start: int) -> Batch:
 
 
 def _not_a_pair(row: Any) -> str:
-    what = _measured(row) if isinstance(row, tuple | list) else f"of type {type(row).__name__}"
+    what = _describe(row) if isinstance(row, tuple | list) else f"of type {type(row).__name__}"
     return f"this row is {what}, and the first row was a pair"
 
 
-def _measured(row: tuple[Any, ...] | list[Any]) -> str:
+def _describe(row: tuple[Any, ...] | list[Any]) -> str:
     return f"a {'list' if isinstance(row, list) else 'tuple'} of {len(row)} value{'s' * (len(row) != 1)}"
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["LONGEST", "name_signature"]
+__all__ = ["SIGNATURE_BYTES", "name_signature"]
 
-#: How many first bytes are needed.
-LONGEST = 8
+#: How many of a file's first bytes tell.
+SIGNATURE_BYTES = 8
 _ZIP = "it is an Excel workbook or another zip archive; export the table as CSV"
 # A header may begin with PK or PAR1 too, so that the bytes after these count.
 _SIGNATURES = {
