@@ -11,8 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from airflow_provider_ghl.load.ledger.database import Database
-from airflow_provider_ghl.load.ledger.liveness import alive_attempts
 from airflow_provider_ghl.load.ledger.load_filter import LoadFilter
+from airflow_provider_ghl.load.ledger.load_summaries import load_summaries, running_loads
 from airflow_provider_ghl.load.ledger.process import Process
 from airflow_provider_ghl.load.ledger.schema import attempts, insert_into, loads, results
 
@@ -118,11 +118,11 @@ class LedgerLoads:
             newest_first = sa.select(loads).where(wanted.condition()).order_by(loads.c.number.desc()).limit(size)
             page = newest_first
             while len(found) < limit:
-                described = self._described(connection, page)
-                found += [load for load in described if wanted.has_state(load["state"])]
-                if len(described) < size:
+                summaries = self._summaries(connection, page)
+                found += [load for load in summaries if wanted.has_state(load["state"])]
+                if len(summaries) < size:
                     break
-                page = newest_first.where(loads.c.number < described[-1]["number"])
+                page = newest_first.where(loads.c.number < summaries[-1]["number"])
             return found[:limit]
 
         return self._database.read(look)
@@ -147,7 +147,7 @@ class LedgerLoads:
             is_named = sa.or_(is_named, loads.c.number == int(id_or_number))
         # An id that looks like a number comes first.
         named = sa.select(loads).where(is_named).order_by(sa.case((loads.c.load_id == id_or_number, 0), else_=1)).limit(1)
-        found = self._database.read(lambda connection: self._described(connection, named))
+        found = self._database.read(lambda connection: self._summaries(connection, named))
         return found[0] if found else None
 
     def results(
@@ -185,7 +185,7 @@ class LedgerLoads:
             is_young = sa.exists().where(attempts.c.load == loads.c.number, attempts.c.heartbeat >= before)
             is_over = loads.c.end.is_distinct_from("deferred")
             old = connection.scalars(sa.select(loads.c.number).where(loads.c.updated < before, ~is_young, is_over)).all()
-            running = self._running(connection, old)
+            running = running_loads(connection, old, self._database.now(connection), self._process)
             gone = [number for number in old if number not in running]
             rows = sum(connection.execute(sa.delete(results).where(results.c.load == number)).rowcount for number in gone)
             for table, column in ((attempts, attempts.c.load), (loads, loads.c.number)):
@@ -194,6 +194,9 @@ class LedgerLoads:
             return rows, len(gone)
 
         return self._database.write(delete)
+
+    def _summaries(self, connection: sa.Connection, query: sa.Select[Any]) -> _Dicts:
+        return load_summaries(connection, query, self._database.now(connection), self._process)
 
     def _begin(self, connection: sa.Connection, names: dict[str, str], try_number: int, *, is_resumed: bool) -> Attempt:
         now = self._database.now(connection)
@@ -240,35 +243,6 @@ class LedgerLoads:
             connection.execute(sa.delete(attempts).where(attempts.c.load == load.number, attempts.c.ended.is_not(None)))
             connection.execute(sa.delete(loads).where(loads.c.number == load.number))
 
-    def _described(self, connection: sa.Connection, chosen: sa.Select[Any]) -> _Dicts:
-        found = connection.execute(chosen).all()
-        numbers = [load.number for load in found]
-        asked = sa.select(attempts).where(attempts.c.load.in_(numbers)).order_by(attempts.c.number)
-        tried = connection.execute(asked).all()
-        running = self._running(connection, numbers)
-        so_far = self._counts_so_far(connection, [load.number for load in found if not _has_counts(load)])
-        return [
-            {
-                **_described(load, [one for one in tried if one.load == load.number], is_running=load.number in running),
-                "counts_so_far": so_far.get(load.number),
-            }
-            for load in found
-        ]
-
-    @staticmethod
-    def _counts_so_far(connection: sa.Connection, numbers: Collection[int]) -> dict[int, dict[str, int]]:
-        by_outcome = sa.select(results.c.load, results.c.outcome, sa.func.count()).group_by(results.c.load, results.c.outcome)
-        counts: dict[int, dict[str, int]] = {number: {} for number in numbers}
-        for number, outcome, count in connection.execute(by_outcome.where(results.c.load.in_(numbers))):
-            counts[number][outcome] = count
-        return counts
-
-    def _running(self, connection: sa.Connection, numbers: Collection[int]) -> set[int]:
-        open_ = sa.select(attempts.c.number, attempts.c.load).where(attempts.c.ended.is_(None))
-        of_loads = {number: load for number, load in connection.execute(open_) if load in set(numbers)}
-        alive = alive_attempts(connection, of_loads.keys(), self._database.now(connection), self._process)
-        return {of_loads[number] for number in alive}
-
 
 def _fetch_all(chosen: sa.Select[Any], connection: sa.Connection) -> Sequence[sa.RowMapping]:
     return connection.execute(chosen).mappings().all()
@@ -287,25 +261,3 @@ def is_last(attempt: Attempt) -> sa.ColumnElement[bool]:
     """A condition on ``ghl_loads``: the attempt's load, as long as no other attempt has followed."""
     later = sa.exists().where(attempts.c.load == attempt.load_number, attempts.c.number > attempt.number)
     return sa.and_(loads.c.number == attempt.load_number, ~later)
-
-
-def _has_counts(load: sa.Row[Any]) -> bool:
-    """Whether it has counts. A load that an exception broke off has noted its end without any."""
-    return load.counts not in (None, "{}")
-
-
-def _described(load: sa.Row[Any], of_load: list[sa.Row[Any]], *, is_running: bool) -> dict[str, Any]:
-    has_ended = not of_load or of_load[-1].ended is not None
-    return {
-        "number": load.number,
-        "load_id": load.load_id,
-        "location_id": load.location_id,
-        "association": load.association,
-        "began": load.chain_began,
-        "updated": max([load.updated, *(attempt.heartbeat for attempt in of_load)]),
-        "state": load.end if has_ended else "running" if is_running else "lost",
-        "tries": len({attempt.try_number for attempt in of_load}),
-        "requests": sum(attempt.requests for attempt in of_load),
-        "counts": None if load.counts is None else json.loads(load.counts),
-        "message": load.message,
-    }
