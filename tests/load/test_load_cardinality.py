@@ -64,7 +64,8 @@ class TestOneLocation:
         pairs = [(f"student{number % 40}", f"teacher{number}") for number in range(200)]
         load = load_pairs(pairs, server(), max_per_first=2)
         assert load.summary["invalid"] == 120
-        assert "Why: 120 × invalid: column 'first_record_id': max_per_first=2 is reached." in load.verdict.message
+        why = "all of them invalid: column 'first_record_id': max_per_first=2 is reached."
+        assert f"120 of 200 rows failed, {why}" in load.verdict.message
 
     def test_a_plan_refuses_and_prices_as_the_load_does(self, ledger: Ledger) -> None:
         world, pairs = server(), [("A", f"x{number}") for number in range(9)] + [("B", "x1")]
@@ -168,7 +169,7 @@ class TestManyLocations:
         (told,) = {result["reason"] for result in load.results if result["location_id"] == "b"} & {
             full("first", 3, 2, 1, "first")
         }
-        assert f"12 × invalid: {told.partition(' (')[0]}." in load.verdict.message
+        assert f"12 of 50 rows failed, all of them invalid: {told.partition(' (')[0]}." in load.verdict.message
 
     @pytest.mark.parametrize("seed", range(4))
     def test_a_count_row_by_row_says_the_same(self, ledger: Ledger, seed: int) -> None:
