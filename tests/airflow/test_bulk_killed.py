@@ -57,7 +57,7 @@ class Task:
 
     def evidence(self) -> Counter[tuple[str, str | None]]:
         """Of all its rows; those of the file are the same."""
-        results = self.xcoms()["results"]
+        results = sorted(self.xcoms()["results"], key=lambda result: int(result["row"]))
         assert pandas.read_csv(self.results)["outcome"].tolist() == [result["outcome"] for result in results]
         return Counter((result["outcome"], result["evidence"]) for result in results)
 

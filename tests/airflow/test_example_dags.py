@@ -53,8 +53,9 @@ def run(name: str) -> Finished:
 
 
 def told(finished: Finished, task_id: str, map_index: int = -1) -> list[tuple[Any, ...]]:
-    """(row key, outcome, evidence) of each row."""
-    return [(r["row_key"], r["outcome"], r["evidence"]) for r in finished.xcom(task_id, "results", map_index)]
+    """(row key, outcome, evidence) of each row, in the order of the rows."""
+    results = sorted(finished.xcom(task_id, "results", map_index), key=lambda result: int(result["row"]))
+    return [(r["row_key"], r["outcome"], r["evidence"]) for r in results]
 
 
 def names(finished: Finished, task_id: str) -> list[str]:

@@ -116,7 +116,7 @@ def test_one_load_a_sub_account(ghl: Sandbox, other: str, tmp_path: Path) -> Non
     assert [finished.xcom("load", map_index=index)["created"] for index in (0, 1)] == [3, 1]
     assert finished.xcom("load", map_index=1)["load_id"].startswith("one_load_a_sub_account/")
     assert finished.xcom("load", map_index=1)["load_id"].endswith("/load/1")
-    assert [r["outcome"] for r in finished.xcom("load", "results", 1)] == ["created", "invalid"]
+    assert [r["outcome"] for r in finished.xcom("load", "results", 1)] == ["invalid", "created"]
     assert {location: len(ghl.state.relations(location)) for location in (ghl.location_id, other)} == {
         ghl.location_id: 3,
         other: 1,
