@@ -166,7 +166,7 @@ class Limit:
         return wait
 
     def _wait_shared(self, now: float, hold: float) -> float:
-        """Use our own slots first (in a new fixed window all are free), then slots of nobody."""
+        """Use our own slots first (in a new fixed window all are free), then free ones."""
         allotment, in_flight = self._allotment, len(self._in_flight)
         free_before = max(now - hold, self._windows.free_before) if self._windows.is_fixed else now - hold
         if self._take_own(now, free_before, hold) or not (in_flight or allotment.held):

@@ -7,7 +7,7 @@ request is refused, or when we leave it unused.
 
 We take new slots from room that lasts. Much room has to last longer than slots take to be used again by their users, and the
 last few slots have to be free for a whole interval. In fixed windows, all users use their slots as soon as a window begins,
-and what is left after that is nobody's.
+and the slots that are left then are free.
 """
 
 from __future__ import annotations
