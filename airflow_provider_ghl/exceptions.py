@@ -100,7 +100,7 @@ class Unauthorized(APIError):
     scope: str | None = None
     #: The message explains the refusal already.
     is_plain: bool = False
-    #: No token could be got, so that the request was not sent.
+    #: There was no token, so that the request was not sent.
     is_unsent: bool = False
     #: The token was renewed, so that the request can be sent once more.
     is_renewed: bool = False
@@ -198,7 +198,7 @@ class TransportError(GHLError):
 
 
 class TokenUnavailable(TransportError):
-    """No token could be got, so that the request was not sent: the endpoint that gives tokens fails."""
+    """There is no token, so that the request was not sent: the endpoint that gives tokens fails."""
 
     def __str__(self) -> str:
         return f"{self.method} {self.path} was not sent: {self.message}"

@@ -254,7 +254,7 @@ class Client:
                 error.whose = "the agency's"
             raise
         except GHLError as error:
-            raise _no_token(under_way.call, f"no token could be got ({error})") from error
+            raise _no_token(under_way.call, f"there is no token ({error})") from error
         finally:
             under_way.connecting += self.clock.monotonic() - began
 

@@ -13,11 +13,11 @@ import random
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable
 
+from airflow_provider_ghl.api.daily_quota import DailyQuota
 from airflow_provider_ghl.api.fixed_windows import FixedWindows
 from airflow_provider_ghl.api.latency import Latency
 from airflow_provider_ghl.api.rate_headers import RateHeaders
 from airflow_provider_ghl.api.sharing import Allotment
-from airflow_provider_ghl.exceptions import QuotaExhausted
 
 __all__ = ["Limit"]
 
@@ -26,8 +26,6 @@ DEFAULT_LIMIT = 25
 DEFAULT_INTERVAL = 10.0
 #: Seconds to ask again in, when only an answer can free a slot.
 _ON_ANSWER = 0.5
-#: Seconds after which a spent day is tried again, where HighLevel does not say when it resets.
-_SPENT_FOR = 60.0
 _BLUR = 0.002  # seconds by which clocks and the network may blur a moment
 #: Parts of a request's time after which the server may count it.
 _PARTS = (0.0, 0.5, 1.0)
@@ -51,16 +49,16 @@ _EARLIER = 0.3
 class Limit:
     """How many requests may be sent, and when.
 
-    The first request goes alone; its answer opens the window. Other users of the location show up as a ``Remaining`` that
-    is smaller than our own requests explain; from then on :class:`Allotment` says how many slots are ours.
+    The first request goes alone, and its answer opens the window. The location has other users where ``Remaining`` is smaller
+    than our own requests explain. From then on :class:`Allotment` says how many slots are ours.
 
-    :param share: part of the burst limit that may be used, in (0, 1].
+    :param share: share of the burst limit that may be used, in (0, 1].
     :param daily_reserve: requests of the day that are left to others.
+    :param draw: random numbers in [0, 1).
     """
 
     def __init__(self, *, share: float = 1.0, daily_reserve: int = 0, draw: Callable[[], float] = random.random) -> None:
         self._share = share
-        self._daily_reserve = daily_reserve
         self._advertised: int | None = None
         self._interval = DEFAULT_INTERVAL
         self._is_open = False
@@ -76,20 +74,16 @@ class Limit:
         self._draw = draw
         self._latency = Latency()
         self._others, self._others_seen_at = 0, float("-inf")
-        self._daily_limit: int | None = None
-        self._daily_left: int | None = None
-        self._day_seen_at = float("-inf")
-        self._day_ends = float("inf")
-        self._knows_reset = False
+        self._day = DailyQuota(daily_reserve)
 
     @property
     def advertised(self) -> int:
-        """Requests that HighLevel allows in a window."""
+        """The burst limit: requests that HighLevel allows in a window."""
         return self._advertised if self._advertised is not None else DEFAULT_LIMIT
 
     @property
     def capacity(self) -> int:
-        """Requests that we may have in a window: our share of what is advertised, at least one."""
+        """Our share of the burst limit, at least one request."""
         return max(1, int(self.advertised * self._share + 1e-9))
 
     @property
@@ -100,17 +94,17 @@ class Limit:
     @property
     def daily_limit(self) -> int | None:
         """Requests that HighLevel allows in a day; ``None`` while it is not known."""
-        return self._daily_limit
+        return self._day.limit
 
     @property
     def daily_left(self) -> int | None:
         """Requests that were left of the day at the last answer; ``None`` while it is not known."""
-        return self._daily_left
+        return self._day.left
 
     @property
     def daily_reserve(self) -> int:
         """Requests of the day that are left to others."""
-        return self._daily_reserve
+        return self._day.reserve
 
     def reserve(self, now: float) -> float:
         """Take a slot for a request that is sent at ``now``: 0.0. Or seconds to wait before asking again.
@@ -140,7 +134,7 @@ class Limit:
             return
         self._interval = rate.interval or self._interval
         self._advertised = rate.limit or self._advertised
-        self._learn_day(sent_at, answered_at, rate)
+        self._day.learn(sent_at, answered_at, rate)
         if limited:
             self._learn_refusal(sent_at, answered_at)
             return
@@ -172,7 +166,7 @@ class Limit:
         return wait
 
     def _wait_shared(self, now: float, hold: float) -> float:
-        """Our own slots first; they are free at once in a window that began anew. Then what is nobody's."""
+        """Use our own slots first (in a new fixed window all are free), then free ones."""
         allotment, in_flight = self._allotment, len(self._in_flight)
         free_before = max(now - hold, self._windows.free_before) if self._windows.is_fixed else now - hold
         if self._take_own(now, free_before, hold) or not (in_flight or allotment.held):
@@ -188,7 +182,7 @@ class Limit:
         return self._allotment.take(free_before, lost_before, self.advertised, len(self._in_flight), now)
 
     def _wait_alone(self, now: float, hold: float) -> float:
-        """Nobody else was seen. But who comes now must find a gap, or never gets in: the last slot is left for a while."""
+        """No other user was seen. At times the last slot is left free for a while: a new user could not get in otherwise."""
         in_flight, answered = len(self._in_flight), self._answered_since(now - hold)
         free = self.capacity - in_flight - answered
         if not in_flight + answered:
@@ -206,11 +200,11 @@ class Limit:
         return max(wait, 1e-4)
 
     def _pause(self) -> float:
-        """Seconds to wait after a 429 where others are about: what is in flight is answered by then."""
+        """Seconds to wait after a 429 in a shared location: the requests in flight are answered by then."""
         return max(_PAUSE, self._latency.longest())
 
     def _learn_refusal(self, sent_at: float, answered_at: float) -> None:
-        """It cost the slot that was asked for too much, where others are known to be about; else all wait one interval."""
+        """In a shared location one slot too many was asked for, and is given up. Otherwise all wait for an interval."""
         self._answered.remove((answered_at, sent_at))
         self._sent.pop(bisect_left(self._sent, sent_at))
         allotment, pause = self._allotment, self._interval
@@ -257,7 +251,7 @@ class Limit:
         allotment.look(sent_at, answered_at, remaining, self._latency, self.advertised, self._interval)
 
     def _others_used(self, sent_at: float, answered_at: float, used: int) -> int:
-        """Slots that our own requests do not explain, whenever the server counts."""
+        """Used slots that our own requests do not explain, whenever the server counts them."""
         if used <= self._answered_since(answered_at - self._interval - _BLUR):
             return 0  # it may count at the answer
         if used <= bisect_right(self._sent, sent_at) - bisect_right(self._sent, sent_at - self._interval - _BLUR):
@@ -280,28 +274,12 @@ class Limit:
         oldest = bisect_right(self._answered, (began, float("inf")))
         return used < 1 + sum(sent > began and answered <= sent_at for answered, sent in self._answered[oldest:])
 
-    def _learn_day(self, sent_at: float, answered_at: float, rate: RateHeaders) -> None:
-        left = rate.daily_remaining
-        if left is None:
-            return
-        is_newer = sent_at >= self._day_seen_at or answered_at >= self._day_ends
-        if not is_newer and self._daily_left is not None and left >= self._daily_left:
-            return  # answers overtake each other, and this one was counted earlier
-        self._daily_limit = rate.daily_limit or self._daily_limit
-        self._daily_left, self._day_seen_at = left, answered_at
-        resets_in = rate.daily_resets_in
-        self._knows_reset = resets_in is not None
-        self._day_ends = answered_at + (resets_in if resets_in is not None else _SPENT_FOR)
-
     def _wait_for_day(self, now: float) -> float:
-        if self._daily_left is None or self._daily_left - len(self._in_flight) > self._daily_reserve:
+        if self._day.allows(len(self._in_flight)):
             return 0.0
-        if now >= self._day_ends:
-            self._daily_left, self._is_open = None, False  # one goes alone, lest a whole window finds that it is not over
+        if self._day.try_new_day(now):
+            self._is_open = False  # one request goes alone and finds out whether a new day has begun
             return 0.0
         if self._in_flight:
             return _ON_ANSWER
-        reserve = f", {self._daily_reserve} of them reserved for others" if self._daily_reserve else ""
-        error = QuotaExhausted(f"{self._daily_left} requests are left of the day{reserve}", status=429)
-        error.resets_in = self._day_ends - now if self._knows_reset else None
-        raise error
+        raise self._day.exhausted(now)

@@ -45,7 +45,7 @@ class Pages:
 def iterate_pages(page: Callable[[int, int], tuple[Items, int | None]]) -> Iterator[dict[str, Any]]:
     """Every item once.
 
-    :param page: asks for the page after ``skip`` items, of ``limit``: its items, and how many there are in all if that is said.
+    :param page: asks for the page after ``skip`` items, of ``limit``: its items, and how many there are on all pages if known.
     """
     pages = Pages()
     while pages.skip is not None:

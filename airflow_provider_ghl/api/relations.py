@@ -22,7 +22,7 @@ from airflow_provider_ghl.exceptions import (
     ServerError,
 )
 
-__all__ = ["Relation", "Relations", "create_call", "is_pair", "list_call", "page_of", "relation_id_of"]
+__all__ = ["Relation", "Relations", "create_call", "is_pair", "list_call", "read_page", "read_relation_id"]
 
 # Creating the same relation again is answered "duplicate relation", which means that it is there: repeating is safe.
 _CREATE = Endpoint("POST", "/associations/relations", "associations/relation.write", repeat_safe=True)
@@ -63,8 +63,8 @@ def list_call(location_id: str, record_id: str, association_ids: Sequence[str] |
     return _LIST.call(location_id, record_id, params=params)
 
 
-def page_of(call: Call, data: Any) -> tuple[list[dict[str, Any]], int | None]:
-    """Relations and total of a page.
+def read_page(call: Call, data: Any) -> tuple[list[dict[str, Any]], int | None]:
+    """The relations of a page, and how many there are on all pages, where the page says so.
 
     :raises ServerError: the answer is no page of relations. To take it for an empty one would say that nothing is there.
     """
@@ -74,7 +74,7 @@ def page_of(call: Call, data: Any) -> tuple[list[dict[str, Any]], int | None]:
     return [item for item in relations if isinstance(item, dict)], read_total(data)
 
 
-def relation_id_of(data: Any) -> str | None:
+def read_relation_id(data: Any) -> str | None:
     """The id in a create's answer."""
     inner = data.get("relation") if isinstance(data, dict) else None
     for holder in (data, inner):
@@ -127,7 +127,7 @@ class Relations:
 
         def page(skip: int, limit: int) -> tuple[list[dict[str, Any]], int | None]:
             call = list_call(self._location_id, record_id, association_ids, skip, limit)
-            return page_of(call, self._client.request(call, self._budget).data)
+            return read_page(call, self._client.request(call, self._budget).data)
 
         return cast(Iterator[Relation], iterate_pages(page))
 

@@ -15,8 +15,8 @@ __all__ = ["SharedRetry"]
 
 T = TypeVar("T")
 
-#: Seconds for which nobody asks again, once the endpoint was given up. Longer than the retries of the requests that need it
-#: take (see ``api.retry``): each of them would begin all over.
+#: Seconds without a request after the endpoint was given up. The requests that need it are retried too (see ``api.retry``), for
+#: a shorter time: without this pause, each of their retries would start the ones here again.
 _PAUSE = 30.0
 #: The key under which it is kept that the endpoint fails for all.
 _ALL = ""
@@ -26,8 +26,8 @@ class SharedRetry:
     """Calls of one endpoint, each sent again by the client's retry policy, whose bounds hold for all callers together.
 
     Until the endpoint has answered, and while it fails, one caller at a time asks and the others wait. Where it fails for
-    several keys it is given up for all of them: who waits fails with its last error, and so does whoever comes within the next
-    half minute. Where it fails for one key alone, the others go on.
+    several keys, it is given up for all: those that wait, and those that come within the next half minute, get its last error
+    without a request. Where it fails for one key alone, the other keys are not affected.
 
     :param client: its retry policy, clock and stop are used.
     """

@@ -1,11 +1,13 @@
-"""How the window of a location is shared with other users of it, who cannot be asked.
+"""Shares a location's window with its other users, of whom only the answers tell.
 
-Nobody tells how many they are, but every answer tells how full the window was when the request was counted. A slot of a
-sliding window is free again one interval after it was used, so users who each use their own slots again, and at once, never
-meet. So a :class:`Allotment` holds slots, not a rate: one is ours from its answer on until we use it again, and lost when we
-are refused or let it lie. New ones are taken from the room that was seen to last: longer than slots are on their way back to
-their users for much room, a whole interval for the last few of them. In windows that begin anew all at once, everybody uses
-its slots again as soon as one has begun, and what is left after that is nobody's.
+Each answer says how full the window was when its request was counted. A slot of a sliding window is free again one interval
+after it was used. So users who use their own slots again as soon as they are free never get in each other's way. That is why
+an :class:`Allotment` holds slots and not a rate. A slot is ours from its answer until we use it again; we lose it when a
+request is refused, or when we leave it unused.
+
+We take new slots from room that lasts. Much room has to last longer than slots take to be used again by their users, and the
+last few slots have to be free for a whole interval. In fixed windows, all users use their slots as soon as a window begins,
+and the slots that are left then are free.
 """
 
 from __future__ import annotations
@@ -18,42 +20,42 @@ from airflow_provider_ghl.api.latency import Latency
 
 __all__ = ["Allotment"]
 
-#: Part of the room that is taken at once: while others were just seen to grow, while they were not, and of the last few slots.
+#: Share of the free room that is taken at once: right after the use by others has grown; otherwise; and of the last few slots.
 _PART = 0.15
 _QUIET_PART = 0.5
 _LONG_PART = 0.15
-#: Slots that are nobody's at least: less room may be slots on their way back.
+#: Slots that stay free: so few may be slots that their users are about to use again.
 _MARGIN = 2
-#: Part of the time after which room lasts that lies between two tries of one request.
+#: Time between two single tries, as a share of the time for which room has to last.
 _BETWEEN_TRIES = 0.3
-#: Room, seen once, that is worth a try of one request.
+#: Free slots, seen once, that are worth a try with one request.
 _WORTH_A_TRY = 3
-#: Slots by which others must grow to be seen to grow; less is the blur of not knowing when a request is counted.
+#: Slots by which the use by others has to grow to count as growth. Less may come from not knowing when a request is counted.
 _GREW = 2
-#: Intervals after which other users that were not seen again are gone.
+#: Intervals after which other users count as gone, if they were not seen again.
 _REMEMBERED = 1.5
-#: Part of its slots that who has all of them gives up in each interval; who has half of them or less gives up none.
+#: Share of its slots that a user of the whole window gives up in each interval. A user of half of it or less gives up none.
 _GIVEN_UP = 0.2
-#: Intervals for which that is left to others.
+#: Intervals for which slots that were given up stay free for others.
 _LEFT_FOR = 1.2
-#: Slots that are left to others by who was refused before.
+#: Slots that stay free for others after all were refused.
 _LEFT_AT_FIRST = 3
-#: Who has so few slots looks so seldom that it tries its luck.
+#: With so few slots there are few answers to learn from. Then a try is made with this probability.
 _SMALL = 3
 _SMALL_TRIES = 0.5
-#: Intervals for which a try that was refused is believed, unless there is so much more room than then, and more.
+#: Intervals without another try after one that was refused, unless there is so many times the room, and so many slots more.
 _VAIN_FOR = 2.5
 _MORE = 1.3
 _PLENTY = 5
-#: Part of a fixed window after which others will hardly use what they used in the last one.
+#: Share of a fixed window after which others will hardly use the slots that they used in the last one.
 _LATE = 0.6
-#: Part of the limit. Where more is free or ours, whoever else had slots is probably gone.
+#: Share of the limit. Where more is free or ours, the other users are probably gone.
 _EMPTY = 0.8
-#: Part of the limit. Others who have less may be about to send their first burst.
+#: Share of the limit. Others who use less may be about to send their first burst.
 _BEGINNING = 0.1
-#: Seconds. Room that was seen for a shorter time may be a slot that is about to be used again.
+#: Seconds. Room that has lasted for less may be slots that are about to be used again.
 _SHORTEST_LOOK = 0.1
-#: Seconds within which a step must be used.
+#: Seconds after which slots that were taken and not used are free again.
 _STEP_LASTS = 1.0
 
 
@@ -92,16 +94,20 @@ class Allotment:
 
     @property
     def held(self) -> int:
-        """Slots that are ours and not in use by a request in flight."""
+        """Our slots, without those of requests in flight."""
         return len(self._own)
 
     def answered(self, now: float) -> None:
-        """A request of ours was let through: its slot is ours."""
+        """One of our requests was let through: its slot is ours now."""
         self._since = min(self._since, now)
         self._own.append(max(now, self._own[-1]) if self._own else now)
 
     def take(self, free_before: float, lost_before: float, limit: int, in_flight: int, now: float) -> bool:
-        """Use a slot of ours again that was answered before ``free_before``; those from before ``lost_before`` are lost."""
+        """Use one of our slots again, if one is free.
+
+        :param free_before: slots answered before this moment are free.
+        :param lost_before: slots answered before this moment are lost.
+        """
         while self._own and self._own[0] < lost_before:
             self._own.popleft()
         while self._own and self._own[0] <= free_before:
@@ -112,11 +118,11 @@ class Allotment:
         return False
 
     def next_free(self) -> float | None:
-        """When the slot was answered that is free first."""
+        """When our next slot was answered."""
         return self._own[0] if self._own else None
 
     def take_more(self, now: float, in_flight: int, most: int) -> bool:
-        """Use a slot that was nobody's."""
+        """Use a free slot that was not ours, if we may."""
         if self._permits and now > self._permits_end:
             self._permits = 0
         if not self._permits:
@@ -131,7 +137,7 @@ class Allotment:
         return True
 
     def try_again_in(self, now: float, in_flight: int) -> float:
-        """Seconds after which a try may be worth while, where only another request can tell more."""
+        """Seconds to wait before a try, where only a request of ours can find out more."""
         if in_flight or not self._looks:
             return float("inf")
         if self._windows.is_fixed:
@@ -143,17 +149,17 @@ class Allotment:
         return max(0.01, self._tries_from() - now)
 
     def _tries_from(self) -> float:
-        """When it is worth while to ask again, where nothing is in flight that could tell more."""
+        """When to try next, where no request is in flight."""
         return max(self._changed_at, self._asked_at) + self._lasting * _BETWEEN_TRIES
 
     def _settled(self) -> float:
-        """When all have used their slots in this window."""
+        """When all users have used their slots in this window."""
         if self._patient_since != self._windows.began_before:
             self._patient_since, self._patience = self._windows.began_before, self._draw()
         return self._windows.began_before + (2.0 + 2.0 * self._patience) * self._lasting
 
     def _in_fixed(self, now: float, in_flight: int) -> int:
-        """In a window that is forgotten at once, whatever is left when all have used their slots is nobody's."""
+        """Slots to take in a fixed window: those that are left when all users have used theirs."""
         windows = self._windows
         if now < self._settled() or now > windows.began_before + self._interval:
             return 0
@@ -170,7 +176,7 @@ class Allotment:
         return int(room * _QUIET_PART + self._draw())
 
     def others_seen(self, now: float, others: int, limit: int, in_flight: int) -> None:
-        """At least ``others`` slots are in the hands of others."""
+        """Others use at least so many slots."""
         self.is_shared = True
         self._others_at = now
         if others >= self._others + _GREW:
@@ -181,14 +187,14 @@ class Allotment:
             self._own.popleft()
 
     def refused(self, now: float) -> None:
-        """A 429: no room at all, and others are about."""
+        """A 429: there is no room, and the location has other users."""
         self.is_shared = True
         self._others_at = self._others_grew_at = self._refused_at = now
         self._permits = 0
         self._looks.append([now, 0])
 
     def reopened(self, now: float, remaining: int) -> None:
-        """The first that is let through after all were refused: whoever else was refused must find some room as well."""
+        """The first request is let through after all were refused. Some room stays free for others who were refused too."""
         self.is_shared = True
         self._others_at = now
         self._looks.clear()
@@ -196,7 +202,7 @@ class Allotment:
         self._permit(now, int(max(0, remaining - len(self._own)) * _PART))
 
     def joined(self, now: float, others: int, remaining: int, limit: int) -> None:
-        """The first answer of all shows others: unless they just begin as well, a part of the room is ours at once."""
+        """The very first answer shows other users: take a share of the room at once, unless they are just beginning, too."""
         if others > limit * _BEGINNING:
             self._permit(now, int(max(0, remaining - len(self._own)) * _PART))
 
@@ -204,7 +210,7 @@ class Allotment:
         self._permits, self._permits_end, self._changed_at = slots, now + _STEP_LASTS, now
 
     def look(self, sent_at: float, now: float, remaining: int, latency: Latency, limit: int, interval: float) -> None:
-        """An answer said that so much of the limit was left."""
+        """An answer says how many slots were left."""
         if not self.is_shared:
             return
         if now - self._others_at > _REMEMBERED * interval * (1.0 if self._windows.is_sliding else 3.0):
@@ -237,7 +243,7 @@ class Allotment:
             self._given.popleft()
 
     def _few(self) -> int:
-        """Of room that was there for a whole interval."""
+        """Slots to take of room that was free for a whole interval."""
         if len(self._own) <= _SMALL:
             room = self._least_since(self._looks[-1][0] - self._lasting) - len(self._given)
             return int(room > 0 and self._draw() < _SMALL_TRIES)
@@ -247,7 +253,7 @@ class Allotment:
         return int(room * _LONG_PART + self._draw()) if room > 0 else 0
 
     def _least_since(self, moment: float) -> int:
-        """The least room that was seen since."""
+        """The least room that was seen since a moment."""
         least = self._looks[-1][1]
         for at, room in reversed(self._looks):
             if at < moment:
@@ -256,11 +262,11 @@ class Allotment:
         return int(least)
 
     def _lasting_room(self) -> int:
-        """The least room that was seen for about an interval."""
+        """The least room that was seen within about an interval."""
         return int(min((room for _, room in self._looks), default=0))
 
     def _much(self, now: float, in_flight: int) -> int:
-        """Of room that was there for longer than slots are on their way back to their users."""
+        """Slots to take of room that was free for longer than users take to use their slots again."""
         last, since = self._looks[-1][0], self._looks[-1][0]
         room = self._looks[-1][1]
         for at, seen in reversed(self._looks):
@@ -282,7 +288,7 @@ class Allotment:
         return int(room >= _WORTH_A_TRY and now - self._changed_at >= self._lasting * _BETWEEN_TRIES)
 
     def _gives_up(self, now: float, held: int, limit: int) -> bool:
-        """Whether who has more than half leaves a slot to those who have little: only as fast as they were seen to grow."""
+        """Whether to leave a slot to others, where we have more than half of them: no faster than their use has grown."""
         if self._draw() >= _GIVEN_UP * (2.0 * held / limit - 1.0) or self._lasting_room() > 0:
             return False
         if now - self._others_at > self._interval:

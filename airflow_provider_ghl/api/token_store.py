@@ -31,7 +31,7 @@ class TokenPair:
     refresh_token: str | None = field(default=None, repr=False)
     #: Seconds since 1970, by the clock of the process that got it.
     expires_at: float = float("inf")
-    #: Seconds that it was good for when it was got.
+    #: Seconds that it was valid for when HighLevel gave it.
     lifetime: float = LIFETIME
     #: ``Company`` or ``Location``.
     user_type: str | None = None

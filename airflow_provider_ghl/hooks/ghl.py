@@ -133,7 +133,7 @@ class GHLHook(BaseHook):
         method = method.upper()
         safe = method in {"GET", "PUT", "DELETE"} if repeat_safe is None else repeat_safe
         deleted = _REMEMBERED.fullmatch(path) if method == "DELETE" else None
-        location_id = self.location_id if deleted else self.get_conn().location_id  # else nobody knows what to forget
+        location_id = self.location_id if deleted else self.get_conn().location_id  # needed to know what the ledger forgets
         call = Call(method, path, path, location_id, params, json, safe)
         name = "relation_id" if deleted and deleted["relation"] else "association_id"
         with self._forgetting(**{name: unquote(deleted["id"])}) if deleted else nullcontext():

@@ -151,7 +151,7 @@ def _sqlite(path: Path, mounts: Path = _MOUNTS) -> sqlalchemy.Engine:
 
 
 def _network_kind(path: Path, mounts: Path) -> str | None:
-    """The network file system that a path is on, such as ``nfs``; ``None`` where it is on none, or nobody knows."""
+    """The network file system that a path is on, such as ``nfs``; ``None`` where it is on none, or that is not known."""
     try:
         lines = [line.split() for line in mounts.read_bytes().splitlines()]
     except OSError:

@@ -11,7 +11,7 @@ from collections.abc import Generator
 from airflow_provider_ghl.api.answers import mask
 from airflow_provider_ghl.api.calls import Answer, Call
 from airflow_provider_ghl.api.paging import PAGE_SIZE, Pages
-from airflow_provider_ghl.api.relations import create_call, is_pair, list_call, page_of, relation_id_of
+from airflow_provider_ghl.api.relations import create_call, is_pair, list_call, read_page, read_relation_id
 from airflow_provider_ghl.exceptions import (
     APIError,
     BudgetSpent,
@@ -73,7 +73,7 @@ def create(
             if wording and result.outcome in SUCCESSES:
                 duplicates.add(wording)
             return result
-        if relation_id := relation_id_of(answer.data):
+        if relation_id := read_relation_id(answer.data):
             return RowResult(Outcome.CREATED, Evidence.ANSWER, relation_id, answer.status, trace_id=answer.trace_id)
         # A proxy's empty 200, say. Asked again, HighLevel says whether the relation is there.
         unclear += 1
@@ -112,7 +112,7 @@ def _settle_by_reading(
         while pages.skip is not None:
             call = list_call(location_id, other, [association_id], pages.skip, PAGE_SIZE)
             answer = yield call
-            for relation in pages.take(*page_of(call, answer.data)):
+            for relation in pages.take(*read_page(call, answer.data)):
                 if is_pair(relation, association_id, first, second):
                     return _there(error, Evidence.READ, relation.get("id"), is_again)
     except GHLError as unreadable:

@@ -11,7 +11,7 @@ import pandas
 
 from airflow_provider_ghl.api.calls import Answer, Call
 from airflow_provider_ghl.api.paging import PAGE_SIZE, Pages
-from airflow_provider_ghl.api.relations import list_call, page_of
+from airflow_provider_ghl.api.relations import list_call, read_page
 from airflow_provider_ghl.exceptions import GHLError, Unauthorized
 from airflow_provider_ghl.load.columns import Numbers, Objects
 from airflow_provider_ghl.load.kind import Reading, Seen
@@ -85,7 +85,7 @@ def read_relations(
             call = list_call(location_id, record, [association_id], pages.skip, PAGE_SIZE)
             answer = yield call
             read += 1
-            relations, total = page_of(call, answer.data)
+            relations, total = read_page(call, answer.data)
             missing.difference_update(found.take(pages.take(relations, total)))
             left = math.ceil((total - (pages.skip or 0)) / PAGE_SIZE) if total is not None else 1
     except GHLError as error:

@@ -27,6 +27,7 @@ TABLE: dict[type[core.GHLError], type[Exception]] = {
     core.NotFound: errors.GHLRequestRefused,
     core.QuotaExhausted: errors.GHLQuotaSpent,
     core.LedgerError: errors.GHLLedgerFailed,
+    core.SourceError: errors.GHLSourceFailed,
     core.Stopped: errors.GHLStopped,
     core.RateLimited: errors.GHLUnavailable,
     core.ServerError: errors.GHLUnavailable,

@@ -21,7 +21,7 @@ from airflow_provider_ghl.api.calls import Call
 from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.api.find_association import find_association
 from airflow_provider_ghl.api.oauth import App, OAuth
-from airflow_provider_ghl.api.relations import Relations, relation_id_of
+from airflow_provider_ghl.api.relations import Relations, read_relation_id
 from airflow_provider_ghl.api.retry import Retry
 from airflow_provider_ghl.api.token_store import Stored, TokenPair
 from airflow_provider_ghl.exceptions import BudgetSpent, GHLError
@@ -195,7 +195,7 @@ def test_a_body_may_be_any_bytes(name: str, status: int, body: bytes) -> None:
 
 @given(anything)
 def test_the_id_of_a_relation_is_a_text_or_none(body: Any) -> None:
-    assert isinstance(relation_id_of(body), str | None)
+    assert isinstance(read_relation_id(body), str | None)
 
 
 @settings(max_examples=200 * LONGER, deadline=None)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_ghl.api.calls import Call
 from airflow_provider_ghl.api.paging import PAGE_SIZE, iterate_pages
-from airflow_provider_ghl.api.relations import Relations, relation_id_of
+from airflow_provider_ghl.api.relations import Relations, read_relation_id
 from airflow_provider_ghl.api.transport import RawAnswer
 from airflow_provider_ghl.exceptions import ConfigurationError, DuplicateRelation, NotFound, RequestRejected, ServerError
 
@@ -220,4 +220,4 @@ def test_what_cannot_be_a_path_segment_is_refused(bad: str) -> None:
     ],
 )
 def test_the_id_in_a_creates_answer(data: Any, expected: str | None) -> None:
-    assert relation_id_of(data) == expected
+    assert read_relation_id(data) == expected

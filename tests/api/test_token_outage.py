@@ -51,7 +51,7 @@ class Failing:
 
 def get_association(server: OAuthServer, clock: FakeClock) -> None:
     client = client_with(agency(server), server, clock)
-    with pytest.raises(TokenUnavailable, match="no token could be got"):
+    with pytest.raises(TokenUnavailable, match="there is no token"):
         Associations(client, "loc-1").get("a-1")
 
 

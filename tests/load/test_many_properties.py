@@ -118,7 +118,7 @@ _FAULTS_OF_MINTING: dict[str | None, Callable[[], GHLError | None]] = {
     "spent, until nobody knows": lambda: _spent(None),
     "refused": _refused,
     "no token": lambda: ConfigurationError("the connection has no token"),
-    "no answer": lambda: TransportError("no token could be got", method="POST", path="/oauth", sent=False),
+    "no answer": lambda: TransportError("there is no token", method="POST", path="/oauth", sent=False),
 }
 
 
