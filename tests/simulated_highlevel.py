@@ -69,6 +69,8 @@ class SimulatedServer(SimulatedLimits):
     draw_fault: Callable[[], str | None] = lambda: None
     associations: dict[str, str] = field(default_factory=lambda: {KEY: ASSOCIATION})
     association_location: str = LOCATION
+    object_keys: tuple[str, str] = ("custom_objects.student", "custom_objects.teacher")
+    labels: tuple[str, str] = ("Student", "Teacher")
     missing: frozenset[str] = frozenset()
     failing: frozenset[str] = frozenset()
     relations_per_record: int | None = None
@@ -220,8 +222,10 @@ class SimulatedServer(SimulatedLimits):
             "id": self.associations[key],
             "key": key,
             "locationId": self.association_location,
-            "firstObjectKey": "custom_objects.student",
-            "secondObjectKey": "custom_objects.teacher",
+            "firstObjectKey": self.object_keys[0],
+            "firstObjectLabel": self.labels[0],
+            "secondObjectKey": self.object_keys[1],
+            "secondObjectLabel": self.labels[1],
         }
 
 

@@ -6,7 +6,7 @@ wrong about them: lists come as ``{"associations": […]}``, by object key as on
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, TypedDict, cast
 
 from airflow_provider_ghl.api.budget import Budget
@@ -102,11 +102,16 @@ class Associations:
         return self._one(get_call(self._location_id, association_id))
 
     def get_by_key(self, key: str) -> Association:
-        """By key.
+        """By key. One with capitals is asked for in lower case too: HighLevel was seen to store keys so.
 
         :raises NotFound: there is none (answered 404 or 400, both observed).
         """
-        return self._one(by_key_call(self._location_id, key))
+        try:
+            return self._one(by_key_call(self._location_id, key))
+        except NotFound:
+            if key == key.lower():
+                raise
+            return self._one(by_key_call(self._location_id, key.lower()))
 
     def iterate(self) -> Iterator[Association]:
         """All of the location's, system-defined ones included, page by page."""
@@ -162,7 +167,17 @@ class Associations:
             found = self.get_by_key(key)
         except NotFound:
             return None
-        return found if all(found.get(name) == value for name, value in wanted.items()) else None
+        return found if _is_same(found, wanted) else None
+
+
+def _is_same(found: Association, wanted: Mapping[str, str]) -> bool:
+    """Whether it is the one that was sent, whichever way round and in whatever case HighLevel stores it."""
+    return _definition(found) == _definition(wanted)
+
+
+def _definition(association: Mapping[str, Any]) -> tuple[str, list[tuple[str, str]]]:
+    sides = [(association.get(f"{side}ObjectKey"), association.get(f"{side}ObjectLabel")) for side in ("first", "second")]
+    return str(association.get("key")).casefold(), sorted((str(key).casefold(), str(label)) for key, label in sides)
 
 
 def get_call(location_id: str, association_id: str) -> Call:

@@ -41,13 +41,23 @@ def find_in_steps(
     location_id: str, association_id: str | None, association_key: str | None
 ) -> Generator[Call, Answer, Association]:
     """As :func:`find_association`, but the caller sends: each call is yielded, and its answer (or error) sent back in."""
-    by_id = bool(association_id)
-    call = get_call(location_id, association_id or "") if by_id else by_key_call(location_id, association_key or "")
-    try:
-        answer = yield call
-    except NotFound as error:
-        return (yield from _find_in_list(location_id, association_id, association_key, error))
-    return read_association(call, answer.data)
+    missing: NotFound | None = None
+    for call in _calls(location_id, association_id, association_key):
+        try:
+            answer = yield call
+        except NotFound as error:
+            missing = missing or error
+        else:
+            return read_association(call, answer.data)
+    return (yield from _find_in_list(location_id, association_id, association_key, missing))
+
+
+def _calls(location_id: str, association_id: str | None, association_key: str | None) -> list[Call]:
+    """What may find it at once. HighLevel was seen to store keys in lower case; nobody knows whether its look-up minds that."""
+    if association_id:
+        return [get_call(location_id, association_id)]
+    key = association_key or ""
+    return [by_key_call(location_id, one) for one in dict.fromkeys((key, key.lower()))]
 
 
 def _answer_each(steps: Generator[Call, Answer, T], send: Callable[[Call], Answer]) -> T:
@@ -67,7 +77,7 @@ def _answer_each(steps: Generator[Call, Answer, T], send: Callable[[Call], Answe
 
 
 def _find_in_list(
-    location_id: str, association_id: str | None, association_key: str | None, error: NotFound
+    location_id: str, association_id: str | None, association_key: str | None, error: NotFound | None
 ) -> Generator[Call, Answer, Association]:
     # System-defined ids are constants, and whether HighLevel answers a GET for them is not known; its list has them.
     there: list[Association] = []
@@ -76,7 +86,7 @@ def _find_in_list(
         while pages.skip is not None and len(there) < _MOST_READ:
             answer = yield list_call(location_id, pages.skip, PAGE_SIZE)
             for association in cast("list[Association]", pages.take(*read_page(answer.data))):
-                if association_id and association.get("id") == association_id:
+                if _is_meant(association, association_id, association_key):
                     return association
                 there.append(association)
     except (QuotaExhausted, BudgetSpent, Stopped):
@@ -88,3 +98,9 @@ def _find_in_list(
     more = f" and {len(keys) - _MOST_NAMED} more" if len(keys) > _MOST_NAMED else ""
     known = f"; the keys there are: {', '.join(keys[:_MOST_NAMED])}{more}" if keys else ""
     raise ConfigurationError(f"no association of this location has {wanted}{known}") from error
+
+
+def _is_meant(association: Association, association_id: str | None, association_key: str | None) -> bool:
+    if association_id:
+        return association.get("id") == association_id
+    return bool(association_key) and str(association.get("key") or "").casefold() == str(association_key).casefold()

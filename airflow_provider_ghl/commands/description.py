@@ -143,6 +143,8 @@ _PLAN = Command(
             metavar="NAME",
             help="the column of the second records (default: %(default)s)",
         ),
+        argument("--first-object-key", metavar="KEY", help="the object of the first column's records, such as contact"),
+        argument("--second-object-key", metavar="KEY", help="the object of the second column's records"),
         argument("--row-key-column", metavar="NAME", help="the column of your own row ids, for the rows that are shown"),
         argument("--location-id", metavar="ID", help="the sub-account (default: that of the connection)"),
         argument("--location-column", metavar="NAME", help="the column of the sub-account, if each row has its own"),

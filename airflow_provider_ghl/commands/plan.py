@@ -25,6 +25,7 @@ from airflow_provider_ghl.load.results.verdict import Verdict
 from airflow_provider_ghl.load.source.text_format import TextFormat
 from airflow_provider_ghl.load.spec import DiffAgainst, LoadSpec
 from airflow_provider_ghl.relations.kind import RelationRows
+from airflow_provider_ghl.relations.orientation import Sides
 
 __all__ = ["plan"]
 
@@ -69,7 +70,12 @@ def _run(arguments: argparse.Namespace) -> tuple[Verdict, dict[str, float] | Non
     spec = LoadSpec(
         load_id="plan",
         location_id=None if columns.location else hook.location_id,
-        kind=RelationRows(columns=columns, association_id=arguments.association_id, association_key=arguments.association_key),
+        kind=RelationRows(
+            columns=columns,
+            sides=Sides(arguments.first_object_key, arguments.second_object_key),
+            association_id=arguments.association_id,
+            association_key=arguments.association_key,
+        ),
         diff_against=DiffAgainst(arguments.diff_against),
         keep_results=_MOST_FAILURES,
         plan_only=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_ghl.exceptions import ConfigurationError, DuplicateAssociation, NotFound
+from airflow_provider_ghl.exceptions import DuplicateAssociation, NotFound
 from airflow_provider_ghl.operators.base import GHLOperator, choice, given, one_of, required
 from airflow_provider_ghl.operators.errors import translated
 
@@ -35,8 +35,10 @@ class CreateAssociationOperator(GHLOperator):
     :param second_object_key: object of the second records, such as ``contact`` (templated).
     :param second_object_label: what the second record is to the first, such as ``Teacher``; HighLevel refuses equal labels
         (templated).
-    :param if_exists: ``reuse`` it where its object keys are the same, and fail where they differ; ``update_labels`` does that
-        and sets the labels; ``fail`` fails.
+    :param if_exists: ``reuse`` it where it links the same objects, whichever of them is its first, and fail where it links
+        others; ``update_labels`` does that and sets the labels; ``fail`` fails.
+
+    HighLevel may store the key in lower case and the two sides swapped. What is returned is as HighLevel stores it.
     """
 
     template_fields: Sequence[str] = (*GHLOperator.template_fields, *_DEFINITION)
@@ -88,13 +90,13 @@ class CreateAssociationOperator(GHLOperator):
         )
 
     def _use(self, found: Association) -> Association:
-        there = (found.get("firstObjectKey"), found.get("secondObjectKey"))
-        asked = (self.first_object_key, self.second_object_key)
-        if there != asked:
-            raise ConfigurationError(
-                f"the association {self.key!r} is there, but links {there[0]} to {there[1]}, not {asked[0]} to {asked[1]}"
-            )
-        labels = (self.first_object_label, self.second_object_label)
+        """It may stand there in lower case and with its sides swapped: HighLevel was seen to do that."""
+        from airflow_provider_ghl.relations.orientation import Sides, is_swapped
+
+        first, second = self.first_object_label, self.second_object_label
+        is_known = first in (found.get("firstObjectLabel"), found.get("secondObjectLabel"))
+        sides = Sides(self.first_object_key, self.second_object_key, first if is_known else None)
+        labels = (second, first) if is_swapped(found, sides) else (first, second)
         if self.if_exists == "reuse" or labels == (found.get("firstObjectLabel"), found.get("secondObjectLabel")):
             self.log.info("The association %s is there", found.get("id"))
             return found

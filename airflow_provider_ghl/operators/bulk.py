@@ -11,7 +11,7 @@ from airflow.sdk.configuration import conf
 
 from airflow_provider_ghl.load.source.text_format import TextFormat
 from airflow_provider_ghl.load.tolerance import Tolerance
-from airflow_provider_ghl.operators.base import choice, duration, flag, number_or_none, one_of, whole_number
+from airflow_provider_ghl.operators.base import choice, duration, flag, given, number_or_none, one_of, whole_number
 from airflow_provider_ghl.operators.load import LoadOperator
 from airflow_provider_ghl.operators.rows_argument import RowsArgument
 from airflow_provider_ghl.operators.table import templatable
@@ -54,6 +54,12 @@ class BulkCreateRelationsOperator(LoadOperator):
         ``None``: UTF-8.
     :param first_record_column: column of the association's first records (templated).
     :param second_record_column: column of its second records (templated).
+    :param first_object_key: the object of the first column's records, such as ``contact`` (templated). HighLevel may store an
+        association the other way round than it was created, and sub-accounts may differ: where it does, the columns change
+        places, and results keep the table's order. Without it the columns are the sides as HighLevel stores them.
+    :param second_object_key: the object of the second column's records (templated). One of the two is enough.
+    :param first_object_label: what the first column's record is to the other, for an association between two records of one
+        object (templated).
     :param row_key_column: column of your own row id, carried into every result (templated).
     :param batch_size: rows that are claimed in the ledger together, before their requests go out.
     :param min_rows: fewer rows than that are red before anything is sent.
@@ -87,6 +93,9 @@ class BulkCreateRelationsOperator(LoadOperator):
         "association_key",
         "first_record_column",
         "second_record_column",
+        "first_object_key",
+        "second_object_key",
+        "first_object_label",
     )
 
     def __init__(
@@ -105,6 +114,9 @@ class BulkCreateRelationsOperator(LoadOperator):
         encoding: str | None = None,
         first_record_column: str = "first_record_id",
         second_record_column: str = "second_record_id",
+        first_object_key: str | None = None,
+        second_object_key: str | None = None,
+        first_object_label: str | None = None,
         row_key_column: str | None = None,
         batch_size: int = 1000,
         min_rows: int = 0,
@@ -137,6 +149,9 @@ class BulkCreateRelationsOperator(LoadOperator):
         self.text_format = TextFormat(separator, encoding)
         self.first_record_column = first_record_column
         self.second_record_column = second_record_column
+        self.first_object_key = first_object_key
+        self.second_object_key = second_object_key
+        self.first_object_label = first_object_label
         self.row_key_column = row_key_column
         self.batch_size = whole_number("batch_size", batch_size, least=1)
         self.min_rows = whole_number("min_rows", min_rows, least=0)
@@ -158,10 +173,12 @@ class BulkCreateRelationsOperator(LoadOperator):
     def row_kind(self) -> RowKind:
         """Pairs of records."""
         from airflow_provider_ghl.relations.kind import RelationRows
+        from airflow_provider_ghl.relations.orientation import Sides
 
         named = one_of(association_id=self.association_id, association_key=self.association_key)
         return RelationRows(
             columns=self.columns(first_record_column=self.first_record_column, second_record_column=self.second_record_column),
+            sides=Sides(given(self.first_object_key), given(self.second_object_key), given(self.first_object_label)),
             association_id=self.association_id if named == "association_id" else None,
             association_key=self.association_key if named == "association_key" else None,
             max_per_first=self.max_per_first,

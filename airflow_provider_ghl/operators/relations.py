@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from airflow_provider_ghl.operators.errors import translated
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_ghl.api.associations import Association
     from airflow_provider_ghl.api.relations import Relation
 
 __all__ = ["BulkCreateRelationsOperator", "CreateRelationOperator", "DeleteRelationOperator"]
@@ -28,6 +29,9 @@ class CreateRelationOperator(GHLOperator):
     :param association_key: the association's key (templated).
     :param first_record_id: record of the association's first object (templated).
     :param second_record_id: record of its second object (templated).
+    :param first_object_key: the object of ``first_record_id``, such as ``contact`` (templated). HighLevel may store an
+        association the other way round than it was created; without it the records are the sides as HighLevel stores them.
+    :param second_object_key: the object of ``second_record_id`` (templated).
     :param if_exists: ``skip`` returns the relation that is there; ``fail`` fails.
     """
 
@@ -37,6 +41,8 @@ class CreateRelationOperator(GHLOperator):
         "association_key",
         "first_record_id",
         "second_record_id",
+        "first_object_key",
+        "second_object_key",
     )
 
     def __init__(
@@ -46,10 +52,14 @@ class CreateRelationOperator(GHLOperator):
         association_key: str | None = None,
         first_record_id: str,
         second_record_id: str,
+        first_object_key: str | None = None,
+        second_object_key: str | None = None,
         if_exists: str = "skip",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.first_object_key = first_object_key
+        self.second_object_key = second_object_key
         self.association_id = association_id
         self.association_key = association_key
         self.first_record_id = first_record_id
@@ -57,10 +67,9 @@ class CreateRelationOperator(GHLOperator):
         self.if_exists = choice("if_exists", if_exists, "skip", "fail")
 
     def execute(self, context: Context) -> Relation:
-        """One request, and one more for a key or for a relation that is there."""
+        """One request, and one more for a key, for object keys or for a relation that is there."""
         with translated():
-            records = (_record_id(self, "first_record_id"), _record_id(self, "second_record_id"))
-            pair = (_association_id_of(self), *records)
+            pair = _find_pair(self, self.hook.find_association)
             try:
                 return self.hook.create_relation(*pair)
             except DuplicateRelation:
@@ -81,6 +90,8 @@ class DeleteRelationOperator(GHLOperator):
     :param association_key: the association's key (templated).
     :param first_record_id: record of the association's first object (templated).
     :param second_record_id: record of its second object (templated).
+    :param first_object_key: the object of ``first_record_id``, as in :class:`CreateRelationOperator` (templated).
+    :param second_object_key: the object of ``second_record_id`` (templated).
     :param if_missing: where there is no such relation: ``skip`` returns False; ``fail`` fails.
     """
 
@@ -91,6 +102,8 @@ class DeleteRelationOperator(GHLOperator):
         "association_key",
         "first_record_id",
         "second_record_id",
+        "first_object_key",
+        "second_object_key",
     )
 
     def __init__(
@@ -101,10 +114,14 @@ class DeleteRelationOperator(GHLOperator):
         association_key: str | None = None,
         first_record_id: str | None = None,
         second_record_id: str | None = None,
+        first_object_key: str | None = None,
+        second_object_key: str | None = None,
         if_missing: str = "skip",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.first_object_key = first_object_key
+        self.second_object_key = second_object_key
         self.relation_id = relation_id
         self.association_id = association_id
         self.association_key = association_key
@@ -131,29 +148,40 @@ class DeleteRelationOperator(GHLOperator):
                 raise ConfigurationError("give relation_id alone, or an association and both records")
             self.hook.delete_relation(str(self.relation_id))
             return
-        pair = (_record_id(self, "first_record_id"), _record_id(self, "second_record_id"))
-        association_id = self._association_id()
+        association_id, *pair = _find_pair(self, self._find_association)
         found = self.hook.find_relation(association_id, *pair)
         if found is not None:
             self.hook.delete_relation(str(found["id"]))
-        self.hook.forget(association_id=association_id, pair=pair)  # the ledger may not know the relation's id
+        # The ledger may not know the relation's id.
+        self.hook.forget(association_id=association_id, pair=tuple(pair))
         if found is None:
             raise NotFound("these records are not linked by this association", method="GET", path="/associations/relations")
 
-    def _association_id(self) -> str:
-        if self.if_missing == "skip" and given(self.association_key) is not None:
-            return str(self.hook.get_association_by_key(str(self.association_key))["id"])
-        return _association_id_of(self)
+    def _find_association(self, **named: str) -> Association:
+        if self.if_missing == "skip" and "association_key" in named:
+            return self.hook.get_association_by_key(named["association_key"])
+        return self.hook.find_association(**named)
 
 
-def _association_id_of(operator: CreateRelationOperator | DeleteRelationOperator) -> str:
-    """The association's id, looked up where its key was given.
+def _find_pair(
+    operator: CreateRelationOperator | DeleteRelationOperator, find: Callable[..., Association]
+) -> tuple[str, str, str]:
+    """The association's id and both records, as HighLevel has its sides. The association is read only where it has to be.
 
-    :raises ConfigurationError: no association has that key; the message names the keys there are.
+    :param find: finds it by its id or key.
+    :raises ConfigurationError: no association has that key, or it links other objects; the message says what there is.
     """
-    if one_of(association_id=operator.association_id, association_key=operator.association_key) == "association_id":
-        return str(operator.association_id)
-    return str(operator.hook.find_association(association_key=str(operator.association_key))["id"])
+    from airflow_provider_ghl.relations.orientation import Sides, is_swapped
+
+    first, second = _record_id(operator, "first_record_id"), _record_id(operator, "second_record_id")
+    sides = Sides(given(operator.first_object_key), given(operator.second_object_key))
+    named = one_of(association_id=operator.association_id, association_key=operator.association_key)
+    if named == "association_id" and not sides.is_said:
+        return str(operator.association_id), first, second
+    association = find(**{named: str(getattr(operator, named))})
+    if is_swapped(association, sides):
+        first, second = second, first
+    return str(association["id"]), first, second
 
 
 def _record_id(operator: CreateRelationOperator | DeleteRelationOperator, name: str) -> str:
