@@ -114,7 +114,7 @@ def _settle_by_reading(
             answer = yield call
             for relation in pages.take(*read_page(call, answer.data)):
                 if is_pair(relation, association_id, first, second):
-                    return _there(error, Evidence.READ, relation.get("id"), is_again)
+                    return _there(error, Evidence.READ, read_relation_id(relation), is_again)
     except GHLError as unreadable:
         return _unsettled(error, unreadable)
     if isinstance(error, PossibleDuplicate) and (error.unanswered_before or is_again):
