@@ -16,6 +16,7 @@ from simulated_time import FakeClock, spread_around
 from airflow_provider_ghl.load.results.failure import Failure
 from airflow_provider_ghl.load.results.outcomes import End, StoppedBy
 from airflow_provider_ghl.load.send.outage import Outage
+from airflow_provider_ghl.load.spec import DiffAgainst
 
 PAIRS = [(f"student{n:04d}", f"teacher{n:04d}") for n in range(300)]
 
@@ -155,3 +156,16 @@ def test_rows_that_fail_together_for_a_moment_get_no_more_tries_for_it() -> None
     assert outage.is_on
     assert not outage.note_answer(1.4)
     assert not outage.is_on
+
+
+@pytest.mark.timeout(60)
+def test_an_outage_while_rows_wait_for_something_else() -> None:
+    """Ten records are read before any row is sent: there is no new row to send as a probe, and what failed is due again."""
+    server = SimulatedServer(FakeClock(), limit=25)
+    began = server.clock.now
+    server.draw_fault = lambda: "503_before" if 0.4 <= server.clock.now - began < 40.0 else None
+    pairs = [(f"s{n}", f"hub{n % 10}") for n in range(500)]
+    server.add(*pairs[:450])
+    load = load_pairs(pairs, server, diff_against=DiffAgainst.HIGHLEVEL)
+    assert (load.verdict.end, load.summary["already_exists"], load.summary["created"]) == (End.GREEN, 450, 50)
+    assert 40.0 <= load.seconds <= 110.0

@@ -25,7 +25,7 @@ from airflow_provider_ghl.exceptions import (
 from airflow_provider_ghl.load.kind import Found, Result
 from airflow_provider_ghl.load.results.outcomes import RowResult, StoppedBy
 from airflow_provider_ghl.load.results.stoppage import Stoppage
-from airflow_provider_ghl.load.send.in_flight import GiveUp, InFlight, NeedRows, Send, WaitUntil
+from airflow_provider_ghl.load.send.in_flight import GiveUp, InFlight, Send, Step, WaitUntil
 from airflow_provider_ghl.load.send.location import Location
 from airflow_provider_ghl.load.send.queue import Turns
 from airflow_provider_ghl.load.send.supply import Supply
@@ -159,24 +159,26 @@ class Dispatch:
         """Have a location send one request, if it may."""
         if (later := self._later(location, now)) is not None:
             return later
-        # The next probe of an outage is a new row, where there may be more of them: who knows what is wrong with the others.
-        if location.due_at <= now and not location.outage.is_on:
-            return self._send_next(location, now)
-        if location.is_exhausted or self._is_held_back(location):
-            return self._send_next(location, now) if location.due_at <= now else _Turn(location.due_at)
-        step = next(location.rows, None)
-        if step is None:
-            location.is_exhausted = True
-        if step is None or isinstance(step, NeedRows):
-            return _Turn(location.due_at)
+        # The next probe of an outage is a new row, where there is one: who knows what is wrong with the others.
+        step = self._next_step(location) if location.due_at > now or location.outage.is_on else None
         if isinstance(step, GiveUp):
             self._stop_location(location, Stoppage(StoppedBy.ABORT, step.error))
             return _Turn(now, is_after_answers=True)
-        if isinstance(step, WaitUntil):
-            return _Turn(min(step.moment, location.due_at), is_after_answers=step.moment <= self._clock.monotonic())
-        now = self._clock.monotonic()  # to read may have taken a while, and the end may have come meanwhile
-        location.push(now, InFlight(step, next(step.conversation), Tries(since=now)))
+        if isinstance(step, Send):
+            now = self._clock.monotonic()  # to read may have taken a while, and the end may have come meanwhile
+            location.push(now, InFlight(step, next(step.conversation), Tries(since=now)))
+        elif location.due_at > now:
+            moment = step.moment if isinstance(step, WaitUntil) else math.inf
+            return _Turn(min(moment, location.due_at), is_after_answers=moment <= self._clock.monotonic())
         return _Turn(now) if self.is_over else self._send_next(location, now)
+
+    def _next_step(self, location: Location) -> Step | None:
+        """What its rows want next; ``None`` where they want nothing, or have to wait for those that are tried again."""
+        if location.is_exhausted or self._is_held_back(location):
+            return None
+        step = next(location.rows, None)
+        location.is_exhausted = step is None
+        return step
 
     def _later(self, location: Location, now: float) -> _Turn | None:
         """When it may send, where that is not now."""
