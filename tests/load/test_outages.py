@@ -163,7 +163,7 @@ def test_an_outage_while_rows_wait_for_something_else() -> None:
     """Ten records are read before any row is sent: there is no new row to send as a probe, and what failed is due again."""
     server = SimulatedServer(FakeClock(), limit=25)
     began = server.clock.now
-    server.draw_fault = lambda: "503_before" if 0.4 <= server.clock.now - began < 40.0 else None
+    server.draw_fault = lambda: "503_before" if 0.2 <= server.clock.now - began < 40.0 else None
     pairs = [(f"s{n}", f"hub{n % 10}") for n in range(500)]
     server.add(*pairs[:450])
     load = load_pairs(pairs, server, diff_against=DiffAgainst.HIGHLEVEL)
