@@ -64,6 +64,11 @@ SANDBOX = Command(
             help="when a request is counted against the window (default: %(default)s)",
         ),
         argument(
+            "--keep-associations",
+            action="store_true",
+            help="store new associations as they are sent (default: keys in lower case and sides in order, as HighLevel does)",
+        ),
+        argument(
             "--seed",
             type=int,
             metavar="N",

@@ -12,12 +12,16 @@ from airflow_provider_ghl.sandbox.exchange import Exchange
 from airflow_provider_ghl.sandbox.grants import Grant, Grants
 from airflow_provider_ghl.sandbox.location import Refused
 from airflow_provider_ghl.sandbox.oauth_api import OAuthApi
+from airflow_provider_ghl.sandbox.rewriting import rewrite
 from airflow_provider_ghl.sandbox.routes import VERSIONS, Route, find_route
 from airflow_provider_ghl.sandbox.state import State
 
 log = logging.getLogger(__name__)
 
 __all__ = ["App"]
+
+#: The vendor's own clients differ: the one for Python repeats the first, the one for JavaScript the second.
+_ASSOCIATION_IDS = ("associationIds", "associationIds[]")
 
 
 class App:
@@ -26,14 +30,24 @@ class App:
     :param oauth: answers requests about tokens and agencies.
     :param page_cap: the longest page, whatever ``limit`` asks for.
     :param single_object: whether the list by object key shows a single association as an object, not as an array of one.
+    :param rewrites_associations: whether a new association is stored with its key in lower case and its sides in order.
     """
 
-    def __init__(self, state: State, grants: Grants, oauth: OAuthApi, page_cap: int = 100, single_object: bool = False):
+    def __init__(
+        self,
+        state: State,
+        grants: Grants,
+        oauth: OAuthApi,
+        page_cap: int = 100,
+        single_object: bool = False,
+        rewrites_associations: bool = True,
+    ):
         self.state = state
         self.grants = grants
         self.oauth = oauth
         self.page_cap = page_cap
         self.single_object = single_object
+        self.rewrites_associations = rewrites_associations
         self._handlers: dict[str, Callable[[_Call], Reply]] = {
             "create_relation": self._create_relation,
             "list_relations": self._list_relations,
@@ -110,6 +124,8 @@ class App:
 
     def _create_association(self, call: _Call) -> Reply:
         fields = bodies.read(call.exchange.body, bodies.CREATE_ASSOCIATION)
+        if self.rewrites_associations:
+            fields = rewrite(fields)
         association_id = self.state.add_association(
             key=fields["key"],
             first_object_key=fields["firstObjectKey"],
@@ -155,7 +171,7 @@ class App:
     # Relations
 
     def _create_relation(self, call: _Call) -> Reply:
-        fields = bodies.read(call.exchange.body, bodies.CREATE_RELATION)
+        fields = bodies.read_relation(call.exchange.body)
         relation_id = self.state.add_relation(
             fields["associationId"], fields["firstRecordId"], fields["secondRecordId"], call.location_id
         )
@@ -163,7 +179,8 @@ class App:
 
     def _list_relations(self, call: _Call) -> Reply:
         skip, limit = bodies.page(call.exchange.query, self.page_cap)
-        association_ids = frozenset(call.exchange.query.get("associationIds", ()))
+        query = call.exchange.query
+        association_ids = {one for name in _ASSOCIATION_IDS for one in query.get(name, ())}
         found, total = self.state.relations_of(call.parameter, association_ids, skip, limit, call.location_id)
         return reply("relations", relations=[fill("relation_in_list", item) for item in found], total=total)
 

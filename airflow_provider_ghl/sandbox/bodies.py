@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 
 from airflow_provider_ghl.sandbox.location import Refused
 
-__all__ = ["CREATE_ASSOCIATION", "CREATE_RELATION", "UPDATE_ASSOCIATION", "is_number", "page", "read"]
+__all__ = ["CREATE_ASSOCIATION", "CREATE_RELATION", "UPDATE_ASSOCIATION", "is_number", "page", "read", "read_relation"]
 
 #: Required fields, from the vendor's spec. Other fields are refused (observed for contacts, issue 262).
 CREATE_ASSOCIATION = ("locationId", "key", "firstObjectLabel", "firstObjectKey", "secondObjectLabel", "secondObjectKey")
 UPDATE_ASSOCIATION = ("firstObjectLabel", "secondObjectLabel")
 CREATE_RELATION = ("locationId", "associationId", "firstRecordId", "secondRecordId")
+#: Not in the spec. Three public clients send it for this association; that it is refused for others is inferred.
+_TAKES_PIPELINE, _PIPELINE = "OPPORTUNITIES_CONTACTS_ASSOCIATION", "pipelineId"
 
 #: Up to as many digits as a double holds exactly. That longer numbers are refused is inferred.
 _NUMBER = re.compile("[0-9]{1,15}")
@@ -30,6 +32,16 @@ def read(body: object, names: Sequence[str]) -> dict[str, str]:
     if messages:
         raise Refused("invalid_fields", messages=messages)
     return body
+
+
+def read_relation(body: object) -> dict[str, str]:
+    """The fields of a new relation. ``pipelineId`` may be there as well between an opportunity and a contact; nothing uses it.
+
+    :raises Refused: as :func:`read` does.
+    """
+    if isinstance(body, dict) and body.get("associationId") == _TAKES_PIPELINE:
+        body = {name: value for name, value in body.items() if name != _PIPELINE}
+    return read(body, CREATE_RELATION)
 
 
 def _complaints(name: str, value: object) -> list[str]:

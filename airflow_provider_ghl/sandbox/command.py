@@ -54,6 +54,7 @@ def _make_sandbox(args: argparse.Namespace) -> Sandbox:
         tokens={args.token: ALL_SCOPES} if args.token else None,
         location_id=args.location,
         seed=args.seed,
+        rewrites_associations=not args.keep_associations,
     )
 
 

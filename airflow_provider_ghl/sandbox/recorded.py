@@ -44,7 +44,14 @@ _PROBES = "live probes of 2026-08-03, reported in the public documentation of a 
 
 _SUCCESSES = (
     success("association", 200, _ASSOCIATION | TRACE, "specified", "spec: GET by id, by key, PUT; flat (LS)"),
-    success("association_created", 201, _ASSOCIATION | TRACE, "specified", "spec: POST; strings, not objects (LS)"),
+    success(
+        "association_created",
+        201,
+        _ASSOCIATION | TRACE,
+        "observed",
+        "spec: POST; strings, not objects (LS). A client's log of 2026-10-06: the key in lower case, the sides swapped "
+        "for some objects; that they are sorted by object key is inferred",
+    ),
     success("association_in_list", 200, _ASSOCIATION, "specified", "spec: an item of the lists"),
     success("associations", 200, {"associations": "{associations}"} | TRACE, "observed", "client code; spec's DTO is wrong"),
     success(
@@ -59,7 +66,8 @@ _SUCCESSES = (
         201,
         _RELATION | TRACE,
         "inferred",
-        "LS reads the id; the other fields are those of the RelationCreate webhook; the spec's DTO is wrong",
+        "LS reads the id; the other fields are those of the RelationCreate webhook; the spec's DTO is wrong. That pipelineId "
+        "is taken beside the specified fields for opportunities and contacts: three public clients send it",
     ),
     success("relation_in_list", 200, _RELATION, "observed", "capture of 2026-07-02 in public client code"),
     success(
@@ -67,7 +75,8 @@ _SUCCESSES = (
         200,
         {"relations": "{relations}", "total": "{total}"} | TRACE,
         "observed",
-        "capture of 2026-07-02 in public client code; that total counts all pages is inferred",
+        "capture of 2026-07-02 in public client code; that total counts all pages is inferred, and that associationIds and "
+        "associationIds[] are the same: the vendor's clients differ",
     ),
     success(
         "association_deleted",
@@ -154,7 +163,14 @@ _REFUSALS = (
         "observed",
         "public client code that looks for this text; the status is inferred",
     ),
-    refused("association_not_found", 404, "Association not found", "NotFound", "observed", "LS: by key, 404 or 400"),
+    refused(
+        "association_not_found",
+        404,
+        "Association not found",
+        "NotFound",
+        "observed",
+        "LS: by key, 404 or 400; that the case of the key counts is inferred",
+    ),
     refused(
         "association_not_found_400",
         400,

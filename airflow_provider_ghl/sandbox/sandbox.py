@@ -59,6 +59,8 @@ class Sandbox:
     :param faults: what goes wrong; see :class:`Fault`.
     :param seed: the same seed gives the same ids, latencies and faults. By default a new one, which ``repr`` shows.
     :param single_object: whether the list by object key shows a single association as an object; sources contradict each other.
+    :param rewrites_associations: whether an association that is created over HTTP is stored with its key in lower case and its
+        two sides sorted by object key, as HighLevel was seen to do. ``state.add_association()`` stores it as given.
     :param token_lifetime: seconds until an OAuth access token expires.
     :param refresh_grace: seconds in which a spent refresh token is answered with the same new pair again.
     :raises ValueError: a number is out of range.
@@ -85,6 +87,7 @@ class Sandbox:
         faults: Iterable[Fault] = (),
         seed: int | None = None,
         single_object: bool = False,
+        rewrites_associations: bool = True,
         token_lifetime: float = 86_399,
         refresh_grace: float = 30.0,
     ):
@@ -100,7 +103,7 @@ class Sandbox:
             self._grants.put(token, Grant(frozenset(scopes)))
         self._oauth = OAuth(self.state.agencies, self._grants, token_lifetime, refresh_grace)
         self._oauth_api = OAuthApi(self._oauth, self.state.agencies, self.state.location_id)
-        app = App(self.state, self._grants, self._oauth_api, page_cap, single_object)
+        app = App(self.state, self._grants, self._oauth_api, page_cap, single_object, rewrites_associations)
         day_ends = time.monotonic() + daily_resets_in
         self._limits = Limits(lambda: new_window(limit, interval), interval, lambda: Day(daily_limit, day_ends, day))
         self._faults = Faults(self.seed, faults)

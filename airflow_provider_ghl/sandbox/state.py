@@ -98,7 +98,7 @@ class State:
         id: str | None = None,
         location_id: str | None = None,
     ) -> str:
-        """Add an association and return its id (24 hex digits).
+        """Add an association as it is given, and return its id (24 hex digits).
 
         :param max_per_first: how many of its relations one first record may have; ``None``: any number.
         :param max_per_second: how many of them one second record may have.

@@ -52,6 +52,23 @@ def test_it_prints_its_address_and_ends_cleanly(tmp_path: Path, end: signal.Sign
     assert "GET /associations/" in rest
 
 
+@pytest.mark.parametrize(("options", "key"), [([], "attends"), (["--keep-associations"], "ATTENDS")])
+def test_new_associations_are_rewritten_or_kept(options: list[str], key: str) -> None:
+    with subprocess.Popen([sys.executable, *START, *options, "--token", "fake"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        export = next(line for line in process.stdout if line.startswith("export "))
+        connection = json.loads(shlex.split(export)[1].partition("=")[2])
+        sides = {"firstObjectKey": "contact", "firstObjectLabel": "a", "secondObjectKey": "contact", "secondObjectLabel": "b"}
+        answer = requests.post(
+            f"{connection['host']}/associations/",
+            json={"locationId": connection["extra"]["location_id"], "key": "ATTENDS", **sides},
+            headers={"Authorization": "Bearer fake", "Version": "v3"},
+            timeout=TOO_LONG,
+        )
+        os.kill(process.pid, signal.SIGINT)
+    assert (answer.status_code, answer.json()["key"]) == (201, key)
+
+
 def test_an_agency_is_the_same_at_every_start() -> None:
     extras = []
     for _ in range(2):
