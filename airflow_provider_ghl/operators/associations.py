@@ -94,13 +94,21 @@ class CreateAssociationOperator(GHLOperator):
         from airflow_provider_ghl.relations.orientation import Sides, is_swapped
 
         first, second = self.first_object_label, self.second_object_label
-        is_known = first in (found.get("firstObjectLabel"), found.get("secondObjectLabel"))
-        sides = Sides(self.first_object_key, self.second_object_key, first if is_known else None)
+        there = found.get("firstObjectLabel"), found.get("secondObjectLabel")
+        sides = Sides(self.first_object_key, self.second_object_key, self._first_label_in(there))
         labels = (second, first) if is_swapped(found, sides) else (first, second)
-        if self.if_exists == "reuse" or labels == (found.get("firstObjectLabel"), found.get("secondObjectLabel")):
+        if self.if_exists == "reuse" or labels == there:
             self.log.info("The association %s is there", found.get("id"))
             return found
         return self.hook.update_association(str(found["id"]), *labels)
+
+    def _first_label_in(self, there: tuple[str | None, str | None]) -> str | None:
+        """What the side that is asked for first is called now; ``None`` where neither of the asked labels is there."""
+        if self.first_object_label in there:
+            return self.first_object_label
+        if self.second_object_label in there:
+            return there[1 - there.index(self.second_object_label)]
+        return None
 
 
 class _OneAssociationOperator(GHLOperator):

@@ -144,7 +144,8 @@ class DeleteRelationOperator(GHLOperator):
     def _delete(self) -> None:
         named = one_of(relation_id=self.relation_id, association_id=self.association_id, association_key=self.association_key)
         if named == "relation_id":
-            if given(self.first_record_id) is not None or given(self.second_record_id) is not None:
+            others = (self.first_record_id, self.second_record_id, self.first_object_key, self.second_object_key)
+            if any(given(other) is not None for other in others):
                 raise ConfigurationError("give relation_id alone, or an association and both records")
             self.hook.delete_relation(str(self.relation_id))
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from running import fail, run
@@ -27,6 +27,14 @@ ATTENDED = {
     "second_object_label": "Event",
 }
 BY_KEY = {"association_key": "attended"}
+#: The same association, the event first.
+EVENT_FIRST = {
+    "first_object_key": "custom_objects.event",
+    "first_object_label": "Event",
+    "second_object_key": "contact",
+    "second_object_label": "Attendee",
+}
+BETWEEN_CONTACTS = {"key": "teaches", "first_object_key": "contact", "second_object_key": "contact"}
 
 
 def create(**arguments: Any) -> CreateAssociationOperator:
@@ -90,6 +98,99 @@ class TestCreate:
     def test_if_exists_is_judged_at_once(self) -> None:
         with pytest.raises(ConfigurationError, match="if_exists must be one of 'reuse', 'update_labels', 'fail', not 'skip'"):
             create(if_exists="skip")
+
+
+def labels_of(association: dict[str, Any]) -> dict[str, str]:
+    """By object."""
+    return {association[f"{side}ObjectKey"]: association[f"{side}ObjectLabel"] for side in ("first", "second")}
+
+
+class TestCreateAnyWayRound:
+    """HighLevel stores the contact first and the key in lower case, whatever is asked for."""
+
+    @pytest.mark.parametrize("if_exists", ["reuse", "update_labels"])
+    @pytest.mark.parametrize("key", ["attended", "Attended", "ATTENDED"])
+    @pytest.mark.parametrize("sides", [{}, EVENT_FIRST])
+    def test_twice_in_a_row(self, ghl: Sandbox, sides: dict[str, str], key: str, if_exists: str) -> None:
+        made = run(create(key=key, if_exists=if_exists, **sides))
+        assert (made["key"], made["firstObjectKey"]) == ("attended", "contact")
+        again = run(create(key=key, if_exists=if_exists, **sides))
+        assert {**again, "traceId": ""} == {**made, "traceId": ""}
+        assert keys(ghl) == ["attended"]
+        assert not any(route.startswith("PUT") for route in ghl.stats()["by_route"])
+
+    @pytest.mark.parametrize("sandbox", [{"rewrites_associations": False}], indirect=True)
+    @pytest.mark.parametrize("key", ["attended", "Attended"])
+    @pytest.mark.parametrize("sides", [{}, EVENT_FIRST])
+    def test_twice_where_highlevel_keeps_it_as_it_is(self, ghl: Sandbox, sides: dict[str, str], key: str) -> None:
+        made = run(create(key=key, **sides))
+        assert (made["key"], run(create(key=key, **sides))["id"]) == (key, made["id"])
+        assert keys(ghl) == [key]
+
+    @pytest.mark.parametrize("lost", ["reset_after", "error_after", "truncated_json"])
+    def test_a_lost_reply_to_one_that_is_rewritten(self, ghl: Sandbox, lost: Any) -> None:
+        ghl.add_fault(Fault(lost, method="POST", times=1))
+        made = run(create(key="Attended", if_exists="fail", **EVENT_FIRST))
+        assert [made["id"]] == [a["id"] for a in ghl.state.associations() if a["key"] == "attended"]
+
+    @pytest.mark.parametrize("stored", [{}, EVENT_FIRST])
+    def test_labels_are_set_on_the_right_sides(self, ghl: Sandbox, stored: dict[str, str]) -> None:
+        definition = {**ATTENDED, **stored}
+        objects = definition["first_object_key"], definition["second_object_key"]
+        made = ghl.state.add_association(
+            "attended", *objects, definition["first_object_label"], definition["second_object_label"]
+        )
+        labels = {"first_object_label": "Party", "second_object_label": "Guest"}
+        updated = run(create(key="ATTENDED", if_exists="update_labels", **{**EVENT_FIRST, **labels}))
+        assert (updated["id"], labels_of(updated)) == (made, {"custom_objects.event": "Party", "contact": "Guest"})
+        assert labels_of(ghl.state.association(made)) == labels_of(updated)
+
+    @pytest.mark.parametrize(
+        ("asked", "there_then"),
+        [
+            (("Student", "Teacher"), ("Teacher", "Student")),
+            (("Pupil", "Teacher"), ("Teacher", "Pupil")),
+            (("Student", "Tutor"), ("Tutor", "Student")),
+            (("Teacher", "Pupil"), ("Teacher", "Pupil")),
+            (("Boss", "Clerk"), ("Boss", "Clerk")),  # nothing tells them apart
+        ],
+    )
+    def test_between_contacts_a_label_that_is_there_tells_the_sides(
+        self, ghl: Sandbox, asked: tuple[str, str], there_then: tuple[str, str]
+    ) -> None:
+        ghl.state.add_association("teaches", "contact", "contact", "Teacher", "Student")
+        labels = {"first_object_label": asked[0], "second_object_label": asked[1]}
+        updated = run(create(if_exists="update_labels", **BETWEEN_CONTACTS, **labels))
+        assert (updated["firstObjectLabel"], updated["secondObjectLabel"]) == there_then
+
+    @pytest.mark.parametrize("first", ["contact", "custom_objects.event"])
+    @pytest.mark.parametrize("if_exists", ["reuse", "update_labels"])
+    def test_other_objects_are_refused_with_what_it_links(self, ghl: Sandbox, first: str, if_exists: str) -> None:
+        run(create())
+        asked = {"first_object_key": first, "second_object_key": "custom_objects.course", "key": "Attended"}
+        message = fail(create(if_exists=if_exists, **asked), GHLMisconfigured)
+        assert message.startswith("association 'attended' links contact to custom_objects.event, ")
+        assert message.endswith(f", not {first} to custom_objects.course")
+
+
+@pytest.mark.usefixtures("attended")
+class TestCapitals:
+    """Of a key that HighLevel stores in lower case."""
+
+    CAPITALS: ClassVar = {"association_key": "ATTENDED"}
+
+    def test_get(self, attended: str) -> None:
+        assert run(GetAssociationOperator(task_id="get", **self.CAPITALS))["id"] == attended
+
+    def test_update(self, ghl: Sandbox, attended: str) -> None:
+        labels = {"first_object_label": "Guest", "second_object_label": "Party"}
+        run(UpdateAssociationOperator(task_id="update", **self.CAPITALS, **labels))
+        assert labels_of(ghl.state.association(attended)) == {"contact": "Guest", "custom_objects.event": "Party"}
+
+    @pytest.mark.parametrize("if_missing", ["skip", "fail"])
+    def test_delete(self, ghl: Sandbox, if_missing: str) -> None:
+        assert run(DeleteAssociationOperator(task_id="delete", **self.CAPITALS, if_missing=if_missing)) is True
+        assert keys(ghl) == []
 
 
 class TestUpdate:

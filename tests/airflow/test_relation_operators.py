@@ -123,12 +123,67 @@ class TestDelete:
             ({"association_key": None}, "give exactly one of relation_id, association_id, association_key; given: none"),
             ({"relation_id": "r", "association_id": "a"}, "given: relation_id and association_id and association_key"),
             ({"relation_id": "r", "association_key": None}, "give relation_id alone"),
+            (
+                {**dict.fromkeys(["association_key", *RECORDS]), "relation_id": "r", "first_object_key": "contact"},
+                "give relation_id alone",
+            ),
             ({"second_record_id": None}, "second_record_id is empty"),
         ],
     )
     def test_names_it_in_one_way(self, ghl: Sandbox, given: dict[str, Any], said: str) -> None:
         assert said in fail(delete(**given), GHLMisconfigured)
         assert ghl.state.count_relations() == 2
+
+
+SWAPPED = {"first_record_id": "event-1", "second_record_id": "contact-1"}
+NAMED: dict[str, dict[str, Any]] = {"id": {}, "key": BY_KEY, "key in capitals": {"association_key": "ATTENDED"}}
+
+
+@pytest.mark.parametrize("stored", [("contact", "custom_objects.event"), ("custom_objects.event", "contact")])
+class TestAnyWayRound:
+    """Object keys say which record is whose, however HighLevel stores the association."""
+
+    @pytest.fixture(autouse=True)
+    def association(self, ghl: Sandbox, stored: tuple[str, str]) -> str:
+        return ghl.state.add_association("attended", *stored, "A", "B")
+
+    @pytest.fixture
+    def there(self, stored: tuple[str, str]) -> set[tuple[str, str]]:
+        """The pair as HighLevel has it."""
+        return {PAIR if stored[0] == "contact" else PAIR[::-1]}
+
+    @pytest.mark.parametrize("by", NAMED)
+    @pytest.mark.parametrize(
+        "said",
+        [
+            {**RECORDS, "first_object_key": "contact"},
+            {**RECORDS, "second_object_key": "custom_objects.event"},
+            {**RECORDS, "first_object_key": "contact", "second_object_key": "custom_objects.event"},
+            {**SWAPPED, "first_object_key": "custom_objects.event"},
+            {**SWAPPED, "second_object_key": " Contact "},
+        ],
+    )
+    def test_create_and_delete(
+        self, ghl: Sandbox, association: str, there: set[tuple[str, str]], said: dict[str, str], by: str
+    ) -> None:
+        named = NAMED[by] or {"association_key": None, "association_id": association}
+        made = run(create(**named, **said))
+        assert ghl.state.pairs(association) == there
+        assert run(create(**named, **said))["id"] == made["id"]
+        assert run(delete(**named, **said)) is True
+        assert ghl.state.count_relations() == 0
+        assert run(delete(**named, **said)) is False
+
+    @pytest.mark.parametrize("make", [create, delete])
+    def test_other_objects_are_refused_with_what_it_links(self, ghl: Sandbox, stored: tuple[str, str], make: Any) -> None:
+        message = fail(make(first_object_key="opportunity"), GHLMisconfigured)
+        assert message == f"association 'attended' links {stored[0]} to {stored[1]}, not anything to opportunity"
+        assert ghl.stats()["by_route"] == {"GET /associations/key/{key_name}": 1}
+
+
+def test_with_nothing_said_an_association_that_is_named_by_its_id_is_not_read(ghl: Sandbox, attended: str) -> None:
+    run(create(association_key=None, association_id=attended))
+    assert ghl.stats()["by_route"] == {"POST /associations/relations": 1}
 
 
 @pytest.mark.parametrize("make", [create, delete])
