@@ -145,6 +145,11 @@ _PLAN = Command(
         ),
         argument("--first-object-key", metavar="KEY", help="the object of the first column's records, such as contact"),
         argument("--second-object-key", metavar="KEY", help="the object of the second column's records"),
+        argument(
+            "--first-object-label",
+            metavar="LABEL",
+            help="what the first column's record is to the other, for an association between two of one object",
+        ),
         argument("--row-key-column", metavar="NAME", help="the column of your own row ids, for the rows that are shown"),
         argument("--location-id", metavar="ID", help="the sub-account (default: that of the connection)"),
         argument("--location-column", metavar="NAME", help="the column of the sub-account, if each row has its own"),

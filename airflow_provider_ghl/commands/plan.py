@@ -72,7 +72,7 @@ def _run(arguments: argparse.Namespace) -> tuple[Verdict, dict[str, float] | Non
         location_id=None if columns.location else hook.location_id,
         kind=RelationRows(
             columns=columns,
-            sides=Sides(arguments.first_object_key, arguments.second_object_key),
+            sides=Sides(arguments.first_object_key, arguments.second_object_key, arguments.first_object_label),
             association_id=arguments.association_id,
             association_key=arguments.association_key,
         ),

@@ -63,11 +63,17 @@ def test_what_is_not_needed_is_as_if_not_given(ghl: Sandbox, attended: str, abse
     assert len(listed) == len(ghl.state.associations()) > 1
     assert run(GetAssociationOperator(task_id="get", association_id=absent, **BY_KEY))["id"] == attended
     optional = ["association_id", "row_key_column", "path", "path_conn_id", "sql", "results_path", "results_conn_id"]
+    optional += [*OBJECTS, "first_object_label"]
     nothing: dict[str, Any] = dict.fromkeys(optional, absent)
     bulk = BulkCreateRelationsOperator(task_id="load", rows=PAIRS, **BY_KEY, **nothing)
     assert run(bulk)["created"] == len(PAIRS)
-    operator = DeleteRelationOperator(task_id="unlink", relation_id=absent, association_id=absent, **BY_KEY, **RECORDS)
+    unsaid: dict[str, Any] = dict.fromkeys(OBJECTS, absent)
+    operator = DeleteRelationOperator(
+        task_id="unlink", relation_id=absent, association_id=absent, **BY_KEY, **RECORDS, **unsaid
+    )
     assert run(operator) is True
+    assert run(CreateRelationOperator(task_id="link", association_id=attended, **RECORDS, **unsaid))["id"]
+    assert ghl.state.pairs(attended) == {*PAIRS}
 
 
 @pytest.mark.parametrize("operator", [CreateRelationOperator, DeleteRelationOperator])

@@ -11,6 +11,7 @@ import pytest
 from cli_runs import OPTIONS, Terminal, make_rows, relate, run_command, write_csv
 from connecting import Connect
 
+from airflow_provider_ghl.relations.orientation import Sides
 from airflow_provider_ghl.sandbox import Sandbox
 
 Capture = pytest.CaptureFixture[str]
@@ -125,6 +126,38 @@ def test_by_id_and_for_another_location(path: str, ghl: Sandbox, attended: str, 
     other = ghl.state.add_location()
     ghl.state.add_association("attended", "contact", "custom_objects.event", "A", "E", location_id=other)
     assert run_command(capsys, "plan", path, *KEY, *OPTIONS, "--location-id", other, "--json").json["rows"] == 8
+
+
+class TestSides:
+    """Of an association that HighLevel stores the other way round."""
+
+    def test_other_objects(self, path: str, capsys: Capture) -> None:
+        said = ("--first-object-key", "contact", "--second-object-key", "opportunity")
+        result = run_command(capsys, "plan", path, *KEY, *OPTIONS, *said)
+        assert (result.status, result.out) == (1, "")
+        assert "links contact to custom_objects.event, not contact to opportunity" in result.err
+
+    @pytest.mark.parametrize("said", [("--first-object-key", "contact"), ("--second-object-key", "custom_objects.event")])
+    def test_object_keys(self, rows: Any, path: str, ghl: Sandbox, capsys: Capture, said: tuple[str, str]) -> None:
+        turned = ghl.state.add_association("turned", "custom_objects.event", "contact", "E", "A")
+        key = ("--association-key", "turned")
+        result = run_command(capsys, "plan", path, *key, *OPTIONS)
+        assert result.status == 1
+        assert "swap the two column arguments, or pass first_object_key='contact'" in result.err
+        assert run_command(capsys, "plan", path, *key, *OPTIONS, *said, "--json").json["counts"]["not_attempted"] == 6
+        relate(rows, association_id=turned, sides=Sides("contact"))
+        assert run_command(capsys, "plan", path, *key, *OPTIONS, *said, "--json").json["counts"]["already_exists"] == 4
+
+    def test_a_label_between_contacts(self, tmp_path: Path, ghl: Sandbox, attended: str, capsys: Capture) -> None:
+        ghl.state.add_association("turned", "contact", "contact", "Teacher", "Student")
+        rows = [{"id": "R0", "contact_id": "student", "event_id": "teacher"}]
+        path = write_csv(rows, tmp_path / "pairs.csv")
+        relate(rows, association_key="turned", sides=Sides(first_object_label="Student"))
+        counts = [
+            run_command(capsys, "plan", path, "--association-key", "turned", *OPTIONS, *said, "--json").json["counts"]
+            for said in ((), ("--first-object-label", "Student"))
+        ]
+        assert [one["already_exists"] for one in counts] == [0, 1]
 
 
 @pytest.mark.parametrize(("separator", "typed"), [(";", ";"), ("\t", "\\t"), ("\t", "\t")])

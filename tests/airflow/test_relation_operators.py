@@ -181,6 +181,17 @@ class TestAnyWayRound:
         assert ghl.stats()["by_route"] == {"GET /associations/key/{key_name}": 1}
 
 
+@pytest.mark.parametrize("make", [create, delete])
+def test_object_keys_are_templated(ghl: Sandbox, make: Any) -> None:
+    association = ghl.state.add_association("attended", "custom_objects.event", "contact", "A", "B")
+    if make is delete:
+        ghl.state.add_relation(association, *PAIR[::-1])
+    operator = make(first_object_key="{{ first }}", second_object_key="{{ second }}")
+    operator.render_template_fields({"first": "contact", "second": ""})
+    assert run(operator)
+    assert ghl.state.pairs(association) == ({PAIR[::-1]} if make is create else set())
+
+
 def test_with_nothing_said_an_association_that_is_named_by_its_id_is_not_read(ghl: Sandbox, attended: str) -> None:
     run(create(association_key=None, association_id=attended))
     assert ghl.stats()["by_route"] == {"POST /associations/relations": 1}
