@@ -15,7 +15,14 @@ from airflow_provider_ghl.operators.locations import ListLocationsOperator
 from airflow_provider_ghl.operators.relations import BulkCreateRelationsOperator
 
 DATA = Path(__file__).parent / "data" / "agency"
-COLUMNS = {"first_record_column": "contact_id", "second_record_column": "course_id", "row_key_column": "enrolment_id"}
+COLUMNS = {
+    "first_record_column": "contact_id",
+    "second_record_column": "course_id",
+    # Which side each column is: a sub-account of HighLevel's may store the association the other way round.
+    "first_object_key": "contact",
+    "second_object_key": "custom_objects.course",
+    "row_key_column": "enrolment_id",
+}
 #: What Airflow's UI calls a mapped task, in place of its number.
 SUB_ACCOUNT = "{{ task.location_id }}"
 

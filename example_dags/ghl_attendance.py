@@ -33,6 +33,9 @@ def ghl_attendance() -> None:
         source_conn_id="warehouse",
         first_record_column="contact_id",
         second_record_column="event_id",
+        # Which side each column is: HighLevel may store the association the other way round.
+        first_object_key="contact",
+        second_object_key="custom_objects.event",
         row_key_column="attendance_id",
         min_rows=1,
     )
@@ -42,6 +45,8 @@ def ghl_attendance() -> None:
         path=str(DATA / "late_entries.csv"),
         first_record_column="contact_id",
         second_record_column="event_id",
+        first_object_key="contact",
+        second_object_key="custom_objects.event",
         row_key_column="attendance_id",
         # The file is known to be bad: let the task be green, and read what is wrong in its results.
         failure_tolerance=0.9,

@@ -41,6 +41,9 @@ def ghl_sub_accounts() -> None:
         association_key="enrolled",
         first_record_column="contact_id",
         second_record_column="course_id",
+        # Which side each column is: HighLevel may store the association the other way round.
+        first_object_key="contact",
+        second_object_key="custom_objects.course",
         row_key_column="enrolment_id",
     ).expand_kwargs(files)
     associations >> loads

@@ -40,6 +40,8 @@ def ghl_large() -> None:
         path=str(FILE),
         first_record_column="policy_id",
         second_record_column="vehicle_id",
+        first_object_key="custom_objects.policy",
+        second_object_key="custom_objects.vehicle",
         row_key_column="line_id",
         failure_tolerance=0.01,
     )

@@ -40,6 +40,8 @@ def ghl_refused() -> None:
         path=str(FILE),
         first_record_column="contact_id",
         second_record_column="event_id",
+        first_object_key="contact",
+        second_object_key="custom_objects.event",
         row_key_column="attendance_id",
     )
     association >> load

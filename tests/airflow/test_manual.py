@@ -111,6 +111,19 @@ def test_what_a_refused_token_says(ghl: Sandbox) -> None:
     assert ghl.stats()["requests"] == 1
 
 
+def test_what_ids_in_the_wrong_column_say(ghl: Sandbox) -> None:
+    ghl.state.add_association("held_for", "contact", "custom_objects.event", "Guest", "Event")
+    task = relations.BulkCreateRelationsOperator(
+        task_id="load",
+        association_key="held_for",
+        rows=[{"event_id": "6758b5c1f5e2a1d3c4b5f6e7", "guest_id": "ZxT4kQ1nWc8RfPq2LbYs"}],
+        first_record_column="event_id",
+        second_record_column="guest_id",
+    )
+    assert fail(task, errors.GHLMisconfigured).startswith(quoted("docs/howto/sides.md"))
+    assert ghl.stats()["requests"] == 1
+
+
 def test_what_a_dead_refresh_token_says(agency: Agency) -> None:
     agency.sandbox.revoke(agency.refresh_token)
     task = locations.ListLocationsOperator(task_id="list", ghl_conn_id="ghl_agency")

@@ -193,6 +193,13 @@ def _told(reader: Reader) -> None:
     assert "E9 invalid column 'teacher_id' is empty" in said
 
 
+def _turned(reader: Reader) -> None:
+    state = reader.world.sandbox.state
+    (held_for,) = [str(one["id"]) for one in state.associations() if one["key"] == "held_for"]
+    assert state.association(held_for)["firstObjectKey"] == "contact"
+    assert state.pairs(held_for) == {("ZxT4kQ1nWc8RfPq2LbYs", "6758b5c1f5e2a1d3c4b5f6e7")}
+
+
 def _undone(reader: Reader) -> None:
     assert reader.world.sandbox.stats()["by_route"]["DELETE /associations/relations/{relationId}"] >= 4
     assert reader.world.sandbox.state.count_all() == 0
@@ -203,5 +210,6 @@ DONE: dict[str, Callable[[Reader], None]] = {
     "README.md": _linked,
     "docs/howto/agency.md": _related_everywhere,
     "docs/howto/results-and-alerts.md": _told,
+    "docs/howto/sides.md": _turned,
     "docs/howto/undo.md": _undone,
 }
