@@ -77,6 +77,12 @@ def test_a_foreign_exception_is_named_by_its_class_alone() -> None:
     assert verdict.message == "The load could not go on: the source failed (OSError). 0 rows: none."
 
 
+def test_rows_that_were_not_reached_have_no_reason_of_their_own() -> None:
+    ending = Ending(stoppage=Stoppage(StoppedBy.ABORT, ConfigurationError("there is no association")))
+    verdict = verdict_of(ending, *[RowResult(Outcome.NOT_ATTEMPTED)] * 2)
+    assert verdict.message == "there is no association. 2 rows: 2 not_attempted."
+
+
 def test_a_green_end_speaks_of_no_attention() -> None:
     verdict = verdict_of(Ending(), CREATED, CREATED)
     assert verdict.is_green

@@ -326,7 +326,7 @@ def _account(report: Report, summary: Mapping[str, Any]) -> str:
     parts = [f"{summary[outcome]:,} {outcome}" for outcome in Outcome if summary[outcome]]
     text = f"{plural(report.rows, 'row')}: {', '.join(parts) or 'none'}."
     reasons = report.reasons()
-    if len(reasons) < 2 and not summary[Outcome.NOT_ATTEMPTED]:
+    if not reasons or (len(reasons) < 2 and not summary[Outcome.NOT_ATTEMPTED]):
         return text  # the headline says it
     shown = "; ".join(f"{one.rows:,} × {one.outcome}: {one.text.rstrip('.')}" for one in reasons[:_MOST_NAMED])
     rest = len(reasons) - _MOST_NAMED
