@@ -123,6 +123,16 @@ class TestSubAccounts:
         for index in range(len(locations)):
             assert {outcome for _, outcome, _ in told(again, "load_enrolments", index)} == {"already_exists"}
 
+    def test_one_that_stores_the_association_the_other_way_round(self, ghl: Sandbox, locations: dict[str, str]) -> None:
+        south = locations["south"]
+        sides = ("custom_objects.course", "contact", "Course", "Student")
+        association = ghl.state.add_association("enrolled", *sides, location_id=south)
+        finished = run("ghl_sub_accounts")
+        assert finished.state == "success"
+        assert finished.xcom("create_association", map_index=1)["id"] == association
+        rows = read(DATA / "sub_accounts" / "south.csv")
+        assert ghl.state.pairs(association, south) == {(row["course_id"], row["contact_id"]) for row in rows}
+
     def test_one_that_is_refused_does_not_hold_up_the_others(self, ghl: Sandbox, locations: dict[str, str]) -> None:
         run("ghl_sub_accounts")
         ghl.state.remove_association(
