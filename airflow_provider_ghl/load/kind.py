@@ -16,7 +16,7 @@ from airflow_provider_ghl.load.ledger.memory import Memory
 from airflow_provider_ghl.load.results.fields import ResultFields
 from airflow_provider_ghl.load.results.outcomes import RowResult, StoppedBy
 
-__all__ = ["Conversation", "Found", "Question", "Reading", "Result", "RowHandler", "RowKind", "Seen", "Target"]
+__all__ = ["Conversation", "GroupRead", "ReadResult", "Result", "RowHandler", "RowKind", "StoredRow", "Target", "TargetResult"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class TargetResult:
     """What the search for a target came to: the target, or why there is none.
 
     :param stops: what ends the location's rows; ``None`` with an error: it may pass.
@@ -44,7 +44,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class StoredRow:
     """A row's counterpart in HighLevel, as it was read.
 
     :param values: as the row would have them.
@@ -56,7 +56,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadResult:
     """What reading on behalf of several rows came to.
 
     :param seen: all that was read, asked for or not.
@@ -65,7 +65,7 @@ class Reading:
     :param read_to: how many were read before it ended; ``None``: all there are.
     """
 
-    seen: Sequence[Seen]
+    stored: Sequence[StoredRow]
     error: GHLError | None = None
     requests: int = 0
     stops: StoppedBy | None = None
@@ -73,13 +73,13 @@ class Reading:
 
 
 #: What a conversation can come to.
-Result = RowResult | Reading | Found
+Result = RowResult | ReadResult | TargetResult
 #: Yields the requests that it needs and is sent their answers, or has their errors thrown in. Its value is its result.
-Conversation = Generator[Call, Answer, RowResult] | Generator[Call, Answer, Reading] | Generator[Call, Answer, Found]
+Conversation = Generator[Call, Answer, RowResult] | Generator[Call, Answer, ReadResult] | Generator[Call, Answer, TargetResult]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class GroupRead:
     """Something to read that may settle several rows at once.
 
     :param subject: what is read, such as a record's id.
@@ -104,16 +104,16 @@ class RowHandler(Protocol):
     def objection(self, chunk: Chunk) -> str | None:
         """Why not even the first of a location's rows may be sent, by what is in them; ``None`` where they may."""
 
-    def count_questions(self, chunk: Chunk, offsets: Numbers) -> int:
+    def count_reads(self, chunk: Chunk, offsets: Numbers) -> int:
         """How many requests :meth:`questions` may cost at most."""
 
-    def questions(self, chunk: Chunk, offsets: Numbers) -> Iterator[Question]:
+    def reads(self, chunk: Chunk, offsets: Numbers) -> Iterator[GroupRead]:
         """What to read before rows are sent, where that is cheaper. Asked one by one, as answers to earlier ones come in."""
 
-    def settled(self, chunk: Chunk, question: Question, reading: Reading) -> dict[int, str | None]:
+    def stored_ids(self, chunk: Chunk, read: GroupRead, result: ReadResult) -> dict[int, str | None]:
         """The rows that a reading found to be there, by offset, with HighLevel's ids."""
 
-    def surplus(self, chunk: Chunk) -> dict[int, str]:
+    def refusals(self, chunk: Chunk) -> dict[int, str]:
         """Why rows that are still to do cannot be sent, by offset, now that all is known that can be.
 
         :raises LedgerError: the ledger cannot be read.
@@ -148,7 +148,7 @@ class RowKind(Protocol):
     def validate(self, batch: Batch) -> Valid:
         """Refuse what can be refused before any request, with every reason of a row."""
 
-    def find_target(self, location_id: str) -> Generator[Call, Answer, Found]:
+    def find_target(self, location_id: str) -> Generator[Call, Answer, TargetResult]:
         """Find the target of a location's rows. Every load asks once: a stale id must not cost a request a row."""
 
     def handler(self, target: Target, memory: Memory) -> RowHandler:

@@ -12,22 +12,22 @@ from airflow_provider_ghl.load.columns import Chunk
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.loads import Attempt
 from airflow_provider_ghl.load.ledger.memory import Memories
-from airflow_provider_ghl.load.patience import Patience
 from airflow_provider_ghl.load.plan.partition import Partition
 from airflow_provider_ghl.load.plan.price import Estimate, estimate
 from airflow_provider_ghl.load.ports import Ports
+from airflow_provider_ghl.load.quota_wait import QuotaWait
 from airflow_provider_ghl.load.results.outcomes import Outcome
-from airflow_provider_ghl.load.results.progress import Standing
+from airflow_provider_ghl.load.results.progress import LocationStatus
 from airflow_provider_ghl.load.results.report import Report
-from airflow_provider_ghl.load.results.row_results import Line
+from airflow_provider_ghl.load.results.row_results import LocationResults
 from airflow_provider_ghl.load.results.stoppage import Stoppage
 from airflow_provider_ghl.load.results.verdict import Ending, StoppedLocation, Verdict, judge
 from airflow_provider_ghl.load.send.dispatch import Dispatch
+from airflow_provider_ghl.load.send.feeder import Feeder
 from airflow_provider_ghl.load.send.journal import Journal
 from airflow_provider_ghl.load.send.location import Location
 from airflow_provider_ghl.load.send.outage import Outage
-from airflow_provider_ghl.load.send.steps import Steps
-from airflow_provider_ghl.load.send.supply import Supply
+from airflow_provider_ghl.load.send.steps import LocationSteps
 from airflow_provider_ghl.load.send.workers import ThreadWorkers
 from airflow_provider_ghl.load.spec import DiffAgainst, LoadSpec
 
@@ -77,14 +77,14 @@ class _Load:
             has_enough = self._partition.has_enough()
             is_to_run = has_enough and not self._client.stop.is_set
             journal = self._open_journal(is_to_send=is_to_run and not self._spec.plan_only)
-            supply = Supply(self._spec, self._partition, self._report, journal, self._location_opener(journal))
-            stoppage = self._send(supply, journal) if is_to_run and journal.failure is None else None
-            supply.leave_rest(stoppage)
+            feeder = Feeder(self._spec, self._partition, self._report, journal, self._location_opener(journal))
+            stoppage = self._send(feeder, journal) if is_to_run and journal.failure is None else None
+            feeder.skip_rest(stoppage)
             journal.commit()
             file_error = self._publish()
-            plan = self._price(supply.locations) if is_to_run and self._spec.plan_only else None
-            ending = self._ending(supply.locations, stoppage, journal.failure, file_error, plan, too_few=not has_enough)
-            return self._conclude(ending, supply.locations, plan)
+            plan = self._price(feeder.locations) if is_to_run and self._spec.plan_only else None
+            ending = self._ending(feeder.locations, stoppage, journal.failure, file_error, plan, too_few=not has_enough)
+            return self._conclude(ending, feeder.locations, plan)
         except BaseException:
             self._note_end("retryable", "broken off", {})
             raise
@@ -114,30 +114,30 @@ class _Load:
             journal.fail(failure)
         return journal
 
-    def _location_opener(self, journal: Journal) -> Callable[[Line], Location]:
+    def _location_opener(self, journal: Journal) -> Callable[[LocationResults], Location]:
         spec, clock = self._spec, self._client.clock
         max_age = spec.ledger_max_age.total_seconds() if spec.diff_against is DiffAgainst.LEDGER else None
         memories = Memories(self._ledger, self._attempt, self._client.host, max_age)
         cautious = _CAUTIOUS if spec.is_about_several else spec.abort_after
 
-        def open_location(line: Line) -> Location:
-            steps = Steps(spec, line, self._report, journal, self._partition, memories, clock, self._announce)
+        def open_location(results: LocationResults) -> Location:
+            steps = LocationSteps(spec, results, self._report, journal, self._partition, memories, clock, self._announce)
             outage = Outage(spec.outage_timeout, self._client.retry.draw)
-            return Location(line, steps, outage, spec.abort_after, cautious)
+            return Location(results, steps, outage, spec.abort_after, cautious)
 
         return open_location
 
-    def _send(self, supply: Supply, journal: Journal) -> Stoppage | None:
+    def _send(self, feeder: Feeder, journal: Journal) -> Stoppage | None:
         """All that needs HighLevel; what stopped it before the last row."""
-        dispatch = Dispatch(self._client, self._workers, self._budget, self._spec.abort_after, supply)
+        dispatch = Dispatch(self._client, self._workers, self._budget, self._spec.abort_after, feeder)
         for settled in dispatch.run():
             for location, send, result in settled:
-                location.rows.take(send, result)
+                location.steps.take_result(send, result)
             journal.tick()
             if journal.failure is not None:
                 dispatch.halt()
-            if self._budget.spent > len(supply.locations):  # before that associations are read
-                self._tick(supply.locations)
+            if self._budget.spent > len(feeder.locations):  # before that associations are read
+                self._tick(feeder.locations)
         return dispatch.stoppage
 
     def _announce(self, chunk: Chunk, requests: int) -> None:
@@ -161,8 +161,8 @@ class _Load:
         for location in locations if len(locations) <= _MOST_WATCHED else ():
             self._progress.tell_trouble(location.id, location.trouble(now))
         if self._progress.is_due and not all(location.is_over for location in locations):
-            standings = [Standing(one.id, self._client.limit(one.id), one.is_over, one.trouble(now)) for one in locations]
-            self._progress.tick(self._report.done, self._report.rows, self._budget.spent, standings)
+            statuses = [LocationStatus(one.id, self._client.limit(one.id), one.is_over, one.trouble(now)) for one in locations]
+            self._progress.tick(self._report.done, self._report.rows, self._budget.spent, statuses)
 
     def _publish(self) -> GHLError | None:
         """Make the results durable, before any red end; what kept them from being written."""
@@ -205,24 +205,24 @@ class _Load:
             stoppage=stoppage,
             broken_by=ledger_error or unread or file_error or self._partition.broken_by,
             locations=stopped,
-            patience=self._patience(),
+            quota_wait=self._quota_wait(),
             plan=None if plan is None else str(plan),
-            warnings=[*self._ledger.warnings, *(warning for location in locations for warning in location.rows.warnings)],
+            warnings=[*self._ledger.warnings, *(warning for location in locations for warning in location.steps.warnings)],
             load_number=None if self._attempt is None else self._attempt.load_number,
             at=self._client.clock.utc_now(),
             draw=self._client.retry.draw,
         )
 
-    def _patience(self) -> Patience | None:
+    def _quota_wait(self) -> QuotaWait | None:
         spec, attempt = self._spec, self._attempt
         if spec.defer_timeout is None or attempt is None:
             return None
         waited = attempt.began - attempt.deferred_since if attempt.deferred_since is not None else 0.0
-        return Patience(spec.defer_timeout, waited, spec.shortest_wait)
+        return QuotaWait(spec.defer_timeout, waited, spec.shortest_wait)
 
     def _price(self, locations: Sequence[Location]) -> Estimate:
         """What the load would cost."""
-        prices = [(one.rows.price + one.requests, self._client.limit(one.id)) for one in locations]
+        prices = [(one.steps.price + one.requests, self._client.limit(one.id)) for one in locations]
         return estimate(prices)
 
     def _conclude(self, ending: Ending, locations: Sequence[Location], plan: Estimate | None) -> Verdict:
@@ -262,7 +262,7 @@ class _Load:
         stoppage = location.stoppage
         return {
             **{str(outcome): 0 for outcome in Outcome},
-            **location.line.counts,
+            **location.results.counts,
             "requests": location.requests,
             "daily_remaining": self._client.limit(location.id).daily_left,
             "stopped_by": str(stoppage.by) if stoppage is not None and stoppage.by else None,

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from airflow_provider_ghl.exceptions import ConfigurationError
 from airflow_provider_ghl.load.kind import RowKind
-from airflow_provider_ghl.load.patience import SHORTEST_WAIT
+from airflow_provider_ghl.load.quota_wait import SHORTEST_WAIT
 from airflow_provider_ghl.load.tolerance import Tolerance
 
 __all__ = ["DiffAgainst", "LoadSpec"]

@@ -14,10 +14,10 @@ from airflow_provider_ghl.api.clock import Stop
 from airflow_provider_ghl.exceptions import ConfigurationError
 from airflow_provider_ghl.load.columns import Batch, Chunk, Numbers, Valid
 from airflow_provider_ghl.load.results.report import Report
-from airflow_provider_ghl.load.results.row_results import Line
+from airflow_provider_ghl.load.results.row_results import LocationResults
 from airflow_provider_ghl.load.spec import LoadSpec
 
-__all__ = ["Dealt", "Partition"]
+__all__ = ["Partition", "PartitionedBatch"]
 
 #: Rows by whose length the others' is judged.
 _SAMPLE = 100
@@ -25,10 +25,10 @@ _SAMPLE = 100
 _MOST_LOCATIONS = 5_000
 
 
-class Dealt(NamedTuple):
+class PartitionedBatch(NamedTuple):
     """A batch that was read: its rows by location, and the results of those that are of none."""
 
-    chunks: list[tuple[Line, Chunk]]
+    chunks: list[tuple[LocationResults, Chunk]]
     refused: list[dict[str, Any]]
 
 
@@ -48,9 +48,9 @@ class Partition:
         self._report = report
         self._stop = stop
         self._ahead: deque[Batch] = deque()
-        self._lines: dict[str, Line] = {}
-        #: The line of rows that are of no location, where there may be such.
-        self._nowhere = report.open_line(None, self._kind.target_id) if spec.is_about_several else None
+        self._locations: dict[str, LocationResults] = {}
+        #: The location of rows that are of no location, where there may be such.
+        self._no_location = report.open_location(None, self._kind.target_id) if spec.is_about_several else None
         if not spec.is_about_several:
             self._open(spec.location_id or "")
         #: Rows of the largest batch so far.
@@ -60,9 +60,9 @@ class Partition:
         self.was_read_to_its_end = False
 
     @property
-    def lines(self) -> list[Line]:
+    def locations(self) -> list[LocationResults]:
         """One for each location that came up, in that order."""
-        return list(self._lines.values())
+        return list(self._locations.values())
 
     def expected_rows(self) -> int:
         """About how many rows there are, rather too many than too few; 0 where nothing tells."""
@@ -94,10 +94,10 @@ class Partition:
         """Whether no batch is left."""
         return not self._ahead and (self.was_read_to_its_end or self.broken_by is not None or self._stop.is_set)
 
-    def read_on(self) -> Dealt:
+    def read_on(self) -> PartitionedBatch:
         """Read a batch more."""
         batch = self._ahead.popleft() if self._ahead else self._next()
-        return self._take_in(batch) if batch is not None else Dealt([], [])
+        return self._take_in(batch) if batch is not None else PartitionedBatch([], [])
 
     def _next(self) -> Batch | None:
         """The next of the source, unless told to stop. What breaks the source ends the reading, not the load: rows read before
@@ -113,7 +113,7 @@ class Partition:
         self.was_read_to_its_end = batch is None
         return batch
 
-    def _take_in(self, batch: Batch) -> Dealt:
+    def _take_in(self, batch: Batch) -> PartitionedBatch:
         valid = self._kind.validate(batch)
         numbers = self._numbers(valid)
         size = len(valid)
@@ -129,47 +129,47 @@ class Partition:
             knowledge=np.zeros(size, dtype=np.uint8),
             todo=usable,
         )
-        if self._nowhere is None:
+        if self._no_location is None:
             shared.problems = valid.problems
-            return Dealt([(line, shared) for line in self._lines.values()], [])
-        return self._divide(shared, valid, numbers, self._nowhere)
+            return PartitionedBatch([(location, shared) for location in self._locations.values()], [])
+        return self._divide(shared, valid, numbers, self._no_location)
 
-    def _divide(self, shared: Chunk, valid: Valid, numbers: Numbers, nowhere: Line) -> Dealt:
+    def _divide(self, shared: Chunk, valid: Valid, numbers: Numbers, no_location: LocationResults) -> PartitionedBatch:
         """A chunk for each location. Rows of none are refused."""
         problems: dict[int, dict[int, str]] = {}
         for at, reason in valid.problems.items():
             problems.setdefault(int(numbers[at]), {})[at] = reason
-        refused = self._report.decide_invalid(shared.start, problems.pop(nowhere.number, {}))
+        refused = self._report.decide_invalid(shared.start, problems.pop(no_location.number, {}))
         if not numbers.size:
-            return Dealt([], refused)
+            return PartitionedBatch([], refused)
         order = np.argsort(numbers, kind="stable")
         borders = np.flatnonzero(np.diff(numbers[order])) + 1
         usable = valid.usable
         chunks = []
         for offsets in np.split(order, borders):
-            line = self._report.lines[numbers[offsets[0]]]
-            if line is not nowhere:
+            location = self._report.locations[numbers[offsets[0]]]
+            if location is not no_location:
                 todo = offsets[usable[offsets]]
-                chunks.append((line, dataclasses.replace(shared, todo=todo, problems=problems.get(line.number, {}))))
-        return Dealt(chunks, refused)
+                chunks.append((location, dataclasses.replace(shared, todo=todo, problems=problems.get(location.number, {}))))
+        return PartitionedBatch(chunks, refused)
 
     def _numbers(self, valid: Valid) -> Numbers:
-        """By row, the number of its location's line."""
-        if valid.locations is None or self._nowhere is None:
-            (line,) = self._lines.values()
-            return np.full(len(valid), line.number, dtype=np.int64)
+        """By row, the number of its location's location."""
+        if valid.locations is None or self._no_location is None:
+            (location,) = self._locations.values()
+            return np.full(len(valid), location.number, dtype=np.int64)
         codes, names = pandas.factorize(valid.locations)
-        lines = [self._open(name) for name in names]
-        numbers = np.array([(line or self._nowhere).number for line in lines], dtype=np.int64)[codes]
-        if len(self._lines) >= _MOST_LOCATIONS:
-            self._refuse_more(valid, np.flatnonzero(numbers == self._nowhere.number))
+        locations = [self._open(name) for name in names]
+        numbers = np.array([(location or self._no_location).number for location in locations], dtype=np.int64)[codes]
+        if len(self._locations) >= _MOST_LOCATIONS:
+            self._refuse_more(valid, np.flatnonzero(numbers == self._no_location.number))
         return numbers
 
-    def _open(self, location_id: str) -> Line | None:
-        """The location's line, opened where it comes up first; ``None`` where it is none, or one too many."""
-        if location_id and location_id not in self._lines and len(self._lines) < _MOST_LOCATIONS:
-            self._lines[location_id] = self._report.open_line(location_id, self._kind.target_id)
-        return self._lines.get(location_id)
+    def _open(self, location_id: str) -> LocationResults | None:
+        """The location's location, opened where it comes up first; ``None`` where it is none, or one too many."""
+        if location_id and location_id not in self._locations and len(self._locations) < _MOST_LOCATIONS:
+            self._locations[location_id] = self._report.open_location(location_id, self._kind.target_id)
+        return self._locations.get(location_id)
 
     def _refuse_more(self, valid: Valid, offsets: Numbers) -> None:
         column = self._kind.columns.location

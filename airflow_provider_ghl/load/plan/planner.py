@@ -57,7 +57,7 @@ class Planner:
             self._keep(self._report.decide_invalid(chunk.start, problems))
             chunk.todo = np.setdiff1d(chunk.todo, list(problems), assume_unique=True)
 
-    def leave(self, chunk: Chunk, reason: str) -> None:
+    def skip(self, chunk: Chunk, reason: str) -> None:
         """Account for what is still to do as not attempted."""
         self._report.decide_not_attempted(chunk.start, chunk.todo, reason)
         chunk.todo = chunk.todo[:0]

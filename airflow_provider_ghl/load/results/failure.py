@@ -54,7 +54,7 @@ class Failure(StrEnum):
         return self in _FINAL
 
     @classmethod
-    def by(cls, error: Exception) -> Failure:
+    def from_error(cls, error: Exception) -> Failure:
         """What an error means for the task. One that is not ours is the source's."""
         return next((failure for kind, failure in _BY_ERROR if isinstance(error, kind)), cls.SOURCE_FAILED)
 

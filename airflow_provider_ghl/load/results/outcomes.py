@@ -19,10 +19,10 @@ __all__ = [
     "Outcome",
     "RowResult",
     "StoppedBy",
-    "gist",
-    "names",
-    "outline",
+    "mentions",
     "storable",
+    "without_details",
+    "without_ids",
 ]
 
 
@@ -137,20 +137,20 @@ def _escape(found: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 0x20 else f"\\u{code:04x}"
 
 
-def outline(reason: str) -> str:
-    """A reason of our own, with … for the lines and the values in it: for the same end as :func:`gist`."""
+def without_details(reason: str) -> str:
+    """A reason of our own, with … for the lines and the values in it: for the same end as :func:`without_ids`."""
     return _DETAIL.sub(lambda found: f"{found[1]} …" if found[1] else f"{found[2]}…" if found[2] else "", reason)
 
 
-def gist(reason: str, *ids: str) -> str:
+def without_ids(reason: str, *ids: str) -> str:
     """A reason of HighLevel's without the ids in it, so that reasons that differ in nothing else are counted together."""
     for value in ids:
-        if names(reason, value):
+        if mentions(reason, value):
             reason = _as_word(value).sub("<id>", reason)
     return _ID.sub("<id>", reason)
 
 
-def names(reason: str, value: str) -> bool:
+def mentions(reason: str, value: str) -> bool:
     """Whether an id stands in a reason, as a word of its own: the id ``e`` is not in every message that has an e."""
     return bool(value) and value in reason and _as_word(value).search(reason) is not None
 

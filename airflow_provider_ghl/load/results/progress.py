@@ -9,7 +9,7 @@ from datetime import timedelta
 from airflow_provider_ghl.api.clock import Clock
 from airflow_provider_ghl.api.limits import Limit
 
-__all__ = ["Progress", "Standing"]
+__all__ = ["LocationStatus", "Progress"]
 
 #: Seconds between two lines: the first ones soon, since a person may be watching.
 _SOON, _LATER, _EARLY_LINES = 10.0, 30.0, 6
@@ -20,7 +20,7 @@ _MOST_NAMED, _WORTH_A_WORD = 3, 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LocationStatus:
     """Where a location stands.
 
     :param is_over: it sends nothing more.
@@ -56,13 +56,13 @@ class Progress:
         """Whether :meth:`tick` would write a line."""
         return self._began is None or self._clock.monotonic() >= self._next
 
-    def tick(self, done: int, read: int, requests: int, standings: Sequence[Standing]) -> None:
+    def tick(self, done: int, read: int, requests: int, statuses: Sequence[LocationStatus]) -> None:
         """Say where things stand, if it is time to.
 
         :param done: rows that have their outcome.
         :param read: rows read so far.
         :param requests: requests sent so far.
-        :param standings: of all locations that came up so far.
+        :param statuses: of all locations that came up so far.
         """
         now = self._clock.monotonic()
         if self._began is None:
@@ -71,7 +71,7 @@ class Progress:
             return
         self._lines += 1
         self._next = now + (_SOON if self._lines < _EARLY_LINES else _LATER)
-        self._write(", ".join(self._parts(now - self._began, done, read, requests, standings, now)))
+        self._write(", ".join(self._parts(now - self._began, done, read, requests, statuses, now)))
 
     def announce(self, rows: int, price: str, *, is_exact: bool) -> None:
         """Say what is ahead.
@@ -94,9 +94,9 @@ class Progress:
             self._write(f"location {location_id}: it goes on")
 
     def _parts(
-        self, seconds: float, done: int, read: int, requests: int, standings: Sequence[Standing], now: float
+        self, seconds: float, done: int, read: int, requests: int, statuses: Sequence[LocationStatus], now: float
     ) -> list[str]:
-        at_work = [one for one in standings if not one.is_over]
+        at_work = [one for one in statuses if not one.is_over]
         limits = [one.limit for one in at_work]
         used = sum(limit.used_recently(now) for limit in limits) / max(sum(limit.capacity for limit in limits), 1)
         parts = [self._rows_done(done, read), f"{requests / seconds:.1f} requests/s", self._usage(used, limits, now)]
@@ -108,7 +108,7 @@ class Progress:
         left = [limit.daily_left for limit in limits if limit.daily_left is not None]
         if left:
             parts.append(f"{min(left):,} requests left of the day{' where fewest are' if len(limits) > 1 else ''}")
-        return parts + _of_locations(standings, at_work)
+        return parts + _of_locations(statuses, at_work)
 
     def _rows_done(self, done: int, read: int) -> str:
         if self._total:
@@ -128,16 +128,16 @@ class Progress:
         return f"{ours} by this load, others use {others:.1f} requests/s of {whose}"
 
 
-def _of_locations(standings: Sequence[Standing], at_work: Sequence[Standing]) -> list[str]:
+def _of_locations(statuses: Sequence[LocationStatus], at_work: Sequence[LocationStatus]) -> list[str]:
     parts = []
-    if len(standings) > 1:
-        parts.append(f"{len(standings) - len(at_work):,} of {len(standings):,} locations done")
+    if len(statuses) > 1:
+        parts.append(f"{len(statuses) - len(at_work):,} of {len(statuses):,} locations done")
     held_up = [one for one in at_work if one.trouble]
-    if len(standings) == 1:
+    if len(statuses) == 1:
         return [one.trouble for one in held_up]
     parts += [f"{one.location_id}: {one.trouble}" for one in held_up[:_MOST_NAMED]]
     if (more := len(held_up) - _MOST_NAMED) > 0:
         parts.append(f"{more} more held up")
-    if not held_up and 0 < len(at_work) <= _MOST_NAMED < len(standings):
+    if not held_up and 0 < len(at_work) <= _MOST_NAMED < len(statuses):
         parts.append(f"still at work: {' '.join(one.location_id for one in at_work)}")
     return parts

@@ -15,8 +15,8 @@ from airflow_provider_ghl.load.ledger.notes import Knowledge
 from airflow_provider_ghl.load.results.attention import FIRST_ROWS, Reason, keep_first
 from airflow_provider_ghl.load.results.fields import ResultFields
 from airflow_provider_ghl.load.results.file import ResultsFile
-from airflow_provider_ghl.load.results.outcomes import FAILURES, OUTCOMES, Outcome, RowResult, gist, outline
-from airflow_provider_ghl.load.results.row_results import Line, OpenBatch, RowWriter
+from airflow_provider_ghl.load.results.outcomes import FAILURES, OUTCOMES, Outcome, RowResult, without_details, without_ids
+from airflow_provider_ghl.load.results.row_results import LocationResults, OpenBatch, RowWriter
 
 __all__ = ["Report"]
 
@@ -42,10 +42,10 @@ class Report:
         self, fields: ResultFields, keep: int, results_file: ResultsFile | None = None, *, try_number: int = 1
     ) -> None:
         #: The locations' lines in the account, by their numbers.
-        self.lines: list[Line] = []
+        self.locations: list[LocationResults] = []
         #: How results are told.
         self.fields = fields
-        self._writer = RowWriter(fields, try_number, self.lines)
+        self._writer = RowWriter(fields, try_number, self.locations)
         self._keep = keep
         self._file = results_file
         self._codes = bytearray()
@@ -58,14 +58,14 @@ class Report:
         #: What kept results from being written, if anything did.
         self.file_error: Exception | None = None
 
-    def open_line(self, location_id: str | None, target_id: str | None) -> Line:
+    def open_location(self, location_id: str | None, target_id: str | None) -> LocationResults:
         """A line for a location. Rows that begin later may be of it.
 
         :param location_id: ``None``: for rows of no location.
         """
-        line = Line(len(self.lines), location_id, target_id)
-        self.lines.append(line)
-        return line
+        location = LocationResults(len(self.locations), location_id, target_id)
+        self.locations.append(location)
+        return location
 
     @property
     def rows(self) -> int:
@@ -77,17 +77,17 @@ class Report:
         """Rows that are held, because they or a row before them have no outcome yet."""
         return self.rows - self._open[0].start if self._open else 0
 
-    def begin(self, start: int, values: Sequence[Objects], row_keys: Sequence[Any] | None, lines: Numbers) -> None:
+    def begin(self, start: int, values: Sequence[Objects], row_keys: Sequence[Any] | None, locations: Numbers) -> None:
         """Take in the next batch; none of its rows has an outcome yet.
 
         :param values: what each row is, column by column.
-        :param lines: by row, the number of its location's line.
+        :param locations: by row, the number of its location's line.
         :raises RuntimeError: it does not begin where the last one ended, which is a mistake in the program.
         """
         if start != self.rows:
             raise RuntimeError(f"a batch begins with row {start}, and {self.rows} rows were read before it")
-        self._codes.extend(bytes([_PENDING]) * len(lines))
-        self._open.append(OpenBatch(start, self.fields.noun, values, row_keys, len(lines), lines))
+        self._codes.extend(bytes([_PENDING]) * len(locations))
+        self._open.append(OpenBatch(start, self.fields.noun, values, row_keys, len(locations), locations))
         self._flush()
 
     def decide(self, row: int, result: RowResult) -> dict[str, Any]:
@@ -100,11 +100,11 @@ class Report:
             raise RuntimeError(f"row {row} has an outcome already")
         self._codes[row] = _CODE[result.outcome]
         batch.details[row - batch.start] = result
-        words = self._writer.as_dict(batch, row - batch.start, result.outcome)
+        row_result = self._writer.as_dict(batch, row - batch.start, result.outcome)
         if result.outcome in FAILURES:
-            self._count_reason(batch, row, result, words)
+            self._count_reason(batch, row, result, row_result)
         self._count_done(batch, 1)
-        return words
+        return row_result
 
     def decide_invalid(self, start: int, problems: Mapping[int, str]) -> list[dict[str, Any]]:
         """Refused rows of the batch that begins with row ``start``: their reasons by offset. Returns and errors as in
@@ -151,7 +151,7 @@ class Report:
         if not len(offsets):
             return
         batch = self._settle(start, offsets, Outcome.NOT_ATTEMPTED)
-        batch.others[int(batch.lines[offsets[0]])] = RowResult(Outcome.NOT_ATTEMPTED, reason=reason)
+        batch.others[int(batch.locations[offsets[0]])] = RowResult(Outcome.NOT_ATTEMPTED, reason=reason)
         self._count_done(batch, len(offsets))
 
     def counts(self) -> dict[str, int]:
@@ -206,24 +206,24 @@ class Report:
         if not batch.pending:
             self._flush()
 
-    def _count_reason(self, batch: OpenBatch, row: int, result: RowResult, words: dict[str, Any]) -> None:
-        offset, said = row - batch.start, result.reason or ""
+    def _count_reason(self, batch: OpenBatch, row: int, result: RowResult, row_result: dict[str, Any]) -> None:
+        offset, text = row - batch.start, result.reason or ""
         is_ours = result.outcome is Outcome.INVALID
-        reason = outline(said) if is_ours else gist(said, *batch.row(offset))
+        reason = without_details(text) if is_ours else without_ids(text, *batch.row(offset))
         key = (result.outcome, f"{result.status_code}: {reason}" if result.status_code else reason)
         if key not in self._reasons and len(self._reasons) >= _MOST_REASONS:
             key = (result.outcome, "other reasons")
         found = self._reasons.setdefault(key, Reason(*key))
         found.rows += 1
         if len(found.first) < FIRST_ROWS or row < found.first[-1]["row"]:
-            keep_first(found.first, [words])
+            keep_first(found.first, [row_result])
 
     def _flush(self) -> None:
         while self._open and not self._open[0].pending:
             batch = self._open.popleft()
             codes = np.frombuffer(self._codes[batch.start : batch.start + batch.size], dtype=np.uint8)
             self._keep_some(batch, codes)
-            self._count_by_line(batch, codes)
+            self._count_by_location(batch, codes)
             if self._file is not None and self.file_error is None and batch.size:
                 self._write(self._file, batch, codes)
 
@@ -234,11 +234,11 @@ class Report:
         except Exception as error:  # noqa: BLE001 - whatever a file's format or its disk may raise
             self.file_error = error
 
-    def _count_by_line(self, batch: OpenBatch, codes: Codes) -> None:
-        together = np.bincount(batch.lines * _PENDING + codes, minlength=len(self.lines) * _PENDING)
+    def _count_by_location(self, batch: OpenBatch, codes: Codes) -> None:
+        together = np.bincount(batch.locations * _PENDING + codes, minlength=len(self.locations) * _PENDING)
         numbers = together.reshape(-1, _PENDING)
         for number in np.flatnonzero(numbers.any(axis=1)).tolist():
-            counts = self.lines[number].counts
+            counts = self.locations[number].counts
             for code in np.flatnonzero(numbers[number]).tolist():
                 outcome = str(OUTCOMES[code])
                 counts[outcome] = counts.get(outcome, 0) + int(numbers[number][code])

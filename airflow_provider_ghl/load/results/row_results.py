@@ -13,7 +13,7 @@ from airflow_provider_ghl.load.columns import Codes, Flags, Numbers, Objects
 from airflow_provider_ghl.load.results.fields import ResultFields
 from airflow_provider_ghl.load.results.outcomes import OUTCOMES, Evidence, Outcome, RowResult, storable
 
-__all__ = ["Line", "OpenBatch", "RowWriter"]
+__all__ = ["LocationResults", "OpenBatch", "RowWriter"]
 
 
 _NAMES = np.array([str(outcome) for outcome in OUTCOMES], dtype=object)
@@ -23,7 +23,7 @@ _OF_VERDICT = ("evidence", "status_code", "reason", "requests", "trace_id")
 
 
 @dataclass(slots=True)
-class Line:
+class LocationResults:
     """A location's line in the account of a load: what its rows have in common, and how they ended.
 
     :param number: stands for the location in columns of row results.
@@ -49,7 +49,7 @@ class OpenBatch:
     row_keys: Sequence[Any] | None
     pending: int
     #: By row, the number of its location's line.
-    lines: Numbers
+    locations: Numbers
     #: Verdicts of single rows by offset, earlier rows by the offsets of their repeats, and by line the verdict of all others.
     details: dict[int, RowResult] = field(default_factory=dict)
     repeats: dict[int, int] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class OpenBatch:
 
     @property
     def size(self) -> int:
-        return len(self.lines)
+        return len(self.locations)
 
     def row(self, offset: int) -> tuple[str, ...]:
         """A row's values."""
@@ -74,7 +74,7 @@ class OpenBatch:
             return RowResult(Outcome.REPEATED, reason=f"the same {self.noun} as row {self.repeats[offset]}")
         if self.by_ledger is not None and self.by_ledger[offset]:
             return RowResult(outcome, Evidence.LEDGER, self.made_ids.get(offset))
-        return self.others.get(int(self.lines[offset]), _NOTHING)
+        return self.others.get(int(self.locations[offset]), _NOTHING)
 
     def row_key(self, offset: int) -> str | int | None:
         """What the source calls a row."""
@@ -90,16 +90,16 @@ class RowWriter:
 
     fields: ResultFields
     try_number: int
-    lines: Sequence[Line]
+    locations: Sequence[LocationResults]
 
     def as_dict(self, batch: OpenBatch, offset: int, outcome: Outcome) -> dict[str, Any]:
         """A row's result, as the XCom has it."""
-        result, line = batch.verdict(offset, outcome), self.lines[batch.lines[offset]]
+        result, location = batch.verdict(offset, outcome), self.locations[batch.locations[offset]]
         return {
             "row": batch.start + offset,
             "row_key": batch.row_key(offset),
-            "location_id": line.location_id,
-            self.fields.target: line.target_id,
+            "location_id": location.location_id,
+            self.fields.target: location.target_id,
             **dict(zip(self.fields.values, [value or None for value in batch.row(offset)], strict=True)),
             "outcome": str(outcome),
             "evidence": str(result.evidence) if result.evidence else None,
@@ -119,8 +119,8 @@ class RowWriter:
         columns: dict[str, Any] = {
             "row": np.arange(batch.start, batch.start + batch.size),
             "row_key": None if batch.row_keys is None else [batch.row_key(offset) for offset in range(batch.size)],
-            "location_id": _by_line(batch, [line.location_id for line in self.lines]),
-            self.fields.target: _by_line(batch, [line.target_id for line in self.lines]),
+            "location_id": _by_location(batch, [location.location_id for location in self.locations]),
+            self.fields.target: _by_location(batch, [location.target_id for location in self.locations]),
             **dict(zip(self.fields.values, map(_missing_where_blank, batch.values), strict=True)),
             "outcome": _NAMES[codes],
             "try_number": self.try_number,
@@ -129,8 +129,8 @@ class RowWriter:
         return pd.DataFrame(columns, columns=list(self.fields.all), index=range(batch.size), dtype=object)
 
     def _verdicts(self, batch: OpenBatch, codes: Codes) -> dict[str, Any]:
-        others = [batch.others.get(line.number, _NOTHING) for line in self.lines]
-        columns = {name: _by_line(batch, [getattr(one, name) for one in others]) for name in (*_OF_VERDICT, "made_id")}
+        others = [batch.others.get(location.number, _NOTHING) for location in self.locations]
+        columns = {name: _by_location(batch, [getattr(one, name) for one in others]) for name in (*_OF_VERDICT, "made_id")}
         if batch.by_ledger is not None:
             columns["evidence"][batch.by_ledger] = Evidence.LEDGER
             columns["reason"][batch.by_ledger] = None
@@ -144,10 +144,10 @@ class RowWriter:
         return columns
 
 
-def _by_line(batch: OpenBatch, values: list[Any]) -> Objects:
-    of_lines = np.empty(len(values), dtype=object)
-    of_lines[:] = values
-    of_rows: Objects = of_lines[batch.lines]
+def _by_location(batch: OpenBatch, values: list[Any]) -> Objects:
+    of_locations = np.empty(len(values), dtype=object)
+    of_locations[:] = values
+    of_rows: Objects = of_locations[batch.locations]
     return of_rows
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_ghl.exceptions import ConfigurationError, GHLError, QuotaExhausted, Unauthorized
-from airflow_provider_ghl.load.patience import Patience
+from airflow_provider_ghl.load.quota_wait import QuotaWait
 from airflow_provider_ghl.load.results.attention import attention_lines, plural
 from airflow_provider_ghl.load.results.failure import Failure
 from airflow_provider_ghl.load.results.outcomes import End, Outcome, StoppedBy
@@ -50,7 +50,7 @@ class Ending:
     #: The locations that were stopped, where the load is about several and went on with the others.
     locations: Sequence[StoppedLocation] = ()
     #: How long it may wait for quota; ``None``: not at all.
-    patience: Patience | None = None
+    quota_wait: QuotaWait | None = None
     #: What it would cost, where nothing was to be sent.
     plan: str | None = None
     warnings: Sequence[str] = ()
@@ -93,17 +93,17 @@ class Ending:
 
     def wait(self) -> float | None:
         """Seconds to wait for quota; ``None`` where it is not to wait. Drawn anew each time."""
-        if self.patience is None:
+        if self.quota_wait is None:
             return None
         if self.stoppage is not None:
             error = self.stoppage.error
             if self.stoppage.by is not StoppedBy.QUOTA or not isinstance(error, QuotaExhausted):
                 return None
-            return self.patience.wait(error.resets_in, self.at, self.draw)
+            return self.quota_wait.seconds(error.resets_in, self.at, self.draw)
         asleep = [location.resets_in for location in self.locations if location.stoppage.by is StoppedBy.QUOTA]
         if not asleep:
             return None
-        return self.patience.wait(min((one for one in asleep if one is not None), default=None), self.at, self.draw)
+        return self.quota_wait.seconds(min((one for one in asleep if one is not None), default=None), self.at, self.draw)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +208,8 @@ class _Judgement:
         if self._wait is not None:
             return End.DEFERRED, self._why_stopped(), self._account
         too_long = ""
-        if stoppage.by is StoppedBy.QUOTA and self._ending.patience is not None:
-            too_long = f"To wait for them would take longer than defer_timeout={self._ending.patience.timeout} allows. "
+        if stoppage.by is StoppedBy.QUOTA and self._ending.quota_wait is not None:
+            too_long = f"To wait for them would take longer than defer_timeout={self._ending.quota_wait.timeout} allows. "
         return End.RETRYABLE, self._why_stopped(), f"{too_long}{self._account}"
 
     def _end_of_some_stopped(self) -> tuple[End, str, str]:
@@ -248,7 +248,7 @@ class _Judgement:
 
     def _likely_failure(self, end: End) -> Failure:
         if (cause := self._ending.cause) is not None:
-            return Failure.by(cause)
+            return Failure.from_error(cause)
         if end is End.FINAL:
             return Failure.TOKEN_REFUSED if self._ending.stopped_by is StoppedBy.TOKEN else Failure.ROWS_REFUSED
         if self._ending.was_told_to_stop:

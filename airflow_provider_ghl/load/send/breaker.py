@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_ghl.load.results.outcomes import SUCCESSES, Outcome, RowResult, StoppedBy, gist, names
+from airflow_provider_ghl.load.results.outcomes import SUCCESSES, Outcome, RowResult, StoppedBy, mentions, without_ids
 from airflow_provider_ghl.load.results.stoppage import Stoppage
 
 __all__ = ["Breaker"]
@@ -34,8 +34,8 @@ class Breaker:
             return None
         if result.outcome is Outcome.REJECTED:
             text = result.reason or ""
-            kind = f"{result.status_code}: {gist(text, *values)}"
-            named = tuple(value for value in values if names(text, value))
+            kind = f"{result.status_code}: {without_ids(text, *values)}"
+            named = tuple(value for value in values if mentions(text, value))
         elif result.outcome is Outcome.FAILED:
             kind, named = _NO_ANSWER, ()
         else:

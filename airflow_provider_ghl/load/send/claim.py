@@ -16,7 +16,7 @@ from airflow_provider_ghl.load.ledger.pairs import keys_from_words
 from airflow_provider_ghl.load.results.outcomes import Evidence, Outcome, RowResult
 from airflow_provider_ghl.load.results.report import Report
 from airflow_provider_ghl.load.send.in_flight import Send, WaitUntil
-from airflow_provider_ghl.load.send.journal import Journal, Page
+from airflow_provider_ghl.load.send.journal import Journal, LocationJournal
 
 __all__ = ["Claims"]
 
@@ -33,9 +33,15 @@ class Claims:
     """
 
     def __init__(
-        self, page: Page, report: Report, journal: Journal, clock: Clock, batch_size: int, handler: RowHandler
+        self,
+        location_journal: LocationJournal,
+        report: Report,
+        journal: Journal,
+        clock: Clock,
+        batch_size: int,
+        handler: RowHandler,
     ) -> None:
-        self._page = page
+        self._location_journal = location_journal
         self._report = report
         self._journal = journal
         self._clock = clock
@@ -67,9 +73,9 @@ class Claims:
             yield from self._send_ready()
         yield WaitUntil(self._clock.monotonic() + LONGEST_WAIT)
 
-    def leave(self, reason: str) -> None:
+    def skip_rest(self, reason: str) -> None:
         """Account for rows that were claimed and not sent, and for those that were set aside."""
-        self._page.give_back(self._ready)
+        self._location_journal.give_back(self._ready)
         for send in self._ready:
             self._report.decide(send.row, RowResult(Outcome.NOT_ATTEMPTED, reason=reason))
         for chunk, offset in self._held:
@@ -90,7 +96,7 @@ class Claims:
         return len(self._held) - others < len(batch)
 
     def _claim(self, chunk: Chunk, offsets: Numbers) -> None:
-        codes = self._page.claim(chunk, offsets)
+        codes = self._location_journal.claim(chunk, offsets)
         keys = keys_from_words(chunk.high[offsets], chunk.low[offsets])
         for offset, key, code in zip(offsets.tolist(), keys, codes.tolist(), strict=True):
             if code == ClaimResult.HELD:

@@ -22,13 +22,13 @@ from airflow_provider_ghl.exceptions import (
     TransportError,
     Unauthorized,
 )
-from airflow_provider_ghl.load.kind import Found, Result
+from airflow_provider_ghl.load.kind import Result, TargetResult
 from airflow_provider_ghl.load.results.outcomes import RowResult, StoppedBy
 from airflow_provider_ghl.load.results.stoppage import Stoppage
+from airflow_provider_ghl.load.send.feeder import Feeder
 from airflow_provider_ghl.load.send.in_flight import GiveUp, InFlight, Send, Step, WaitUntil
 from airflow_provider_ghl.load.send.location import Location
-from airflow_provider_ghl.load.send.queue import Turns
-from airflow_provider_ghl.load.send.supply import Supply
+from airflow_provider_ghl.load.send.queue import LocationQueue
 from airflow_provider_ghl.load.send.workers import Workers, most_in_flight
 
 __all__ = ["Dispatch", "Settled"]
@@ -47,14 +47,14 @@ class Settled(NamedTuple):
     result: Result
 
 
-class _Turn(NamedTuple):
+class _NextTurn(NamedTuple):
     """When a location's next turn is (clock seconds), and whether answers are to be looked at before anybody's."""
 
     when: float
     is_after_answers: bool = False
 
 
-_UNTIL_SOMETHING_HAPPENS = _Turn(math.inf)
+_UNTIL_SOMETHING_HAPPENS = _NextTurn(math.inf)
 
 
 class Dispatch:
@@ -79,16 +79,16 @@ class Dispatch:
     is left sleeps, it is stopped.
     """
 
-    def __init__(self, client: Client, workers: Workers, budget: Budget, abort_after: int, supply: Supply) -> None:
+    def __init__(self, client: Client, workers: Workers, budget: Budget, abort_after: int, feeder: Feeder) -> None:
         self._client = client
         self._clock = client.clock
         self._workers = workers
         self._budget = budget
-        self._supply = supply
+        self._feeder = feeder
         self._abort_after = abort_after
         #: Whether any location has turned out to be one.
         self._has_target = False
-        self._turns = Turns()
+        self._queue = LocationQueue()
         self._in_flight: dict[int, tuple[Location, InFlight]] = {}
         self._sends, self._is_halted = 0, False
         self._stopped_at: float | None = None
@@ -115,10 +115,10 @@ class Dispatch:
             if not self.is_over:
                 wait = self._take_turns()
             if self.is_over:
-                yield from self._hand_out([one for location in self._supply.locations for one in self._give_up(location)])
+                yield from self._hand_out([one for location in self._feeder.locations for one in self._give_up(location)])
                 wait = self._grace()
             elif not self._in_flight and self._is_stuck():
-                if all(location.is_over for location in self._supply.locations):
+                if all(location.is_over for location in self._feeder.locations):
                     return
                 yield from self._hand_out(self._move_on())
                 continue
@@ -134,28 +134,28 @@ class Dispatch:
         yield settled
         for location in [one for one in self._to_leave if not one.in_flight and not one.waiting]:
             self._to_leave.remove(location)
-            location.rows.leave(location.reason)
+            location.steps.skip_rest(location.reason)
 
     def _take_turns(self) -> float:
         """Seconds until there is something to do."""
-        if self._supply.wants_more:
-            for fed in self._supply.read_on():
+        if self._feeder.wants_more:
+            for fed in self._feeder.read_on():
                 # In any order, until one works: those that do may stand behind a hundred that do not.
-                self._turns.give(fed, self._clock.monotonic() - (0.0 if self._has_target else self._client.retry.draw()))
+                self._queue.push(fed, self._clock.monotonic() - (0.0 if self._has_target else self._client.retry.draw()))
         while len(self._in_flight) < self._most_in_flight():
             now = self._clock.monotonic()
-            location = self._turns.take(now)
+            location = self._queue.pop(now)
             if location is None:
                 break
             turn = self._take_turn(location, now)
-            self._turns.give(location, turn.when)
+            self._queue.push(location, turn.when)
             if turn.is_after_answers or self.is_over:
                 return 0.0
         else:
             return LONGEST_WAIT
-        return 0.0 if self._supply.wants_more else max(self._turns.until(now), 0.0)
+        return 0.0 if self._feeder.wants_more else max(self._queue.seconds_to_next(now), 0.0)
 
-    def _take_turn(self, location: Location, now: float) -> _Turn:
+    def _take_turn(self, location: Location, now: float) -> _NextTurn:
         """Have a location send one request, if it may."""
         if (later := self._later(location, now)) is not None:
             return later
@@ -163,50 +163,50 @@ class Dispatch:
         step = self._next_step(location) if location.due_at > now or location.outage.is_on else None
         if isinstance(step, GiveUp):
             self._stop_location(location, Stoppage(StoppedBy.ABORT, step.error))
-            return _Turn(now, is_after_answers=True)
+            return _NextTurn(now, is_after_answers=True)
         if isinstance(step, Send):
             now = self._clock.monotonic()  # to read may have taken a while, and the end may have come meanwhile
             location.push(now, InFlight(step, next(step.conversation), Tries(since=now)))
         elif location.due_at > now:
             moment = step.moment if isinstance(step, WaitUntil) else math.inf
-            return _Turn(min(moment, location.due_at), is_after_answers=moment <= self._clock.monotonic())
-        return _Turn(now) if self.is_over else self._send_next(location, now)
+            return _NextTurn(min(moment, location.due_at), is_after_answers=moment <= self._clock.monotonic())
+        return _NextTurn(now) if self.is_over else self._send_next(location, now)
 
     def _next_step(self, location: Location) -> Step | None:
         """What its rows want next; ``None`` where they want nothing, or have to wait for those that are tried again."""
         if location.is_exhausted or self._is_held_back(location):
             return None
-        step = next(location.rows, None)
+        step = next(location.steps, None)
         location.is_exhausted = step is None
         return step
 
-    def _later(self, location: Location, now: float) -> _Turn | None:
+    def _later(self, location: Location, now: float) -> _NextTurn | None:
         """When it may send, where that is not now."""
         if location.is_stopped or not location.has_room:
             return _UNTIL_SOMETHING_HAPPENS
         if location.is_asleep(now):
-            return _Turn(location.asleep_until)
+            return _NextTurn(location.asleep_until)
         if now < location.outage.probe_at:
-            return _Turn(location.outage.probe_at)
-        return _Turn(now + LONGEST_WAIT) if self._has_its_share(location) else None
+            return _NextTurn(location.outage.probe_at)
+        return _NextTurn(now + LONGEST_WAIT) if self._has_its_share(location) else None
 
     def _is_held_back(self, location: Location) -> bool:
         return bool(location.waiting) and location.waiting >= self._client.limit(location.id).capacity
 
-    def _send_next(self, location: Location, now: float) -> _Turn:
+    def _send_next(self, location: Location, now: float) -> _NextTurn:
         """Send what is due first, if there is a slot for it."""
         item = location.next
         try:
             if self._budget.is_spent:
                 self._budget.charge()
             if (wait := self._client.reserve(item.call, now)) > 0.0:
-                return _Turn(now + wait)
+                return _NextTurn(now + wait)
             charge = self._budget.charge()
         except QuotaExhausted as error:
-            return _Turn(location.sleep(error, now))
+            return _NextTurn(location.sleep(error, now))
         except BudgetSpent as error:
             self._stop(Stoppage(StoppedBy.MAX_REQUESTS, error))
-            return _Turn(now)
+            return _NextTurn(now)
         location.pop()
         location.in_flight += 1
         location.requests += 1
@@ -215,7 +215,7 @@ class Dispatch:
         self._sends += 1
         self._in_flight[self._sends] = location, item
         self._workers.submit(self._sends, lambda: self._client.send_once(item.call, charge, now))
-        return _Turn(now)
+        return _NextTurn(now)
 
     def _take_in(self, wait: float) -> list[Settled]:
         settled: list[Settled] = []
@@ -229,9 +229,9 @@ class Dispatch:
             self._client.learn(exchange)
             self._refund(location, item, not exchange.is_sent)
             # Until one works, who has begun goes first: it is to be known soon whether any does.
-            self._turns.give(location, self._clock.monotonic() if self._has_target else 0.0)
+            self._queue.push(location, self._clock.monotonic() if self._has_target else 0.0)
             self._note_answer(location, exchange)
-            result = self._go_on(location, item, exchange)
+            result = self._take_answer(location, item, exchange)
             if result is not None:
                 settled.append(Settled(location, item.send, self._finish(location, item, result, exchange)))
             if location.is_stopped:
@@ -257,11 +257,11 @@ class Dispatch:
         late = itertools.takewhile(lambda sent: sent[1][1].sent_at <= before, self._in_flight.items())
         return [(key, self._client.overdue(item.call, item.sent_at)) for key, (_, item) in late if key not in done]
 
-    def _go_on(self, location: Location, item: InFlight, exchange: Exchange) -> Result | None:
+    def _take_answer(self, location: Location, item: InFlight, exchange: Exchange) -> Result | None:
         """Continue a conversation; its result when that was the end of it."""
         result = exchange.result
         if isinstance(result, Answer):
-            return self._hear(location, item, result)
+            return self._advance(location, item, result)
         result.unanswered_before = item.unanswered
         now = self._clock.monotonic()
         if isinstance(result, QuotaExhausted):
@@ -272,10 +272,10 @@ class Dispatch:
         item.unanswered += is_ambiguous(result)
         self._budget.rate_limited += isinstance(result, RateLimited)
         wait = self._client.retry.decide(result, item.tries, now, repeat_safe=item.call.repeat_safe)
-        if isinstance(result, ServerError | TransportError) and location.rows.has_target:
+        if isinstance(result, ServerError | TransportError) and location.steps.has_target:
             wait = self._wait_out(location, item, result, wait)
         if wait is None:
-            return self._hear(location, item, result)
+            return self._advance(location, item, result)
         item.last_error = result
         self._budget.retries += not isinstance(result, RateLimited)
         location.push(now + wait, item)
@@ -293,17 +293,17 @@ class Dispatch:
         may_repeat = item.call.repeat_safe or not is_ambiguous(error)
         return 0.0 if wait is None and location.outage.is_on and may_repeat else wait
 
-    def _hear(self, location: Location, item: InFlight, answer: Answer | GHLError) -> Result | None:
+    def _advance(self, location: Location, item: InFlight, answer: Answer | GHLError) -> Result | None:
         now = self._clock.monotonic()
-        result = item.hear(answer, now)
+        result = item.advance(answer, now)
         if result is None:
             location.push(now, item)
         return result
 
     def _finish(self, location: Location, item: InFlight, result: Result, exchange: Exchange) -> Result:
-        if isinstance(result, Found) and result.error is not None:
+        if isinstance(result, TargetResult) and result.error is not None:
             self._stop_location(location, Stoppage(result.stops, result.error))
-        elif isinstance(result, Found):
+        elif isinstance(result, TargetResult):
             self._has_target = True
         elif result.stops is not None:
             error = exchange.result if isinstance(exchange.result, GHLError) else None
@@ -329,12 +329,12 @@ class Dispatch:
             self._stop(Stoppage(StoppedBy.ABORT, text=text))
 
     def _most_in_flight(self) -> int:
-        return most_in_flight(len(self._supply.locations)) if self._has_target else min(self._abort_after, _UNTIL_ANSWERED)
+        return most_in_flight(len(self._feeder.locations)) if self._has_target else min(self._abort_after, _UNTIL_ANSWERED)
 
     def _has_its_share(self, location: Location) -> bool:
         """Half of what may be in flight is for those who have least, so that slow answers to some cost the others nothing."""
         most = self._most_in_flight()
-        return len(self._in_flight) >= most // 2 and location.in_flight * len(self._supply.locations) >= most
+        return len(self._in_flight) >= most // 2 and location.in_flight * len(self._feeder.locations) >= most
 
     def _stop(self, stoppage: Stoppage) -> None:
         self.stoppage = self.stoppage or stoppage
@@ -342,19 +342,19 @@ class Dispatch:
     def _is_stuck(self) -> bool:
         """Whether nothing will happen any more by itself, but for days that end."""
         now = self._clock.monotonic()
-        return not self._supply.wants_more and all(location.is_asleep(now) for location in self._turns.all())
+        return not self._feeder.wants_more and all(location.is_asleep(now) for location in self._queue.locations())
 
     def _move_on(self) -> list[Settled]:
         """Where all that is left sleeps, it is stopped; where nothing sleeps, locations that were idle look again."""
         now = self._clock.monotonic()
-        sleepers = [one for one in self._supply.locations if not one.is_over and one.is_asleep(now)]
+        sleepers = [one for one in self._feeder.locations if not one.is_over and one.is_asleep(now)]
         settled: list[Settled] = []
         for location in sleepers:
             self._stop_location(location, Stoppage(StoppedBy.QUOTA, location.slept_by))
             settled.extend(self._give_up(location))
-        for location in self._supply.locations:
+        for location in self._feeder.locations:
             if not sleepers and not location.is_over:
-                self._turns.give(location, now)
+                self._queue.push(location, now)
         return settled
 
     def _give_up(self, location: Location) -> list[Settled]:
@@ -371,7 +371,7 @@ class Dispatch:
         return max(0.0, self._stopped_at + _GRACE - now)
 
     def _abandon(self) -> list[Settled]:
-        settled = [one for location in self._supply.locations for one in self._give_up(location)]
+        settled = [one for location in self._feeder.locations for one in self._give_up(location)]
         abandoned, self._in_flight = list(self._in_flight.values()), {}
         for location, item in abandoned:
             item.unanswered, item.last_error = item.unanswered + 1, None

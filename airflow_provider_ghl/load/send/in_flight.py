@@ -63,7 +63,7 @@ class InFlight:
     #: How the current request last failed.
     last_error: GHLError | None = None
 
-    def hear(self, answer: Answer | GHLError, now: float) -> Result | None:
+    def advance(self, answer: Answer | GHLError, now: float) -> Result | None:
         """Go on with the conversation; its result when that was the end of it."""
         conversation = self.send.conversation
         try:
@@ -80,7 +80,7 @@ class InFlight:
         if self.unanswered and self.last_error is not None:
             error = self.last_error
         error.unanswered_before = self.unanswered
-        result = self.hear(error, 0.0)
+        result = self.advance(error, 0.0)
         if result is None:
             result = RowResult(Outcome.FAILED, reason="the load stopped before it was settled")
         return dataclasses.replace(result, requests=self.requests)

@@ -11,16 +11,16 @@ from airflow_provider_ghl.api.budget import Budget
 from airflow_provider_ghl.api.clock import Clock
 from airflow_provider_ghl.exceptions import LedgerError
 from airflow_provider_ghl.load.columns import Chunk, Codes, Numbers
-from airflow_provider_ghl.load.kind import Seen
+from airflow_provider_ghl.load.kind import StoredRow
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.loads import Attempt
 from airflow_provider_ghl.load.ledger.memory import Memory
 from airflow_provider_ghl.load.ledger.notes import Notes
 from airflow_provider_ghl.load.ledger.pairs import keys_from_words, words_from_keys
-from airflow_provider_ghl.load.results.outcomes import Outcome, RowResult, names
+from airflow_provider_ghl.load.results.outcomes import Outcome, RowResult, mentions
 from airflow_provider_ghl.load.send.in_flight import Send
 
-__all__ = ["Journal", "Page"]
+__all__ = ["Journal", "LocationJournal"]
 
 
 #: What is lost at most when the process is killed: so many answers, or those of so many seconds.
@@ -32,7 +32,7 @@ _BEAT = 10.0
 _MOST_RESULTS = 5_000
 
 
-class Page:
+class LocationJournal:
     """What is noted of one location's rows until it is written.
 
     :param count: called for each answer.
@@ -52,7 +52,7 @@ class Page:
         """The target's number in the ledger."""
         return self._memory.target_id
 
-    def turn(self) -> None:
+    def reset(self) -> None:
         """Begin anew: what stood here is written."""
         self.notes = Notes(times_forgotten=self._times_forgotten)
 
@@ -73,10 +73,10 @@ class Page:
         """
         return self._memory.claim(self._attempt, chunk.high[offsets], chunk.low[offsets], chunk.rows(offsets))
 
-    def settle(self, send: Send, result: RowResult, words: dict[str, Any]) -> None:
+    def settle(self, send: Send, result: RowResult, row: dict[str, Any]) -> None:
         """Take in what became of a row that was claimed.
 
-        :param words: its result as the XCom has it.
+        :param row: its result as the XCom has it.
         """
         notes = self.notes
         match result.outcome:
@@ -96,7 +96,7 @@ class Page:
                 # The next attempt knows that it may have been sent. Others may send it now: two loads would else wait for
                 # each other, each for what the other does not send any more.
                 self.given_back.append((send.key, True))
-        notes.results.append(words)
+        notes.results.append(row)
         self._count()
 
     def begin_reading(self) -> None:
@@ -106,13 +106,13 @@ class Page:
         """
         self._times_forgotten = self.notes.times_forgotten = self._memory.ledger.times_forgotten()
 
-    def learn(self, seen: Sequence[Seen]) -> None:
+    def learn(self, stored: Sequence[StoredRow]) -> None:
         """Take in what was read."""
-        if not seen:
+        if not stored:
             return
-        columns = [np.array([*column, None], dtype=object)[:-1] for column in zip(*(one.values for one in seen), strict=True)]
+        columns = [np.array([*column, None], dtype=object)[:-1] for column in zip(*(one.values for one in stored), strict=True)]
         keys = keys_from_words(*self._memory.ledger.identity(columns))
-        self.notes.learned.extend((key, one.values, one.id) for key, one in zip(keys, seen, strict=True))
+        self.notes.learned.extend((key, one.values, one.id) for key, one in zip(keys, stored, strict=True))
         self._count()
 
     def give_back(self, unsent: Iterable[Send]) -> None:
@@ -121,12 +121,12 @@ class Page:
 
     def _note_missing(self, send: Send, reason: str) -> None:
         for value, missing in zip(send.values, self.notes.missing, strict=True):
-            if names(reason, value):
+            if mentions(reason, value):
                 missing.add(value)
 
 
 class Journal:
-    """Writes for one attempt what its pages have taken in, all of them together.
+    """Writes for one attempt what its locations have taken in, all of them together.
 
     Where the ledger fails, everybody who finds out says so here (:meth:`fail`), and whoever runs the load asks ``failure``.
     From then on nothing is written.
@@ -142,7 +142,7 @@ class Journal:
         self._ledger = ledger
         self._budget = budget
         self._clock = clock
-        self._pages: list[Page] = []
+        self._locations: list[LocationJournal] = []
         self._results: list[dict[str, Any]] = []
         self._answers = 0
         self._since: float | None = None
@@ -152,13 +152,13 @@ class Journal:
         """Take in that the ledger failed."""
         self.failure = self.failure or error
 
-    def open(self, memory: Memory) -> Page | None:
-        """A page for what this memory is about; ``None`` where nothing is to be sent."""
+    def open_location(self, memory: Memory) -> LocationJournal | None:
+        """A location for what this memory is about; ``None`` where nothing is to be sent."""
         if self.attempt is None:
             return None
-        page = Page(memory, self.attempt, self._count)
-        self._pages.append(page)
-        return page
+        location = LocationJournal(memory, self.attempt, self._count)
+        self._locations.append(location)
+        return location
 
     def keep(self, results: list[dict[str, Any]]) -> None:
         """Take in results of rows that no request was sent for."""
@@ -193,15 +193,15 @@ class Journal:
             self.fail(error)
 
     def _write(self, attempt: Attempt) -> None:
-        pages = [page for page in self._pages if page.notes.results or page.notes.names_rows]
+        locations = [location for location in self._locations if location.notes.results or location.notes.names_rows]
         totals = Notes(results=self._results)
         totals.requests, totals.retries, totals.rate_limited = self._totals(attempt)
-        self._ledger.write_all(attempt, {page.target_id: page.notes for page in pages} | {None: totals})
+        self._ledger.write_all(attempt, {location.target_id: location.notes for location in locations} | {None: totals})
         self._results, self._answers, self._since = [], 0, None
-        for page in pages:
-            page.turn()
-        for page in [page for page in self._pages if page.given_back]:
-            page.release()
+        for location in locations:
+            location.reset()
+        for location in [location for location in self._locations if location.given_back]:
+            location.release()
 
     def _beat(self, attempt: Attempt) -> None:
         self._ledger.loads.beat(attempt, *self._totals(attempt))

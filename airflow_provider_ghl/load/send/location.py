@@ -14,13 +14,13 @@ from airflow_provider_ghl.exceptions import QuotaExhausted
 from airflow_provider_ghl.load.columns import Chunk
 from airflow_provider_ghl.load.kind import Result
 from airflow_provider_ghl.load.results.outcomes import SUCCESSES, RowResult
-from airflow_provider_ghl.load.results.row_results import Line
+from airflow_provider_ghl.load.results.row_results import LocationResults
 from airflow_provider_ghl.load.results.stoppage import NOT_REACHED, Stoppage
 from airflow_provider_ghl.load.send.breaker import Breaker
 from airflow_provider_ghl.load.send.in_flight import InFlight, Send, Step
 from airflow_provider_ghl.load.send.outage import Outage
 
-__all__ = ["Location", "Rows", "State"]
+__all__ = ["Location", "State", "StepSource"]
 
 #: Seconds after which a spent day is looked at again: where HighLevel does not say when it ends, and at least.
 _LOOK_AGAIN, _SHORTEST_SLEEP = 900.0, 5.0
@@ -43,7 +43,7 @@ class State(StrEnum):
     DONE = "done"
 
 
-class Rows(Protocol):
+class StepSource(Protocol):
     """A location's rows, as the sending of them needs it."""
 
     def __iter__(self) -> Iterator[Step]:
@@ -53,7 +53,7 @@ class Rows(Protocol):
         """What to do next. Ends with the last row, and where the ledger fails."""
 
     @property
-    def is_hungry(self) -> bool:
+    def needs_rows(self) -> bool:
         """Whether it asked for more of the source."""
 
     @property
@@ -71,10 +71,10 @@ class Rows(Protocol):
     def feed(self, chunk: Chunk) -> None:
         """Take in rows that were read."""
 
-    def take(self, send: Send, result: Result) -> None:
+    def take_result(self, send: Send, result: Result) -> None:
         """Take in what something that was sent came to."""
 
-    def leave(self, reason: str) -> None:
+    def skip_rest(self, reason: str) -> None:
         """Account for all rows that are not on their way, now and later: nothing more is sent."""
 
 
@@ -85,9 +85,9 @@ class Location:
     :param cautious: how many requests may be in flight until a first row has succeeded.
     """
 
-    def __init__(self, line: Line, rows: Rows, outage: Outage, abort_after: int, cautious: int) -> None:
-        self.line = line
-        self.rows = rows
+    def __init__(self, results: LocationResults, steps: StepSource, outage: Outage, abort_after: int, cautious: int) -> None:
+        self.results = results
+        self.steps = steps
         self.outage = outage
         self.in_flight = 0
         #: Requests that were sent.
@@ -100,7 +100,7 @@ class Location:
         #: Whether its rows have nothing more to send.
         self.is_exhausted = False
         #: When it is its turn (clock seconds); ``None``: when something happens.
-        self.turn: float | None = None
+        self.queued_for: float | None = None
         self._most_in_flight: float = min(cautious, abort_after)
         self._breaker = Breaker(abort_after)
         self._due: list[tuple[float, int, InFlight]] = []  # a heap: when, row, what
@@ -108,7 +108,7 @@ class Location:
     @property
     def id(self) -> str:
         """HighLevel's."""
-        return self.line.location_id or ""
+        return self.results.location_id or ""
 
     def state(self, now: float) -> State:
         """Where it stands at this moment."""
@@ -120,7 +120,7 @@ class Location:
             return State.ASLEEP
         if self.outage.is_on:
             return State.UNANSWERED
-        return State.WORKING if self.rows.has_target else State.WAITING
+        return State.WORKING if self.steps.has_target else State.WAITING
 
     def trouble(self, now: float) -> str:
         """What holds it up, in words; empty where nothing does."""

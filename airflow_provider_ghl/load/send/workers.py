@@ -15,8 +15,6 @@ _FEW_LOCATIONS = 256
 #: is busier with threads than with requests.
 _OF_A_LOCATION, _MOST = 32, 1024
 
-Work = Callable[[], Any]
-
 
 def most_in_flight(locations: int) -> int:
     """Requests that may be in flight at once, for so many locations together."""
@@ -26,8 +24,8 @@ def most_in_flight(locations: int) -> int:
 class Workers(Protocol):
     """The seam between ``dispatch`` and the world: tests pass one that lives in simulated time."""
 
-    def submit(self, key: Any, work: Work) -> None:
-        """Start work; its result comes out of :meth:`wait` with this key."""
+    def submit(self, key: Any, function: Callable[[], Any]) -> None:
+        """Call the function in a thread; its result comes out of :meth:`wait` with this key."""
 
     def wait(self, seconds: float) -> list[tuple[Any, Any]]:
         """What was done since, waiting at most so long for the first of it."""
@@ -43,19 +41,19 @@ class ThreadWorkers:
     """
 
     def __init__(self) -> None:
-        self._todo: queue.SimpleQueue[tuple[Any, Work] | None] = queue.SimpleQueue()
+        self._todo: queue.SimpleQueue[tuple[Any, Callable[[], Any]] | None] = queue.SimpleQueue()
         # No SimpleQueue: its get() never comes back when a signal's handler ends after the time is up (CPython 3.11).
         self._done: queue.Queue[tuple[Any, Any]] = queue.Queue()
         self._threads = 0
         self._busy = 0
 
-    def submit(self, key: Any, work: Work) -> None:
+    def submit(self, key: Any, function: Callable[[], Any]) -> None:
         """See :class:`Workers`."""
         self._busy += 1
         if self._busy > self._threads:
             self._threads += 1
             threading.Thread(target=self._carry, name=f"ghl-{self._threads}", daemon=True).start()
-        self._todo.put((key, work))
+        self._todo.put((key, function))
 
     def wait(self, seconds: float) -> list[tuple[Any, Any]]:
         """See :class:`Workers`."""
@@ -80,8 +78,8 @@ class ThreadWorkers:
 
     def _carry(self) -> None:
         while (item := self._todo.get()) is not None:
-            key, work = item
+            key, function = item
             try:
-                self._done.put((key, work()))
+                self._done.put((key, function()))
             except BaseException as error:  # noqa: BLE001 - carried to the main thread, which raises it
                 self._done.put((key, error))

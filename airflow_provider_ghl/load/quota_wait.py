@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-__all__ = ["SHORTEST_WAIT", "Patience"]
+__all__ = ["SHORTEST_WAIT", "QuotaWait"]
 
 #: Two looks at a spent day are at least so far apart, and as much is drawn on top, lest all tasks come at once.
 SHORTEST_WAIT = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class QuotaWait:
     """How long a load may wait for quota in all.
 
     :param timeout: over all its waits.
@@ -25,7 +25,7 @@ class Patience:
     waited: float = 0.0
     shortest: timedelta = SHORTEST_WAIT
 
-    def wait(self, resets_in: float | None, now: datetime, draw: Callable[[], float]) -> float | None:
+    def seconds(self, resets_in: float | None, now: datetime, draw: Callable[[], float]) -> float | None:
         """Seconds until it is worth to try again; ``None`` where that is longer than the load may wait.
 
         :param resets_in: what HighLevel said, in seconds; ``None``: nothing that makes sense, so the next midnight (UTC).
