@@ -1,4 +1,4 @@
-"""Rows are claimed batch by batch before they are sent, and set aside where another load has claimed them."""
+"""Claims rows in the ledger before they are sent, batch by batch. Rows that another load has claimed are held back."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from airflow_provider_ghl.load.send.journal import Journal, LocationJournal
 
 __all__ = ["Claims"]
 
-#: Seconds between two looks at rows that another load has claimed.
+#: Seconds between two attempts to claim rows that another load has claimed.
 _LOOK_AGAIN = 1.0
 _HELD = "another load was sending it when this one stopped"
 
 
 class Claims:
-    """The claims of one location. Every method raises ``LedgerError`` where the ledger cannot be written.
+    """Claims the rows of one location. Every method raises ``LedgerError`` where the ledger cannot be written.
 
-    :param batch_size: rows that are claimed together.
-    :param handler: has the conversations of rows.
+    :param batch_size: how many rows are claimed together.
+    :param handler: makes the conversation of each row.
     """
 
     def __init__(
@@ -53,11 +53,11 @@ class Claims:
 
     @property
     def has_held(self) -> bool:
-        """Whether rows wait for another load."""
+        """Whether rows are held back because another load has claimed them."""
         return bool(self._held)
 
     def send(self, chunk: Chunk) -> Iterator[Send]:
-        """All that is to do, as far as nobody else has claimed it."""
+        """Claim the chunk's remaining rows, and yield those that no other load has claimed."""
         while chunk.todo.size:
             batch, rest = np.split(chunk.todo, [self._batch_size])
             self._claim(chunk, batch)
@@ -65,16 +65,16 @@ class Claims:
             yield from self._send_ready()
 
     def send_held(self) -> Iterator[Send | WaitUntil]:
-        """Look again at the rows that waited longest for another load; what is free now is ours."""
+        """Try again to claim the rows that were held back longest, and yield those that are free now."""
         now = self._clock.monotonic()
         if self._held and now >= self._look_at:
             is_any_free = self._claim_held()
-            self._look_at = now if is_any_free else now + _LOOK_AGAIN  # where the other load moves on, so may we
+            self._look_at = now if is_any_free else now + _LOOK_AGAIN  # the other load makes progress: look again at once
             yield from self._send_ready()
         yield WaitUntil(self._clock.monotonic() + LONGEST_WAIT)
 
     def skip_rest(self, reason: str) -> None:
-        """Account for rows that were claimed and not sent, and for those that were set aside."""
+        """Mark rows as not attempted: those that were claimed but not sent, and those that were held back."""
         self._location_journal.give_back(self._ready)
         for send in self._ready:
             self._report.decide(send.row, RowResult(Outcome.NOT_ATTEMPTED, reason=reason))
@@ -84,9 +84,9 @@ class Claims:
         self._held.clear()
 
     def _claim_held(self) -> bool:
-        """Whether any of a batch of them is not held any more."""
+        """Try to claim a batch of the rows held back. Returns whether any of them is no longer held."""
         chunk = self._held[0][0]
-        # Up to the first of another chunk, since behind it there may be more of this one, that were held when looked at last.
+        # Only rows of the first chunk, up to the first row of another one: a claim is for one chunk.
         ahead = takewhile(lambda held: held[0] is chunk, islice(self._held, self._batch_size))
         batch = [offset for _, offset in ahead]
         others = len(self._held) - len(batch)

@@ -1,4 +1,4 @@
-"""The locations of a load, and the source that feeds them."""
+"""Reads the source and feeds its rows to the locations of a load."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from airflow_provider_ghl.load.spec import LoadSpec
 
 __all__ = ["Feeder"]
 
-#: Rows of a single location that are held, from the first that has no outcome yet to the last that was read.
+#: Rows in memory for a single location: from the first without an outcome to the last that was read.
 _HELD = 50_000
 
 
 class Feeder:
-    """Reads on when it is time to, and hands the rows to their locations.
+    """Decides when to read on, and feeds the rows to their locations.
 
-    :param open_location: makes the location of a results.
+    :param open_location: makes the :class:`Location` of these results.
     """
 
     def __init__(
@@ -38,13 +38,13 @@ class Feeder:
         self._journal = journal
         self._open_location = open_location
         self._by_number: dict[int, Location] = {}
-        #: Those that came up, in that order.
+        #: The locations that the source has named so far, in that order.
         self.locations: list[Location] = []
         self._open_new()
 
     @property
     def wants_more(self) -> bool:
-        """Whether it is time to read on: a single location reads when it has sent all, several read ahead."""
+        """Whether to read on. A single location reads when all its rows are sent; several locations read ahead."""
         if self._partition.is_read:
             return False
         if self._spec.is_about_several:
@@ -54,12 +54,12 @@ class Feeder:
         return is_idle and self._report.waiting <= max(_HELD, 2 * self._partition.largest)
 
     def read_on(self) -> list[Location]:
-        """Read a batch more. Locations that may have something to send now: those that got rows, at the end all."""
+        """Read another batch. Returns the locations that may have something to send: those with new rows; all at the end."""
         fed = self._read()
         return [location for location in self.locations if not location.is_over] if self._partition.is_read else fed
 
     def skip_rest(self, stoppage: Stoppage | None) -> None:
-        """Account for all rows that were not reached, those too that were not read yet.
+        """Mark all remaining rows as not attempted, including those that are not read yet.
 
         :param stoppage: what stopped the load.
         """

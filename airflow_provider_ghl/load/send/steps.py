@@ -1,4 +1,4 @@
-"""One location's rows, chunk by chunk: planned, read where that is cheaper, claimed, sent."""
+"""The steps of one location. Its rows are planned, read where that is cheaper, claimed and sent, chunk by chunk."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from airflow_provider_ghl.load.spec import DiffAgainst, LoadSpec
 __all__ = ["LocationSteps"]
 
 
-#: Known rows of one of several locations that are loaded in any case: there may be hundreds of these.
+#: Known rows that may be loaded for each of several locations: there may be hundreds of locations.
 _FEW_KNOWN = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class _TargetState:
-    """What there is once the target of the rows is known. ``journal`` and ``claims``: ``None`` where nothing is to be sent."""
+    """What a location has once its target is known. Where nothing is to be sent, ``journal`` and ``claims`` are ``None``."""
 
     handler: RowHandler
     journal: LocationJournal | None = None
@@ -42,12 +42,12 @@ class _TargetState:
 
 
 class LocationSteps:
-    """What one location does next; its :class:`~airflow_provider_ghl.load.send.location.StepSource`.
+    """The steps of one location: a :class:`~airflow_provider_ghl.load.send.location.StepSource`.
 
-    Ends where the ledger fails, and tells the journal.
+    A failure of the ledger goes to the journal and ends the steps.
 
-    :param memories: what is believed of the ledger.
-    :param announce: called for each chunk that was planned, with the requests that it takes at most, before the first of them.
+    :param memories: what the ledger knows, by location and target.
+    :param announce: called for each chunk before its first request, with the most requests that it may take.
     """
 
     def __init__(
@@ -77,9 +77,9 @@ class LocationSteps:
         self._skip_reason: str | None = None
         self._is_first = True
         self._steps = self._all()
-        #: Whether it asked for more of the source.
+        #: Whether it waits for more rows of the source.
         self.needs_rows = True
-        #: Requests that its rows would take, where nothing is sent.
+        #: How many requests its rows would take, where nothing is sent.
         self.price = 0
 
     @property
@@ -89,7 +89,7 @@ class LocationSteps:
 
     @property
     def warnings(self) -> list[str]:
-        """What a user should know of how it went."""
+        """See :class:`StepSource`."""
         return self._at_target.handler.warnings if self._at_target is not None else []
 
     def __iter__(self) -> Iterator[Step]:
@@ -149,7 +149,7 @@ class LocationSteps:
             if self._queue:
                 self._chunk = self._queue.popleft()
                 yield from self._load(self._chunk, there)
-                self._chunk = None  # it holds the texts of all locations' rows that were read with these
+                self._chunk = None  # frees the values of the batch, which all its locations share
                 yield WaitUntil(self._clock.monotonic())
             elif there.claims is not None and there.claims.has_held:
                 yield from there.claims.send_held()
@@ -160,7 +160,7 @@ class LocationSteps:
                 yield NeedRows()
 
     def _identify(self, chunk: Chunk) -> None:
-        """Have the rows in HighLevel's order, and by their identities."""
+        """Put the columns in HighLevel's order, and compute the rows' identities."""
         if self._at_target is not None:
             chunk.values = self._at_target.handler.as_stored(chunk.values)
         usable = chunk.todo
@@ -187,7 +187,7 @@ class LocationSteps:
         yield from there.claims.send(chunk)
 
     def _begin(self, target: Target) -> None:
-        """The target is known, and with it what was learned of it before."""
+        """Set up planning and claims for the target that was found."""
         spec, journal = self._spec, self._journal
         self._results.target_id = target.id
         try:
@@ -210,7 +210,7 @@ class LocationSteps:
         return Difference(memory, self._partition.expected_rows())
 
     def _readable(self, chunk: Chunk) -> Numbers:
-        """Rows that may be looked up by reading."""
+        """Offsets of the rows that may be settled by reading."""
         match self._spec.diff_against:
             case DiffAgainst.HIGHLEVEL:
                 return chunk.todo
@@ -220,8 +220,8 @@ class LocationSteps:
         return chunk.todo[:0]
 
     def _read(self, chunk: Chunk, handler: RowHandler, location_journal: LocationJournal) -> Iterator[Step]:
-        """Read from HighLevel what is cheaper to read than to send, and take what is there off what is to do."""
-        self._journal.commit()  # what was learned before is not to be judged by what is forgotten from here on
+        """Read from HighLevel where that is cheaper than sending. Rows that are there are removed from ``todo``."""
+        self._journal.commit()  # so that later forgetting affects only what is read from here on
         location_journal.begin_reading()
         for read in handler.reads(chunk, self._readable(chunk)):
             row = chunk.start + read.offsets[0]
@@ -229,7 +229,7 @@ class LocationSteps:
             yield Send(row, (), read.conversation)
         while self._reads:
             yield self._for_answers()
-        # Others' records may have been read along with these.
+        # The reads may have returned rows of other groups as well.
         self._journal.commit()
         self._planner.look_again(chunk)
 
@@ -241,7 +241,7 @@ class LocationSteps:
         requests = result.requests
         for offset, made_id in there.items():
             self._decide_read(chunk, offset, made_id, requests)
-            requests = 0  # they were sent for the first of the rows
+            requests = 0  # count them once, for the first row
         self._at_target.journal.learn(result.stored)
         chunk.todo = np.setdiff1d(chunk.todo, np.array(list(there), dtype=np.int64), assume_unique=True)
 
