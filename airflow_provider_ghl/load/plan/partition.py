@@ -1,4 +1,4 @@
-"""Batches of rows in, chunks of each location's rows out. What takes no memory is decided of them here."""
+"""Reads batches from the source, validates them, and divides them into chunks, one for each location."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from airflow_provider_ghl.load.spec import LoadSpec
 
 __all__ = ["Partition", "PartitionedBatch"]
 
-#: Rows by whose length the others' is judged.
+#: How many rows are measured to estimate the length of all.
 _SAMPLE = 100
-#: Locations that one load may be about. More of them are a wrong column.
+#: How many locations a load may have. More of them mean a wrong column.
 _MOST_LOCATIONS = 5_000
 
 
 class PartitionedBatch(NamedTuple):
-    """A batch that was read: its rows by location, and the results of those that are of none."""
+    """A batch that was read: its rows by location, and the results of the rows without a location."""
 
     chunks: list[tuple[LocationResults, Chunk]]
     refused: list[dict[str, Any]]
 
 
 class Partition:
-    """Reads the source once, from its first row to its last, and deals its rows out to their locations."""
+    """Reads the source once, from its first row to its last, and divides its rows by location."""
 
     def __init__(
         self,
@@ -49,23 +49,23 @@ class Partition:
         self._stop = stop
         self._ahead: deque[Batch] = deque()
         self._locations: dict[str, LocationResults] = {}
-        #: The location of rows that are of no location, where there may be such.
+        #: The results of the rows without a location, where there may be such rows.
         self._no_location = report.open_location(None, self._kind.target_id) if spec.is_about_several else None
         if not spec.is_about_several:
             self._open(spec.location_id or "")
-        #: Rows of the largest batch so far.
+        #: How many rows the largest batch has had so far.
         self.largest = 0
-        #: What broke the source.
+        #: The error that ended reading the source; ``None`` for none.
         self.broken_by: Exception | None = None
         self.was_read_to_its_end = False
 
     @property
     def locations(self) -> list[LocationResults]:
-        """One for each location that came up, in that order."""
+        """The locations that the source has named so far, in that order."""
         return list(self._locations.values())
 
     def expected_rows(self) -> int:
-        """About how many rows there are, rather too many than too few; 0 where nothing tells."""
+        """About how many rows the source has, too many rather than too few; 0 where there is no way to know."""
         if self._spec.total is not None or not self._spec.source_bytes or not self._ahead:
             return self._spec.total or 0
         columns = self._ahead[0].cells[: len(self._kind.columns.values)]
@@ -73,10 +73,11 @@ class Partition:
         return int(self._spec.source_bytes / width)
 
     def has_enough(self) -> bool:
-        """Whether there are ``min_rows`` rows, and one at all; to be asked first. So many are read, and one batch more, which
-        shows whether that was all.
+        """Whether the source has ``min_rows`` rows, and at least one. Call this first.
 
-        :raises ConfigurationError: the source has no rows that could be accounted for. Wrong columns show here.
+        Reads that many rows and one batch more, which shows whether the source ends there.
+
+        :raises ConfigurationError: the source cannot be read at all, for example because a column is missing.
         """
         least = max(self._spec.min_rows, 1)
         rows = 0
@@ -95,20 +96,21 @@ class Partition:
         return not self._ahead and (self.was_read_to_its_end or self.broken_by is not None or self._stop.is_set)
 
     def read_on(self) -> PartitionedBatch:
-        """Read a batch more."""
+        """Read another batch."""
         batch = self._ahead.popleft() if self._ahead else self._next()
         return self._take_in(batch) if batch is not None else PartitionedBatch([], [])
 
     def _next(self) -> Batch | None:
-        """The next of the source, unless told to stop. What breaks the source ends the reading, not the load: rows read before
-        it are settled, and the operator raises the error when that is done.
+        """The next batch; ``None`` after the last one, after a stop, and after an error of the source.
+
+        An error ends the reading and not the load: the rows read before are sent, and the operator raises the error afterwards.
         """
         if self._stop.is_set or self.broken_by is not None:
             return None
         try:
             batch = next(self._batches, None)
         except Exception as error:  # noqa: BLE001 - a database driver's own errors
-            self.broken_by = error  # and whatever broke is not asked again
+            self.broken_by = error  # a broken source is not read again
             return None
         self.was_read_to_its_end = batch is None
         return batch
@@ -135,7 +137,7 @@ class Partition:
         return self._divide(shared, valid, numbers, self._no_location)
 
     def _divide(self, shared: Chunk, valid: Valid, numbers: Numbers, no_location: LocationResults) -> PartitionedBatch:
-        """A chunk for each location. Rows of none are refused."""
+        """Make a chunk for each location, and refuse the rows without a location."""
         problems: dict[int, dict[int, str]] = {}
         for at, reason in valid.problems.items():
             problems.setdefault(int(numbers[at]), {})[at] = reason
@@ -154,7 +156,7 @@ class Partition:
         return PartitionedBatch(chunks, refused)
 
     def _numbers(self, valid: Valid) -> Numbers:
-        """By row, the number of its location's location."""
+        """For each row, the number of its location."""
         if valid.locations is None or self._no_location is None:
             (location,) = self._locations.values()
             return np.full(len(valid), location.number, dtype=np.int64)
@@ -166,7 +168,7 @@ class Partition:
         return numbers
 
     def _open(self, location_id: str) -> LocationResults | None:
-        """The location's location, opened where it comes up first; ``None`` where it is none, or one too many."""
+        """The results of a location, added on first use; ``None`` for an empty id, and for a location beyond the limit."""
         if location_id and location_id not in self._locations and len(self._locations) < _MOST_LOCATIONS:
             self._locations[location_id] = self._report.open_location(location_id, self._kind.target_id)
         return self._locations.get(location_id)
