@@ -1,4 +1,4 @@
-"""One load, from its rows to its verdict. :func:`run` reads top to bottom: read, plan, send, account."""
+"""Runs one load, from its rows to its verdict: read, plan, send, report."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ from airflow_provider_ghl.load.spec import DiffAgainst, LoadSpec
 __all__ = ["run"]
 
 
-#: How long the ledger keeps what a load did, row by row.
+#: How long the ledger keeps the results of a load's rows.
 _KEPT = timedelta(days=90)
-#: Requests that each of several locations may have in flight until one of its rows has succeeded.
+#: How many requests each of several locations may have in flight until one of its rows has succeeded.
 _CAUTIOUS = 3
-#: Locations, at most, each of which is told of as soon as it is held up. Those of more are told of with the progress.
+#: With more locations than this, delays are logged with the progress only, and not at once.
 _MOST_WATCHED = 20
-#: What stands for the location of a load that is about several.
+#: Noted in the ledger as the location of a load with several.
 SEVERAL = "several"
 
 
 def run(spec: LoadSpec, ports: Ports) -> Verdict:
-    """Make HighLevel hold what the rows name.
+    """Run a load: create in HighLevel what the rows name and what is not there yet.
 
-    :raises ConfigurationError: what can be known to be wrong before any request. All other ends are told by the verdict.
+    :raises ConfigurationError: the load is misconfigured, and that shows before any request. Other errors are in the verdict.
     """
     return _Load(spec, ports).run()
 
@@ -64,7 +64,7 @@ class _Load:
         self._deliver = ports.deliver
         self._ledger = ports.ledger or Ledger.in_memory()
         self._ledger.end_waits_when(lambda: ports.client.stop.is_set)
-        #: What the ledger calls this run; ``None`` where nothing is to be sent.
+        #: This run in the ledger; ``None`` where nothing is to be sent.
         self._attempt: Attempt | None = None
         self._began = ports.client.clock.monotonic()
         self._budget = Budget(spec.max_requests)
@@ -94,7 +94,7 @@ class _Load:
                 self._file.discard()
 
     def _open_journal(self, *, is_to_send: bool) -> Journal:
-        """What the ledger is told. It is told first that the load has begun."""
+        """Note in the ledger that the load begins, unless nothing is to be sent. Returns the journal of what follows."""
         spec = self._spec
         failure: LedgerError | None = None
         if is_to_send:
@@ -128,7 +128,7 @@ class _Load:
         return open_location
 
     def _send(self, feeder: Feeder, journal: Journal) -> Stoppage | None:
-        """All that needs HighLevel; what stopped it before the last row."""
+        """Send the rows. Returns what stopped the load before its last row, if anything did."""
         dispatch = Dispatch(self._client, self._workers, self._budget, self._spec.abort_after, feeder)
         for settled in dispatch.run():
             for location, send, result in settled:
@@ -136,20 +136,23 @@ class _Load:
             journal.tick()
             if journal.failure is not None:
                 dispatch.halt()
-            if self._budget.spent > len(feeder.locations):  # before that associations are read
+            if self._budget.spent > len(feeder.locations):  # until then, only associations are read
                 self._tick(feeder.locations)
         return dispatch.stoppage
 
     def _announce(self, chunk: Chunk, requests: int) -> None:
-        """Before the first request of a single location's rows it is said what is ahead, where the size of the source is
-        known.
+        """Log the number of rows and their cost before the first row is sent.
+
+        Only for a single location, and where the size of the source is known.
+
+        :param requests: how many requests the first chunk may take.
         """
         spec, is_read = self._spec, self._partition.is_read
         total = len(chunk.earlier) if is_read else spec.total
         if chunk.start or spec.is_about_several or not total or self._progress is None:
             return
         share = requests / len(chunk.earlier)
-        # What earlier attempts have spent was of another day.
+        # Earlier attempts spent their requests on another day.
         spent = self._budget.spent - (self._attempt.spent_before[0] if self._attempt is not None else 0)
         price = estimate([(spent + round(share * total), self._client.limit(spec.location_id))])
         self._progress.announce(total, str(price), is_exact=is_read)
@@ -165,7 +168,7 @@ class _Load:
             self._progress.tick(self._report.done, self._report.rows, self._budget.spent, statuses)
 
     def _publish(self) -> GHLError | None:
-        """Make the results durable, before any red end; what kept them from being written."""
+        """Publish the results file, before the task can fail. Returns the error where that fails."""
         error = self._report.file_error
         if self._file is not None and error is None:
             try:
@@ -192,11 +195,11 @@ class _Load:
         stopped = [_stopped(location, now) for location in locations if location.stoppage is not None]
         unread: Exception | None = None
         if stopped and not spec.is_about_several:
-            # The only location was stopped, so the load was.
+            # With a single location, what stopped the location stopped the load.
             only, stopped = stopped[0].stoppage, []
             unread = only.error if only.by is None else None
             stoppage = stoppage or (only if only.by is not None else None)
-        # A stop that came when everything was done has stopped nothing.
+        # A stop that comes after the last row has stopped nothing.
         counts = self._report.counts()
         is_done = self._partition.was_read_to_its_end and not counts[Outcome.NOT_ATTEMPTED] and not counts[Outcome.FAILED]
         return Ending(
@@ -249,7 +252,7 @@ class _Load:
             "retries": self._budget.retries,
             "rate_limited": self._budget.rate_limited,
             "seconds": round(self._client.clock.monotonic() - self._began, 3),
-            # Where fewest are.
+            # The smallest of all locations.
             "daily_remaining": min((one for one in left if one is not None), default=None),
             "results_path": self._spec.results_path if is_published else None,
         }
@@ -272,7 +275,7 @@ class _Load:
     def _note_end(
         self, end: str, message: str, counts: dict[str, Any], is_well: bool = False, is_deferred: bool = False
     ) -> LedgerError | None:
-        """Tell the ledger that this attempt sends nothing more, and have it forget what loads did long ago."""
+        """Note the end of this attempt in the ledger, and delete the results of old loads."""
         if self._attempt is None:
             return None
         loads = self._ledger.loads

@@ -1,4 +1,4 @@
-"""How long to wait for another day of quota, and when that is too long."""
+"""How long a load waits for its daily quota, and when that is too long."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 __all__ = ["SHORTEST_WAIT", "QuotaWait"]
 
-#: Two looks at a spent day are at least so far apart, and as much is drawn on top, lest all tasks come at once.
+#: The shortest wait. A random part of the same size is added, so that not all tasks return at once.
 SHORTEST_WAIT = timedelta(minutes=1)
 
 
@@ -16,9 +16,9 @@ SHORTEST_WAIT = timedelta(minutes=1)
 class QuotaWait:
     """How long a load may wait for quota in all.
 
-    :param timeout: over all its waits.
-    :param waited: seconds since the first of them began.
-    :param shortest: the least that one of them takes, and the most that is drawn on top.
+    :param timeout: the limit for all its waits together.
+    :param waited: seconds since the first wait began.
+    :param shortest: the shortest wait, and the largest random part that is added to it.
     """
 
     timeout: timedelta
@@ -26,10 +26,10 @@ class QuotaWait:
     shortest: timedelta = SHORTEST_WAIT
 
     def seconds(self, resets_in: float | None, now: datetime, draw: Callable[[], float]) -> float | None:
-        """Seconds until it is worth to try again; ``None`` where that is longer than the load may wait.
+        """Seconds until the next try; ``None`` where that is longer than the load may wait.
 
-        :param resets_in: what HighLevel said, in seconds; ``None``: nothing that makes sense, so the next midnight (UTC).
-        :param draw: a number from [0, 1).
+        :param resets_in: seconds until the reset, as HighLevel named it; ``None``: unknown, so wait until midnight UTC.
+        :param draw: returns a random number from [0, 1).
         """
         if resets_in is None:
             midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
