@@ -27,12 +27,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Inside a load: loader → send → plan → source; all → results, ledger, spec, columns.
     "load/columns": set(),
     "load/sorted_runs": {"load/columns"},
-    "load/patience": set(),
+    "load/quota_wait": set(),
     "load/tolerance": {"exceptions"},
     "load/ledger": {"exceptions", "api", "load/columns", "load/sorted_runs"},
-    "load/results": {"exceptions", "api", "load/columns", "load/patience", "load/tolerance", "load/ledger"},
+    "load/results": {"exceptions", "api", "load/columns", "load/quota_wait", "load/tolerance", "load/ledger"},
     "load/kind": {"exceptions", "api", "load/columns", "load/ledger", "load/results"},
-    "load/spec": {"exceptions", "load/kind", "load/patience", "load/tolerance"},
+    "load/spec": {"exceptions", "load/kind", "load/quota_wait", "load/tolerance"},
     "load/source": {"exceptions", "load/columns"},
     "load/plan": {"exceptions", "api", "load/columns", "load/ledger", "load/results", "load/sorted_runs", "load/spec"},
     "load/send": {
@@ -41,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "load/ports": {"api", "load/columns", "load/ledger", "load/results", "load/send"},
     "load/loader": {
-        *("exceptions", "api", "load/columns", "load/ledger", "load/patience", "load/plan", "load/ports"),
+        *("exceptions", "api", "load/columns", "load/ledger", "load/quota_wait", "load/plan", "load/ports"),
         *("load/results", "load/send", "load/spec"),
     },
     "relations": {
@@ -53,7 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "operators": {
         *("exceptions", "hooks", "api", "relations", "load/columns", "load/kind", "load/ledger", "load/loader"),
-        *("load/patience", "load/ports", "load/results", "load/source", "load/spec", "load/tolerance"),
+        *("load/quota_wait", "load/ports", "load/results", "load/source", "load/spec", "load/tolerance"),
     },
     "commands": {
         *("exceptions", "hooks", "api", "relations", "load/columns", "load/ledger", "load/loader"),

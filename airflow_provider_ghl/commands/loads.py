@@ -14,7 +14,7 @@ from airflow_provider_ghl.commands.output import Out, counted, escape, facts, is
 from airflow_provider_ghl.exceptions import ConfigurationError, GHLError
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.load_filter import LoadFilter
-from airflow_provider_ghl.load.results.outcomes import FAILURES, OUTCOMES, End, Outcome, gist, outline
+from airflow_provider_ghl.load.results.outcomes import FAILURES, OUTCOMES, End, Outcome, without_details, without_ids
 
 __all__ = ["export", "failures_text", "group_failures", "latest", "show"]
 
@@ -120,8 +120,8 @@ def _reason(result: dict[str, Any]) -> str:
     """Worded as in the load's own message."""
     reason = result["reason"] or ""
     if result["outcome"] == Outcome.INVALID:
-        return outline(reason)
-    return gist(reason, result["first_record_id"] or "", result["second_record_id"] or "")
+        return without_details(reason)
+    return without_ids(reason, result["first_record_id"] or "", result["second_record_id"] or "")
 
 
 def _key(row: dict[str, Any]) -> str | None:

@@ -1,4 +1,4 @@
-"""Rows as columns: a row stays a position in these until it is sent or has a problem."""
+"""Rows as columns. A row is a position in these until it is sent or has a problem."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ Codes = np.ndarray[Any, np.dtype[np.uint8]]
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
 Objects = np.ndarray[Any, np.dtype[np.object_]]
+#: Words of 64 bits: the halves of hashes.
 Words = np.ndarray[Any, np.dtype[np.uint64]]
 
 _NONE: Numbers = np.empty(0, dtype=np.int64)
@@ -21,9 +22,9 @@ _NONE: Numbers = np.empty(0, dtype=np.int64)
 class Columns:
     """The names of the source's columns that a load reads.
 
-    :param values: those that say what a row is.
-    :param row_key: what the source calls a row.
-    :param location: the row's location, where a load is about several.
+    :param values: the columns with the row's values, such as ids of records.
+    :param row_key: the column with the source's own key of a row, if any.
+    :param location: the column with the row's location, where a load has several.
     """
 
     __slots__ = ("location", "row_key", "values")
@@ -35,16 +36,16 @@ class Columns:
 
     @property
     def needed(self) -> list[str]:
-        """All of them, in the order of a batch's cells."""
+        """All these columns, in the order of :attr:`Batch.cells`."""
         return [*self.values, *(name for name in (self.row_key, self.location) if name is not None)]
 
 
 @dataclass(slots=True)
 class Batch:
-    """Rows read together, as columns of values just as the source gave them.
+    """Rows read together, as columns with the source's own values.
 
-    :param start: the number of the first row in the source, from 0. Headers and blank lines are no rows.
-    :param cells: the columns that were asked for, in their order (see :attr:`Columns.needed`).
+    :param start: the number of the first row in the source, from 0. Headers and blank lines do not count.
+    :param cells: the columns of :attr:`Columns.needed`, in that order.
     :param unreadable: why a row could not be read, by its offset in the batch. Its cells are ``None``.
     """
 
@@ -56,19 +57,21 @@ class Batch:
         return len(self.cells[0])
 
     def row_keys(self, columns: Columns) -> list[Any] | None:
-        """What the source calls the rows, where that was asked for."""
+        """The source's keys of the rows; ``None`` where no column has them."""
         return self.cells[len(columns.values)].tolist() if columns.row_key is not None else None
 
     def locations(self, columns: Columns) -> Objects | None:
-        """The rows' locations, where these were asked for."""
+        """The rows' locations; ``None`` where no column has them."""
         return self.cells[-1] if columns.location is not None else None
 
 
 @dataclass(slots=True)
 class Valid:
-    """A batch's values as text, ``""`` where a value was refused, and by offset all reasons of each refused row.
+    """A validated batch.
 
-    ``locations``: those of the rows, where the source names them.
+    :param values: the values as text, column by column; ``""`` where a value was refused.
+    :param problems: all reasons of each refused row, by offset.
+    :param locations: the rows' locations, where the source names them.
     """
 
     values: tuple[Objects, ...]
@@ -80,7 +83,7 @@ class Valid:
 
     @property
     def usable(self) -> Flags:
-        """Which rows have no problem."""
+        """For each row, whether it has no problem."""
         usable = np.ones(len(self), dtype=np.bool_)
         usable[list(self.problems)] = False
         return usable
@@ -90,21 +93,21 @@ class Valid:
 class Chunk:
     """Rows of one location that were read together, as offsets in columns that all locations of the batch share."""
 
-    #: Number in the source of the row at offset 0.
+    #: The number in the source of the row at offset 0.
     start: int
-    #: The columns that say what a row is, as text, ``""`` where a value was refused.
+    #: The rows' values as text, column by column; ``""`` where a value was refused.
     values: tuple[Objects, ...]
     #: The rows' identities, 128 bits in two words; zeros where a row has none.
     high: Words
     low: Words
-    #: By row: the earlier row with the same identity, or -1; and what is known of it, a ``Knowledge``.
+    #: For each row: the number of the earlier row with the same identity, or -1; and what the ledger knows, a ``Knowledge``.
     earlier: Numbers
     knowledge: Codes
-    #: Offsets of the rows that still need requests; at first all that can be sent.
+    #: Offsets of the rows that still need a request; at first of all rows that can be sent.
     todo: Numbers
     #: Why rows were refused, by offset.
     problems: dict[int, str] = field(default_factory=dict)
-    #: Offsets of rows that repeat an earlier one, and of those that are there by the ledger.
+    #: Offsets of rows that repeat an earlier one, and of rows that exist according to the ledger.
     repeats: Numbers = field(default_factory=lambda: _NONE)
     known: Numbers = field(default_factory=lambda: _NONE)
 

@@ -1,6 +1,6 @@
-"""What a load needs to know of a kind of row. The load itself does not know what its rows mean.
+"""The protocol between a load and a kind of row. The load itself does not know what its rows mean.
 
-``relations/`` has the one kind there is: rows that become relations.
+The only kind so far is in ``relations/``: rows that become relations.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from airflow_provider_ghl.load.ledger.memory import Memory
 from airflow_provider_ghl.load.results.fields import ResultFields
 from airflow_provider_ghl.load.results.outcomes import RowResult, StoppedBy
 
-__all__ = ["Conversation", "Found", "Question", "Reading", "Result", "RowHandler", "RowKind", "Seen", "Target"]
+__all__ = ["Conversation", "GroupRead", "ReadResult", "Result", "RowHandler", "RowKind", "StoredRow", "Target", "TargetResult"]
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What the rows of one location are about, such as an association.
+    """The thing in HighLevel that all rows of one location belong to, such as an association.
 
-    :param id: HighLevel's id of it, which results name.
+    :param id: HighLevel's id of it, a field of each result.
     """
 
     location_id: str
@@ -31,10 +31,10 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What the search for a target came to: the target, or why there is none.
+class TargetResult:
+    """The result of the search for a target: the target, or the error.
 
-    :param stops: what ends the location's rows; ``None`` with an error: it may pass.
+    :param stops: why the location is stopped; ``None`` with an error: another try may help.
     """
 
     target: Target | None
@@ -44,11 +44,11 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A row's counterpart in HighLevel, as it was read.
+class StoredRow:
+    """What HighLevel has stored for a row, as it was read.
 
-    :param values: as the row would have them.
-    :param id: HighLevel's id of it; ``None`` where it does not say.
+    :param values: in the form and order of a row's values.
+    :param id: HighLevel's id of it; ``None`` where the answer names none.
     """
 
     values: tuple[str, ...]
@@ -56,33 +56,33 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What reading on behalf of several rows came to.
+class ReadResult:
+    """The result of a :class:`GroupRead`.
 
-    :param seen: all that was read, asked for or not.
-    :param error: why the reading ended early. What was seen before stands.
-    :param stops: what ends the location's rows.
-    :param read_to: how many were read before it ended; ``None``: all there are.
+    :param stored: everything that was read, also for rows outside the group.
+    :param error: why reading ended early. What was read before it is valid.
+    :param stops: why the location is stopped, if it is.
+    :param read_to: how many items were read before reading ended; ``None``: all of them.
     """
 
-    seen: Sequence[Seen]
+    stored: Sequence[StoredRow]
     error: GHLError | None = None
     requests: int = 0
     stops: StoppedBy | None = None
     read_to: int | None = 0
 
 
-#: What a conversation can come to.
-Result = RowResult | Reading | Found
-#: Yields the requests that it needs and is sent their answers, or has their errors thrown in. Its value is its result.
-Conversation = Generator[Call, Answer, RowResult] | Generator[Call, Answer, Reading] | Generator[Call, Answer, Found]
+#: The result of a conversation.
+Result = RowResult | ReadResult | TargetResult
+#: A generator that yields requests. It is sent each answer, or has its error thrown in, and returns the result.
+Conversation = Generator[Call, Answer, RowResult] | Generator[Call, Answer, ReadResult] | Generator[Call, Answer, TargetResult]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """Something to read that may settle several rows at once.
+class GroupRead:
+    """A read that may settle a group of rows at once.
 
-    :param subject: what is read, such as a record's id.
+    :param subject: what the rows have in common and what is read, such as a record's id.
     :param offsets: the rows that it may settle.
     """
 
@@ -92,29 +92,29 @@ class Question:
 
 
 class RowHandler(Protocol):
-    """The rows of one location, once their target is known."""
+    """Handles the rows of one location, once their target is known."""
 
     @property
     def warnings(self) -> list[str]:
-        """What a user should know of how it went."""
+        """Warnings for the user."""
 
     def as_stored(self, values: tuple[Objects, ...]) -> tuple[Objects, ...]:
-        """The source's columns in HighLevel's order. All that follows is about the rows in this order."""
+        """Put the source's columns in HighLevel's order. All other methods take values in this order."""
 
     def objection(self, chunk: Chunk) -> str | None:
-        """Why not even the first of a location's rows may be sent, by what is in them; ``None`` where they may."""
+        """Why no row of the location may be sent, judged by its first chunk; ``None`` where rows may be sent."""
 
-    def count_questions(self, chunk: Chunk, offsets: Numbers) -> int:
-        """How many requests :meth:`questions` may cost at most."""
+    def count_reads(self, chunk: Chunk, offsets: Numbers) -> int:
+        """How many requests :meth:`reads` may cost at most."""
 
-    def questions(self, chunk: Chunk, offsets: Numbers) -> Iterator[Question]:
-        """What to read before rows are sent, where that is cheaper. Asked one by one, as answers to earlier ones come in."""
+    def reads(self, chunk: Chunk, offsets: Numbers) -> Iterator[GroupRead]:
+        """The reads that are cheaper than sending their rows. An iterator, since earlier results may change later reads."""
 
-    def settled(self, chunk: Chunk, question: Question, reading: Reading) -> dict[int, str | None]:
-        """The rows that a reading found to be there, by offset, with HighLevel's ids."""
+    def stored_ids(self, chunk: Chunk, read: GroupRead, result: ReadResult) -> dict[int, str | None]:
+        """HighLevel's ids of the rows that a read found to exist, by offset; ``None`` where the answer names no id."""
 
-    def surplus(self, chunk: Chunk) -> dict[int, str]:
-        """Why rows that are still to do cannot be sent, by offset, now that all is known that can be.
+    def refusals(self, chunk: Chunk) -> dict[int, str]:
+        """Why rows cannot be sent, by offset. Called after all reads of the chunk.
 
         :raises LedgerError: the ledger cannot be read.
         """
@@ -122,7 +122,7 @@ class RowHandler(Protocol):
     def conversation(self, values: tuple[str, ...], *, is_again: bool) -> Conversation:
         """The requests of one row.
 
-        :param is_again: an earlier attempt of this load may have sent it, and had no answer.
+        :param is_again: an earlier attempt of this load may have sent the row and got no answer.
         """
 
 
@@ -135,21 +135,21 @@ class RowKind(Protocol):
 
     @property
     def fields(self) -> ResultFields:
-        """How its values are called in results."""
+        """The names of its fields in results."""
 
     @property
     def about(self) -> str:
-        """What the rows are about, as the user named it."""
+        """The target, as the user named it."""
 
     @property
     def target_id(self) -> str | None:
-        """HighLevel's id of the target, where the user gave it."""
+        """HighLevel's id of the target, where the user gave it; else ``None``."""
 
     def validate(self, batch: Batch) -> Valid:
-        """Refuse what can be refused before any request, with every reason of a row."""
+        """Refuse the rows that can be refused before any request. A row's problem names all its reasons."""
 
-    def find_target(self, location_id: str) -> Generator[Call, Answer, Found]:
-        """Find the target of a location's rows. Every load asks once: a stale id must not cost a request a row."""
+    def find_target(self, location_id: str) -> Generator[Call, Answer, TargetResult]:
+        """Find the target of a location's rows. A load does this first, so that a wrong id does not cost a request per row."""
 
     def handler(self, target: Target, memory: Memory) -> RowHandler:
-        """What handles a location's rows from then on."""
+        """The handler of the location's rows."""

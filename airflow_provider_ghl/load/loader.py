@@ -1,4 +1,4 @@
-"""One load, from its rows to its verdict. :func:`run` reads top to bottom: read, plan, send, account."""
+"""Runs one load, from its rows to its verdict: read, plan, send, report."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ from airflow_provider_ghl.load.columns import Chunk
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.loads import Attempt
 from airflow_provider_ghl.load.ledger.memory import Memories
-from airflow_provider_ghl.load.patience import Patience
 from airflow_provider_ghl.load.plan.partition import Partition
 from airflow_provider_ghl.load.plan.price import Estimate, estimate
 from airflow_provider_ghl.load.ports import Ports
+from airflow_provider_ghl.load.quota_wait import QuotaWait
 from airflow_provider_ghl.load.results.outcomes import Outcome
-from airflow_provider_ghl.load.results.progress import Standing
+from airflow_provider_ghl.load.results.progress import LocationStatus
 from airflow_provider_ghl.load.results.report import Report
-from airflow_provider_ghl.load.results.row_results import Line
+from airflow_provider_ghl.load.results.row_results import LocationResults
 from airflow_provider_ghl.load.results.stoppage import Stoppage
 from airflow_provider_ghl.load.results.verdict import Ending, StoppedLocation, Verdict, judge
 from airflow_provider_ghl.load.send.dispatch import Dispatch
+from airflow_provider_ghl.load.send.feeder import Feeder
 from airflow_provider_ghl.load.send.journal import Journal
 from airflow_provider_ghl.load.send.location import Location
 from airflow_provider_ghl.load.send.outage import Outage
-from airflow_provider_ghl.load.send.steps import Steps
-from airflow_provider_ghl.load.send.supply import Supply
+from airflow_provider_ghl.load.send.steps import LocationSteps
 from airflow_provider_ghl.load.send.workers import ThreadWorkers
 from airflow_provider_ghl.load.spec import DiffAgainst, LoadSpec
 
 __all__ = ["run"]
 
 
-#: How long the ledger keeps what a load did, row by row.
+#: How long the ledger keeps the results of a load's rows.
 _KEPT = timedelta(days=90)
-#: Requests that each of several locations may have in flight until one of its rows has succeeded.
+#: How many requests each of several locations may have in flight until one of its rows has succeeded.
 _CAUTIOUS = 3
-#: Locations, at most, each of which is told of as soon as it is held up. Those of more are told of with the progress.
+#: With more locations than this, delays are logged with the progress only, and not at once.
 _MOST_WATCHED = 20
-#: What stands for the location of a load that is about several.
+#: Noted in the ledger as the location of a load with several.
 SEVERAL = "several"
 
 
 def run(spec: LoadSpec, ports: Ports) -> Verdict:
-    """Make HighLevel hold what the rows name.
+    """Run a load: create in HighLevel what the rows name and what is not there yet.
 
-    :raises ConfigurationError: what can be known to be wrong before any request. All other ends are told by the verdict.
+    :raises ConfigurationError: the load is misconfigured, and that shows before any request. Other errors are in the verdict.
     """
     return _Load(spec, ports).run()
 
@@ -64,7 +64,7 @@ class _Load:
         self._deliver = ports.deliver
         self._ledger = ports.ledger or Ledger.in_memory()
         self._ledger.end_waits_when(lambda: ports.client.stop.is_set)
-        #: What the ledger calls this run; ``None`` where nothing is to be sent.
+        #: This run in the ledger; ``None`` where nothing is to be sent.
         self._attempt: Attempt | None = None
         self._began = ports.client.clock.monotonic()
         self._budget = Budget(spec.max_requests)
@@ -77,14 +77,14 @@ class _Load:
             has_enough = self._partition.has_enough()
             is_to_run = has_enough and not self._client.stop.is_set
             journal = self._open_journal(is_to_send=is_to_run and not self._spec.plan_only)
-            supply = Supply(self._spec, self._partition, self._report, journal, self._location_opener(journal))
-            stoppage = self._send(supply, journal) if is_to_run and journal.failure is None else None
-            supply.leave_rest(stoppage)
+            feeder = Feeder(self._spec, self._partition, self._report, journal, self._location_opener(journal))
+            stoppage = self._send(feeder, journal) if is_to_run and journal.failure is None else None
+            feeder.skip_rest(stoppage)
             journal.commit()
             file_error = self._publish()
-            plan = self._price(supply.locations) if is_to_run and self._spec.plan_only else None
-            ending = self._ending(supply.locations, stoppage, journal.failure, file_error, plan, too_few=not has_enough)
-            return self._conclude(ending, supply.locations, plan)
+            plan = self._price(feeder.locations) if is_to_run and self._spec.plan_only else None
+            ending = self._ending(feeder.locations, stoppage, journal.failure, file_error, plan, too_few=not has_enough)
+            return self._conclude(ending, feeder.locations, plan)
         except BaseException:
             self._note_end("retryable", "broken off", {})
             raise
@@ -94,7 +94,7 @@ class _Load:
                 self._file.discard()
 
     def _open_journal(self, *, is_to_send: bool) -> Journal:
-        """What the ledger is told. It is told first that the load has begun."""
+        """Note in the ledger that the load begins, unless nothing is to be sent. Returns the journal of what follows."""
         spec = self._spec
         failure: LedgerError | None = None
         if is_to_send:
@@ -114,42 +114,45 @@ class _Load:
             journal.fail(failure)
         return journal
 
-    def _location_opener(self, journal: Journal) -> Callable[[Line], Location]:
+    def _location_opener(self, journal: Journal) -> Callable[[LocationResults], Location]:
         spec, clock = self._spec, self._client.clock
         max_age = spec.ledger_max_age.total_seconds() if spec.diff_against is DiffAgainst.LEDGER else None
         memories = Memories(self._ledger, self._attempt, self._client.host, max_age)
         cautious = _CAUTIOUS if spec.is_about_several else spec.abort_after
 
-        def open_location(line: Line) -> Location:
-            steps = Steps(spec, line, self._report, journal, self._partition, memories, clock, self._announce)
+        def open_location(results: LocationResults) -> Location:
+            steps = LocationSteps(spec, results, self._report, journal, self._partition, memories, clock, self._announce)
             outage = Outage(spec.outage_timeout, self._client.retry.draw)
-            return Location(line, steps, outage, spec.abort_after, cautious)
+            return Location(results, steps, outage, spec.abort_after, cautious)
 
         return open_location
 
-    def _send(self, supply: Supply, journal: Journal) -> Stoppage | None:
-        """All that needs HighLevel; what stopped it before the last row."""
-        dispatch = Dispatch(self._client, self._workers, self._budget, self._spec.abort_after, supply)
+    def _send(self, feeder: Feeder, journal: Journal) -> Stoppage | None:
+        """Send the rows. Returns what stopped the load before its last row, if anything did."""
+        dispatch = Dispatch(self._client, self._workers, self._budget, self._spec.abort_after, feeder)
         for settled in dispatch.run():
             for location, send, result in settled:
-                location.rows.take(send, result)
+                location.steps.take_result(send, result)
             journal.tick()
             if journal.failure is not None:
                 dispatch.halt()
-            if self._budget.spent > len(supply.locations):  # before that associations are read
-                self._tick(supply.locations)
+            if self._budget.spent > len(feeder.locations):  # until then, only associations are read
+                self._tick(feeder.locations)
         return dispatch.stoppage
 
     def _announce(self, chunk: Chunk, requests: int) -> None:
-        """Before the first request of a single location's rows it is said what is ahead, where the size of the source is
-        known.
+        """Log the number of rows and their cost before the first row is sent.
+
+        Only for a single location, and where the size of the source is known.
+
+        :param requests: how many requests the first chunk may take.
         """
         spec, is_read = self._spec, self._partition.is_read
         total = len(chunk.earlier) if is_read else spec.total
         if chunk.start or spec.is_about_several or not total or self._progress is None:
             return
         share = requests / len(chunk.earlier)
-        # What earlier attempts have spent was of another day.
+        # Earlier attempts spent their requests on another day.
         spent = self._budget.spent - (self._attempt.spent_before[0] if self._attempt is not None else 0)
         price = estimate([(spent + round(share * total), self._client.limit(spec.location_id))])
         self._progress.announce(total, str(price), is_exact=is_read)
@@ -161,11 +164,11 @@ class _Load:
         for location in locations if len(locations) <= _MOST_WATCHED else ():
             self._progress.tell_trouble(location.id, location.trouble(now))
         if self._progress.is_due and not all(location.is_over for location in locations):
-            standings = [Standing(one.id, self._client.limit(one.id), one.is_over, one.trouble(now)) for one in locations]
-            self._progress.tick(self._report.done, self._report.rows, self._budget.spent, standings)
+            statuses = [LocationStatus(one.id, self._client.limit(one.id), one.is_over, one.trouble(now)) for one in locations]
+            self._progress.tick(self._report.done, self._report.rows, self._budget.spent, statuses)
 
     def _publish(self) -> GHLError | None:
-        """Make the results durable, before any red end; what kept them from being written."""
+        """Publish the results file, before the task can fail. Returns the error where that fails."""
         error = self._report.file_error
         if self._file is not None and error is None:
             try:
@@ -192,11 +195,11 @@ class _Load:
         stopped = [_stopped(location, now) for location in locations if location.stoppage is not None]
         unread: Exception | None = None
         if stopped and not spec.is_about_several:
-            # The only location was stopped, so the load was.
+            # With a single location, what stopped the location stopped the load.
             only, stopped = stopped[0].stoppage, []
             unread = only.error if only.by is None else None
             stoppage = stoppage or (only if only.by is not None else None)
-        # A stop that came when everything was done has stopped nothing.
+        # A stop that comes after the last row has stopped nothing.
         counts = self._report.counts()
         is_done = self._partition.was_read_to_its_end and not counts[Outcome.NOT_ATTEMPTED] and not counts[Outcome.FAILED]
         return Ending(
@@ -205,24 +208,24 @@ class _Load:
             stoppage=stoppage,
             broken_by=ledger_error or unread or file_error or self._partition.broken_by,
             locations=stopped,
-            patience=self._patience(),
+            quota_wait=self._quota_wait(),
             plan=None if plan is None else str(plan),
-            warnings=[*self._ledger.warnings, *(warning for location in locations for warning in location.rows.warnings)],
+            warnings=[*self._ledger.warnings, *(warning for location in locations for warning in location.steps.warnings)],
             load_number=None if self._attempt is None else self._attempt.load_number,
             at=self._client.clock.utc_now(),
             draw=self._client.retry.draw,
         )
 
-    def _patience(self) -> Patience | None:
+    def _quota_wait(self) -> QuotaWait | None:
         spec, attempt = self._spec, self._attempt
         if spec.defer_timeout is None or attempt is None:
             return None
         waited = attempt.began - attempt.deferred_since if attempt.deferred_since is not None else 0.0
-        return Patience(spec.defer_timeout, waited, spec.shortest_wait)
+        return QuotaWait(spec.defer_timeout, waited, spec.shortest_wait)
 
     def _price(self, locations: Sequence[Location]) -> Estimate:
         """What the load would cost."""
-        prices = [(one.rows.price + one.requests, self._client.limit(one.id)) for one in locations]
+        prices = [(one.steps.price + one.requests, self._client.limit(one.id)) for one in locations]
         return estimate(prices)
 
     def _conclude(self, ending: Ending, locations: Sequence[Location], plan: Estimate | None) -> Verdict:
@@ -249,7 +252,7 @@ class _Load:
             "retries": self._budget.retries,
             "rate_limited": self._budget.rate_limited,
             "seconds": round(self._client.clock.monotonic() - self._began, 3),
-            # Where fewest are.
+            # The smallest of all locations.
             "daily_remaining": min((one for one in left if one is not None), default=None),
             "results_path": self._spec.results_path if is_published else None,
         }
@@ -262,7 +265,7 @@ class _Load:
         stoppage = location.stoppage
         return {
             **{str(outcome): 0 for outcome in Outcome},
-            **location.line.counts,
+            **location.results.counts,
             "requests": location.requests,
             "daily_remaining": self._client.limit(location.id).daily_left,
             "stopped_by": str(stoppage.by) if stoppage is not None and stoppage.by else None,
@@ -272,7 +275,7 @@ class _Load:
     def _note_end(
         self, end: str, message: str, counts: dict[str, Any], is_well: bool = False, is_deferred: bool = False
     ) -> LedgerError | None:
-        """Tell the ledger that this attempt sends nothing more, and have it forget what loads did long ago."""
+        """Note the end of this attempt in the ledger, and delete the results of old loads."""
         if self._attempt is None:
             return None
         loads = self._ledger.loads

@@ -1,4 +1,4 @@
-"""What a load works with."""
+"""What a load works with: its rows, HighLevel, the ledger, and where results go."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ["Ports"]
 
 @dataclass(slots=True, kw_only=True)
 class Ports:
-    """Its rows, HighLevel, the ledger, and where results go.
+    """The ports of one load.
 
-    :param ledger: without one, nothing is remembered beyond the load.
+    :param ledger: ``None``: nothing is remembered beyond the load.
     :param workers: ``None``: threads.
-    :param deliver: called with the verdict before the ledger notes that the load has ended: who is killed while the results
-        are on their way has not ended.
+    :param deliver: called with the verdict, before the ledger notes the end of the load. So a load that is killed while it
+        delivers counts as not ended.
     """
 
     batches: Iterator[Batch]

@@ -1,4 +1,4 @@
-"""Sorted tables that grow batch by batch, in a few bytes a row: a look-up searches few runs, and no row is merged often."""
+"""Sorted tables that grow batch by batch, with a few bytes per row. A search visits few runs, and no row is merged often."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from airflow_provider_ghl.load.columns import Numbers, Words
 
 __all__ = ["Run", "SortedRuns", "find_keys", "find_pairs"]
 
-#: Two runs are merged if they have no more rows than this together, or than an eighth of all rows: while they are merged, both
-#: exist twice.
+#: Two runs are merged only while they are small: together at most this many rows, or an eighth of all rows. A merge needs the
+#: memory of both runs twice.
 _SMALL = 1 << 16
 _SHARE = 8
 _NOWHERE: Numbers = np.empty(0, dtype=np.int64)
@@ -24,7 +24,8 @@ _NOWHERE: Numbers = np.empty(0, dtype=np.int64)
 class Run:
     """Rows that are sorted by their keys.
 
-    :param columns: what else the rows hold, each as long as the keys.
+    :param keys: sorted.
+    :param columns: the rows' other columns, each as long as ``keys``.
     """
 
     keys: Words
@@ -34,7 +35,7 @@ class Run:
         return len(self.keys)
 
     def merge(self, other: Run) -> Run:
-        """The rows of both. Where a column's types differ, it gets the larger one."""
+        """A run with the rows of both. Where the types of a column differ, it gets the larger one."""
         keys = np.concatenate((self.keys, other.keys))
         order = np.argsort(keys, kind="stable")
         columns = zip(self.columns, other.columns, strict=True)
@@ -42,7 +43,7 @@ class Run:
 
 
 class SortedRuns:
-    """The runs of one table, few and of growing size: a batch becomes a run, and two runs of like size are merged into one."""
+    """The runs of one table. Each batch becomes a run, and two runs of similar size are merged, so that runs stay few."""
 
     def __init__(self) -> None:
         self._runs: list[Run] = []
@@ -51,18 +52,18 @@ class SortedRuns:
         return iter(self._runs)
 
     def __len__(self) -> int:
-        """Rows of all runs."""
+        """How many rows all runs have."""
         return sum(map(len, self._runs))
 
     def add(self, run: Run) -> None:
-        """Take in new rows. A run that was got before may be no part of the table any more."""
+        """Add a run. Runs that were iterated over before may have been merged into others."""
         self._runs.append(run)
         largest = max(_SMALL, len(self) // _SHARE)
         while (at := self._like_the_next(largest)) is not None:
             self._runs[at : at + 2] = [self._runs[at].merge(self._runs[at + 1])]
 
     def _like_the_next(self, largest: int) -> int | None:
-        """The position of a run that is to be merged with the next larger one."""
+        """The position of a run that should be merged with the next larger one; ``None`` where there is none."""
         self._runs.sort(key=len)
         for at, (smaller, larger) in enumerate(pairwise(map(len, self._runs))):
             if larger < 2 * smaller and smaller + larger <= largest:
@@ -71,10 +72,10 @@ class SortedRuns:
 
 
 def find_keys(keys: Words, wanted: Words) -> tuple[Numbers, Numbers]:
-    """Where wanted keys stand.
+    """Find the positions of wanted keys.
 
-    :param keys: sorted. Of equal ones the first is found.
-    :returns: positions among ``keys``, and for each of them the position among ``wanted``. Who is not there is left out.
+    :param keys: sorted. Of equal keys the first is found.
+    :returns: positions in ``keys``, and for each the position in ``wanted``. Keys that are not found are left out.
     """
     if not keys.size:
         return _NOWHERE, _NOWHERE
@@ -86,7 +87,7 @@ def find_keys(keys: Words, wanted: Words) -> tuple[Numbers, Numbers]:
 def find_pairs(high: Words, low: Words, wanted_high: Words, wanted_low: Words) -> tuple[Numbers, Numbers]:
     """As :func:`find_keys`, for keys of two words each.
 
-    :param high: sorted. Where high words are equal, which of 2**64 hashes hardly any two are, low words are in any order.
+    :param high: sorted. Rows with equal high words, which are very rare, may have their low words in any order.
     """
     at, wanted = find_keys(high, wanted_high)
     is_same = low[at] == wanted_low[wanted]

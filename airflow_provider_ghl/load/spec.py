@@ -8,27 +8,27 @@ from enum import StrEnum
 
 from airflow_provider_ghl.exceptions import ConfigurationError
 from airflow_provider_ghl.load.kind import RowKind
-from airflow_provider_ghl.load.patience import SHORTEST_WAIT
+from airflow_provider_ghl.load.quota_wait import SHORTEST_WAIT
 from airflow_provider_ghl.load.tolerance import Tolerance
 
 __all__ = ["DiffAgainst", "LoadSpec"]
 
 
 class DiffAgainst(StrEnum):
-    """What is asked which rows are there already, before any is sent.
+    """Where to look up, before rows are sent, which of them exist already.
 
-    Whatever it is, what an earlier attempt of the same load has learned is not asked again.
+    In any case, what an earlier attempt of the same load has learned is not asked again.
     """
 
-    #: The ledger, as far as HighLevel confirmed it within ``ledger_max_age``.
+    #: In the ledger: what HighLevel confirmed within ``ledger_max_age``.
     LEDGER = "ledger"
-    #: HighLevel, where reading it costs less than sending.
+    #: In HighLevel, where reading costs less than sending.
     HIGHLEVEL = "highlevel"
-    #: Nothing: every row is sent, and HighLevel says which ones were there.
+    #: Nowhere: every row is sent, and HighLevel answers which ones existed.
     NONE = "none"
 
 
-#: The least that numbers may be.
+#: The smallest allowed values.
 _LEAST = {"batch_size": 1, "abort_after": 1, "rows_ahead": 1, "min_rows": 0, "max_requests": 0, "keep_results": 0}
 
 
@@ -36,41 +36,41 @@ _LEAST = {"batch_size": 1, "abort_after": 1, "rows_ahead": 1, "min_rows": 0, "ma
 class LoadSpec:
     """What a load is to do. Either ``location_id`` is given, or the rows name their locations.
 
-    :raises ConfigurationError: neither or both are, or a number is too small to mean anything.
+    :raises ConfigurationError: neither or both are given, or a number is too small.
     """
 
     load_id: str
-    #: What its rows are.
+    #: The kind of its rows.
     kind: RowKind
     location_id: str | None = None
-    #: Rows that are claimed together.
+    #: How many rows are claimed together.
     batch_size: int = 1000
     min_rows: int = 0
     diff_against: DiffAgainst = DiffAgainst.LEDGER
     ledger_max_age: timedelta = timedelta(days=30)
     tolerance: Tolerance = field(default_factory=lambda: Tolerance(0))
     abort_after: int = 20
-    #: How long HighLevel may give no answers in a row.
+    #: How long HighLevel may give no answers before a location is stopped.
     outage_timeout: timedelta = timedelta(minutes=5)
     max_requests: int | None = None
-    #: Several locations: rows that are held, from the first that has no outcome yet to the last that was read. A source may be
-    #: sorted by location, so it is read ahead.
+    #: With several locations: how many rows may be in memory, from the first without an outcome to the last that was read. The
+    #: source is read ahead because it may be sorted by location.
     rows_ahead: int = 262_144
     keep_results: int = 1000
     try_number: int = 1
-    #: Whether it goes on after a deferral, and not after a failure.
+    #: Whether this attempt continues after a deferral, and not after a failure.
     is_resumed: bool = False
-    #: Count and price it; send nothing that writes.
+    #: Count the rows and estimate the cost; send no request that writes.
     plan_only: bool = False
-    #: How long it may wait for quota in all; ``None``: not at all.
+    #: How long the load may wait for quota in all; ``None``: not at all.
     defer_timeout: timedelta | None = None
-    #: How long one of those waits takes at least.
+    #: How long one of these waits takes at least.
     shortest_wait: timedelta = SHORTEST_WAIT
-    #: Rows of the source, where that is known.
+    #: How many rows the source has, where that is known.
     total: int | None = None
-    #: Bytes of the source (before any packing), where that is known.
+    #: The size of the source in bytes, uncompressed, where that is known.
     source_bytes: int | None = None
-    #: Where the results file will be, for the summary.
+    #: The path of the results file, for the summary.
     results_path: str | None = None
 
     @property

@@ -12,9 +12,9 @@ __all__ = ["Tolerance"]
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """Rows (an ``int``), or a share of the rows (a ``float`` in [0, 1)).
+    """A number of rows (an ``int``), or a share of the rows (a ``float`` in [0, 1)).
 
-    :raises ConfigurationError: it is neither. ``True`` and ``1.0`` could be meant either way, so that they are refused.
+    :raises ConfigurationError: it is neither. ``True`` and ``1.0`` are refused because they are ambiguous.
     """
 
     value: int | float
@@ -29,9 +29,9 @@ class Tolerance:
             )
 
     def allows(self, failures: int, rows: int) -> bool:
-        """Whether so many failures of so many rows are within it.
+        """Whether this many failures among this many rows are allowed.
 
-        Compared exactly, with the share as it is written: 29 of 100 are within 0.29, and 1 of 3 is more than 0.33.
+        The comparison is exact and uses the share as it is written: 29 of 100 are within 0.29, and 1 of 3 is more than 0.33.
         """
         return failures <= (self.value if isinstance(self.value, int) else Fraction(str(self.value)) * rows)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ghl.exceptions import DuplicateAssociation, NotFound
 from airflow_provider_ghl.operators.base import GHLOperator, choice, given, one_of, required
-from airflow_provider_ghl.operators.errors import translated
+from airflow_provider_ghl.operators.errors import translated_errors
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -64,7 +64,7 @@ class CreateAssociationOperator(GHLOperator):
 
     def execute(self, context: Context) -> Association:
         """One request where it is there, two where it is not."""
-        with translated():
+        with translated_errors():
             for name in _DEFINITION:
                 required(name, getattr(self, name))
             if self.if_exists != "fail":
@@ -153,7 +153,7 @@ class UpdateAssociationOperator(_OneAssociationOperator):
 
     def execute(self, context: Context) -> Association:
         """One or two requests."""
-        with translated():
+        with translated_errors():
             labels = [required(name, getattr(self, name)) for name in _LABELS]
             return self.hook.update_association(self._find_id(), *labels)
 
@@ -172,7 +172,7 @@ class DeleteAssociationOperator(_OneAssociationOperator):
 
     def execute(self, context: Context) -> bool:
         """One or two requests."""
-        with translated():
+        with translated_errors():
             try:
                 self.hook.delete_association(self._find_id())
             except NotFound:
@@ -197,7 +197,7 @@ class GetAssociationOperator(_OneAssociationOperator):
 
     def execute(self, context: Context) -> Association:
         """One request."""
-        with translated():
+        with translated_errors():
             return self._find()
 
 
@@ -215,6 +215,6 @@ class ListAssociationsOperator(GHLOperator):
 
     def execute(self, context: Context) -> list[Association]:
         """A request a page of 100."""
-        with translated():
+        with translated_errors():
             object_key = given(self.object_key)
             return self.hook.list_associations_by_object(object_key) if object_key else self.hook.list_associations()

@@ -50,7 +50,7 @@ __all__ = [
     "GHLTooFewRows",
     "GHLUnavailable",
     "error_for",
-    "translated",
+    "translated_errors",
 ]
 
 
@@ -124,14 +124,14 @@ _KINDS: dict[Failure, type[AirflowException]] = {
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translated_errors() -> Iterator[None]:
     """Raises Airflow's exceptions for the core's."""
     try:
         yield
     except GHLError as error:
         message = error.explain() if isinstance(error, Unauthorized) else str(error)
         # Its class and its text say it all: our own frames would only push them out of sight.
-        raise _KINDS[Failure.by(error)](message) from error.with_traceback(None)
+        raise _KINDS[Failure.from_error(error)](message) from error.with_traceback(None)
 
 
 def error_for(verdict: Verdict, where: str) -> Exception:

@@ -10,10 +10,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ghl.exceptions import ConfigurationError
-from airflow_provider_ghl.load.patience import SHORTEST_WAIT
+from airflow_provider_ghl.load.quota_wait import SHORTEST_WAIT
 from airflow_provider_ghl.load.tolerance import Tolerance
 from airflow_provider_ghl.operators.base import given, required
-from airflow_provider_ghl.operators.errors import error_for, translated
+from airflow_provider_ghl.operators.errors import error_for, translated_errors
 from airflow_provider_ghl.operators.table import TableOperator, path_as_text
 from airflow_provider_ghl.operators.task import load_id, note_ledger, try_number
 
@@ -83,7 +83,7 @@ class LoadOperator(TableOperator):
         return self._conclude(self._load(context, is_resumed=True), context)
 
     def _load(self, context: Context, *, is_resumed: bool) -> Verdict:
-        with translated():
+        with translated_errors():
             from airflow_provider_ghl.load.loader import run
 
             self._end_before_timeout()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from airflow_provider_ghl.operators.base import GHLOperator
-from airflow_provider_ghl.operators.errors import translated
+from airflow_provider_ghl.operators.errors import translated_errors
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -25,7 +25,7 @@ class ListLocationsOperator(GHLOperator):
 
     def execute(self, context: Context) -> list[dict[str, str]]:
         """A request a page of locations, under the agency's own limit."""
-        with translated():
+        with translated_errors():
             found = sorted({str(location["location_id"]) for location in self.hook.list_locations()})
         self.log.info("The app is installed in %s locations", len(found))
         return [{"location_id": location_id} for location_id in found]

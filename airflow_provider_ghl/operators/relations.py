@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_ghl.exceptions import ConfigurationError, DuplicateRelation, NotFound
 from airflow_provider_ghl.operators.base import GHLOperator, choice, given, one_of, required
 from airflow_provider_ghl.operators.bulk import BulkCreateRelationsOperator
-from airflow_provider_ghl.operators.errors import translated
+from airflow_provider_ghl.operators.errors import translated_errors
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -68,7 +68,7 @@ class CreateRelationOperator(GHLOperator):
 
     def execute(self, context: Context) -> Relation:
         """One request, and one more for a key, for object keys or for a relation that is there."""
-        with translated():
+        with translated_errors():
             pair = _find_pair(self, self.hook.find_association)
             try:
                 return self.hook.create_relation(*pair)
@@ -131,7 +131,7 @@ class DeleteRelationOperator(GHLOperator):
 
     def execute(self, context: Context) -> bool:
         """One request; two or more where the relation is looked up by its records."""
-        with translated():
+        with translated_errors():
             try:
                 self._delete()
             except NotFound as error:

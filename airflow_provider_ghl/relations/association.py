@@ -17,7 +17,7 @@ from airflow_provider_ghl.exceptions import (
     RequestRejected,
     Unauthorized,
 )
-from airflow_provider_ghl.load.kind import Found, Target
+from airflow_provider_ghl.load.kind import Target, TargetResult
 from airflow_provider_ghl.load.results.outcomes import StoppedBy
 from airflow_provider_ghl.relations.orientation import Sides, is_swapped
 
@@ -46,7 +46,7 @@ class StoredAssociation(Target):
 
 def read_association(
     location_id: str, *, association_id: str | None, association_key: str | None, sides: Sides
-) -> Generator[Call, Answer, Found]:
+) -> Generator[Call, Answer, TargetResult]:
     """Read the association. It must be of this location, and link what the columns hold: the error says what there is."""
     try:
         found = yield from find_in_steps(location_id, association_id, association_key)
@@ -54,6 +54,6 @@ def read_association(
             raise ConfigurationError(f"association {found.get('id')} belongs to location {owner}, not to {location_id}")
         swapped = is_swapped(found, sides)
     except GHLError as error:
-        return Found(None, error, stops=next((by for kind, by in _STOPPED_BY.items() if isinstance(error, kind)), None))
+        return TargetResult(None, error, stops=next((by for kind, by in _STOPPED_BY.items() if isinstance(error, kind)), None))
     object_keys = str(found.get("firstObjectKey") or ""), str(found.get("secondObjectKey") or "")
-    return Found(StoredAssociation(location_id, str(found.get("id") or association_id), object_keys, swapped))
+    return TargetResult(StoredAssociation(location_id, str(found.get("id") or association_id), object_keys, swapped))

@@ -27,7 +27,7 @@ from airflow_provider_ghl.exceptions import (
     TransportError,
     Unauthorized,
 )
-from airflow_provider_ghl.load.results.outcomes import SUCCESSES, Evidence, Outcome, RowResult, StoppedBy, gist
+from airflow_provider_ghl.load.results.outcomes import SUCCESSES, Evidence, Outcome, RowResult, StoppedBy, without_ids
 
 __all__ = ["create", "verdict_on"]
 
@@ -64,7 +64,9 @@ def create(
             if isinstance(error, DuplicateRelation):
                 return _there(error, Evidence.ANSWER, None, is_again)
             # HighLevel may word tomorrow otherwise what it words so today: it is read once what it means.
-            wording = f"{error.status}: {gist(error.message, first, second)}" if isinstance(error, PossibleDuplicate) else ""
+            wording = (
+                f"{error.status}: {without_ids(error.message, first, second)}" if isinstance(error, PossibleDuplicate) else ""
+            )
             if isinstance(error, PossibleDuplicate) and wording in duplicates:
                 return _there(error, Evidence.ANSWER, None, is_again)
             if not isinstance(error, PossibleDuplicate | RelationLimitReached):

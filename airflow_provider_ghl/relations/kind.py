@@ -11,7 +11,7 @@ import numpy as np
 from airflow_provider_ghl.api.calls import Answer, Call
 from airflow_provider_ghl.exceptions import ConfigurationError, Unauthorized
 from airflow_provider_ghl.load.columns import Batch, Chunk, Columns, Numbers, Objects, Valid
-from airflow_provider_ghl.load.kind import Conversation, Found, Question, Reading, Target
+from airflow_provider_ghl.load.kind import Conversation, GroupRead, ReadResult, Target, TargetResult
 from airflow_provider_ghl.load.ledger.memory import Memory
 from airflow_provider_ghl.load.ledger.notes import Knowledge
 from airflow_provider_ghl.load.ledger.relations import Side
@@ -22,7 +22,7 @@ from airflow_provider_ghl.relations.create import create
 from airflow_provider_ghl.relations.fields import RELATION_FIELDS
 from airflow_provider_ghl.relations.id_shapes import hint_at_swap
 from airflow_provider_ghl.relations.orientation import Sides
-from airflow_provider_ghl.relations.reading import Worth, count_groups, groups_by_record, read_relations
+from airflow_provider_ghl.relations.reading import ReadingPolicy, count_groups, groups_by_record, read_relations
 from airflow_provider_ghl.relations.validation import validate
 
 __all__ = ["RelationHandler", "RelationRows"]
@@ -75,7 +75,7 @@ class RelationRows:
         """Ids as text, or why they are none."""
         return validate(batch, self.columns)
 
-    def find_target(self, location_id: str) -> Generator[Call, Answer, Found]:
+    def find_target(self, location_id: str) -> Generator[Call, Answer, TargetResult]:
         """Read the association."""
         named = {"association_id": self.association_id, "association_key": self.association_key}
         return read_association(location_id, **named, sides=self.sides)
@@ -98,7 +98,7 @@ class RelationHandler:
         self._names = self._ordered((first, second))
         limits = self._ordered((rows.max_per_first, rows.max_per_second))
         self._cardinality = Cardinality(*limits, self._ordered(("max_per_first", "max_per_second")))
-        self._worth = Worth()
+        self._policy = ReadingPolicy()
         self._duplicates: set[str] = set()
         #: How many of a record's relations were read for earlier chunks; ``None``: all, so that what was not seen is not there.
         self._read_to: dict[str, int | None] = {}
@@ -128,34 +128,34 @@ class RelationHandler:
         where = self._target.location_id, self._target.id
         return create(*where, first, second, is_again=is_again, duplicates=self._duplicates)
 
-    def count_questions(self, chunk: Chunk, offsets: Numbers) -> int:
+    def count_reads(self, chunk: Chunk, offsets: Numbers) -> int:
         """A request for each record of several rows, at most: no group costs more than its rows and one request."""
         return count_groups(*chunk.rows(offsets)) if offsets.size else 0
 
-    def questions(self, chunk: Chunk, offsets: Numbers) -> Iterator[Question]:
+    def reads(self, chunk: Chunk, offsets: Numbers) -> Iterator[GroupRead]:
         """Read the relations of records that several rows name, where that is expected to be cheaper than sending the rows."""
         for record, positions in groups_by_record(*chunk.rows(offsets)):
             start = self._read_to.get(record, 0)
-            if not self._worth(len(positions)) or start is None:
+            if not self._policy.is_worthwhile(len(positions)) or start is None:
                 continue
             asked = offsets[positions].tolist()
             wanted = [chunk.row(offset) for offset in asked]
-            yield Question(record, asked, read_relations(self._target.location_id, self._target.id, record, wanted, start))
+            yield GroupRead(record, asked, read_relations(self._target.location_id, self._target.id, record, wanted, start))
 
-    def settled(self, chunk: Chunk, question: Question, reading: Reading) -> dict[int, str | None]:
+    def stored_ids(self, chunk: Chunk, read: GroupRead, result: ReadResult) -> dict[int, str | None]:
         """The rows whose relations were seen."""
-        self._read_to[question.subject] = reading.read_to
-        ids = {one.values: one.id for one in reading.seen}
-        there = {offset: ids[chunk.row(offset)] for offset in question.offsets if chunk.row(offset) in ids}
-        if reading.error is None:
-            self._worth.note(len(question.offsets), len(there))
-        elif isinstance(reading.error, Unauthorized) and self._worth.is_allowed:
-            self._worth.is_allowed = False
-            self.warnings.append(f"What is there could not be read, so that all rows are sent: {reading.error.explain()}")
+        self._read_to[read.subject] = result.read_to
+        ids = {one.values: one.id for one in result.stored}
+        there = {offset: ids[chunk.row(offset)] for offset in read.offsets if chunk.row(offset) in ids}
+        if result.error is None:
+            self._policy.note(len(read.offsets), len(there))
+        elif isinstance(result.error, Unauthorized) and self._policy.is_allowed:
+            self._policy.is_allowed = False
+            self.warnings.append(f"What is there could not be read, so that all rows are sent: {result.error.explain()}")
         self._cardinality.note_there(*chunk.rows(np.array(list(there), dtype=np.int64)))
         return there
 
-    def surplus(self, chunk: Chunk) -> dict[int, str]:
+    def refusals(self, chunk: Chunk) -> dict[int, str]:
         """Rows that are one relation too many for a record."""
         was_there = np.isin(chunk.knowledge[chunk.todo], _WAS_THERE)
         # Pairs that were there, and are only to be looked up again, have their room, whatever stands before them.

@@ -14,17 +14,17 @@ from airflow_provider_ghl.api.paging import PAGE_SIZE, Pages
 from airflow_provider_ghl.api.relations import list_call, read_page
 from airflow_provider_ghl.exceptions import GHLError, Unauthorized
 from airflow_provider_ghl.load.columns import Numbers, Objects
-from airflow_provider_ghl.load.kind import Reading, Seen
+from airflow_provider_ghl.load.kind import ReadResult, StoredRow
 from airflow_provider_ghl.load.results.outcomes import StoppedBy
 
-__all__ = ["Worth", "count_groups", "groups_by_record", "read_relations"]
+__all__ = ["ReadingPolicy", "count_groups", "groups_by_record", "read_relations"]
 
 #: Rows that are taken to be there before the first was read: whoever has HighLevel read expects to find something.
 _HOPE = 100
 
 
 @dataclass(slots=True)
-class Worth:
+class ReadingPolicy:
     """Whether reading pays, by what it brought so far."""
 
     asked: int = 0
@@ -32,7 +32,7 @@ class Worth:
     #: Not any more, where the token may not read.
     is_allowed: bool = True
 
-    def __call__(self, rows: int) -> bool:
+    def is_worthwhile(self, rows: int) -> bool:
         """Whether one request that answers for so many rows is cheaper than sending them."""
         return self.is_allowed and rows * (self.found + _HOPE) / (self.asked + _HOPE) > 1.0
 
@@ -68,7 +68,7 @@ def _records(first: Objects, second: Objects) -> tuple[Numbers, Objects]:
 
 def read_relations(
     location_id: str, association_id: str, record: str, wanted: Collection[tuple[str, ...]], start: int = 0
-) -> Generator[Call, Answer, Reading]:
+) -> Generator[Call, Answer, ReadResult]:
     """Read a record's relations until all that is wanted was found, or the other pages cost more than sending the rest.
 
     Each page has to pay for itself: where fewer was found than pages were read, most of what is wanted is not there, or is
@@ -78,7 +78,7 @@ def read_relations(
 
     While others write, paging by ``skip`` can miss a relation. That costs a create that says "duplicate", no more.
     """
-    pages, missing, found = Pages(start), set(wanted), _Findings(association_id)
+    pages, missing, found = Pages(start), set(wanted), _FoundRelations(association_id)
     left, read = 1, 0
     try:
         while pages.skip is not None and left < len(missing) and len(wanted) - len(missing) >= read:
@@ -90,14 +90,14 @@ def read_relations(
             left = math.ceil((total - (pages.skip or 0)) / PAGE_SIZE) if total is not None else 1
     except GHLError as error:
         is_refused = isinstance(error, Unauthorized) and error.kind in {"token", "location"}
-        return Reading(found.all, error, stops=StoppedBy.TOKEN if is_refused else None, read_to=pages.skip)
-    return Reading(found.all, read_to=pages.skip)
+        return ReadResult(found.all, error, stops=StoppedBy.TOKEN if is_refused else None, read_to=pages.skip)
+    return ReadResult(found.all, read_to=pages.skip)
 
 
 @dataclass(slots=True)
-class _Findings:
+class _FoundRelations:
     association_id: str
-    all: list[Seen] = field(default_factory=list)
+    all: list[StoredRow] = field(default_factory=list)
 
     def take(self, relations: list[dict[str, object]]) -> Iterator[tuple[str, ...]]:
         """The pairs of this association among them, which are kept."""
@@ -105,6 +105,6 @@ class _Findings:
             pair = relation.get("firstRecordId"), relation.get("secondRecordId")
             if relation.get("associationId") == self.association_id and all(isinstance(one, str) and one for one in pair):
                 relation_id = relation.get("id")
-                seen = Seen((str(pair[0]), str(pair[1])), str(relation_id) if relation_id else None)
-                self.all.append(seen)
-                yield seen.values
+                row = StoredRow((str(pair[0]), str(pair[1])), str(relation_id) if relation_id else None)
+                self.all.append(row)
+                yield row.values

@@ -13,7 +13,7 @@ from airflow_provider_ghl.load.results.failure import Failure
 from airflow_provider_ghl.load.results.outcomes import End
 from airflow_provider_ghl.load.results.verdict import Verdict
 from airflow_provider_ghl.operators import errors
-from airflow_provider_ghl.operators.errors import error_for, translated
+from airflow_provider_ghl.operators.errors import error_for, translated_errors
 
 #: Every error of the core, and what the operators raise for it.
 TABLE: dict[type[core.GHLError], type[Exception]] = {
@@ -63,7 +63,7 @@ def test_none_is_forgotten() -> None:
 @pytest.mark.parametrize(("cause", "kind"), TABLE.items(), ids=lambda kind: kind.__name__)
 def test_each_becomes_one_of_airflows(cause: type[core.GHLError], kind: type[Exception]) -> None:
     error = cause("what HighLevel said")
-    with pytest.raises(AirflowException) as raised, translated():
+    with pytest.raises(AirflowException) as raised, translated_errors():
         raise error
     assert raised.type is kind
     assert raised.value.__cause__ is error
@@ -72,7 +72,7 @@ def test_each_becomes_one_of_airflows(cause: type[core.GHLError], kind: type[Exc
 
 
 def test_what_is_not_ours_passes() -> None:
-    with pytest.raises(ZeroDivisionError), translated():
+    with pytest.raises(ZeroDivisionError), translated_errors():
         _ = 1 / 0
 
 

@@ -111,10 +111,10 @@ class ChaosWorkers(ThreadWorkers):
         super().__init__()
         self._diary = diary
 
-    def submit(self, key: Any, work: Any) -> None:
+    def submit(self, key: Any, function: Any) -> None:
         """See :class:`Workers`."""
         self._diary.note("q")
-        super().submit(key, work)
+        super().submit(key, function)
 
     def wait(self, seconds: float) -> list[tuple[Any, Any]]:
         """See :class:`Workers`."""

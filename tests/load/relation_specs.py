@@ -26,7 +26,7 @@ def relation_spec(**settings: Any) -> LoadSpec:
 def relation_report(keep: int, file: ResultsFile | None = None) -> Report:
     """Of one location."""
     report = Report(RELATION_FIELDS, keep, file, try_number=2)
-    report.open_line("location", "association")
+    report.open_location("location", "association")
     return report
 
 

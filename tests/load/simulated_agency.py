@@ -142,11 +142,11 @@ class _Workers(SimulatedWorkers):
         super().__init__(agency)
         self._agency = agency
 
-    def submit(self, key: Any, work: Callable[[], Any]) -> None:
+    def submit(self, key: Any, function: Callable[[], Any]) -> None:
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         sent_at, self._agency.latency = self._clock.now, 0.0
-        attempt = work()
+        attempt = function()
         finish = sent_at + self._agency.latency
         self.at(finish, lambda: self._done.append((key, replace(attempt, answered_at=finish))))
 

@@ -55,7 +55,7 @@ class SimulatedWorkers:
         """Let something happen at a moment, such as a stop."""
         heapq.heappush(self._events, (moment, next(self._numbers), action))
 
-    def submit(self, key: Any, work: Callable[[], Any]) -> None:
+    def submit(self, key: Any, function: Callable[[], Any]) -> None:
         sent_at = self._clock.now
         latency = self._server.next_latency()
         fault = self._server.drawn_fault
@@ -66,7 +66,7 @@ class SimulatedWorkers:
         def reach() -> None:
             self._server.is_carried, self._server.carried_fault = True, fault
             try:
-                attempt = replace(work(), answered_at=finish)
+                attempt = replace(function(), answered_at=finish)
             finally:
                 self._server.is_carried = False
             self.at(finish, lambda: self._done.append((key, attempt)))

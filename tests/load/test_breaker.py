@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_ghl.load.results.outcomes import Outcome, RowResult, gist, names
+from airflow_provider_ghl.load.results.outcomes import Outcome, RowResult, mentions, without_ids
 from airflow_provider_ghl.load.send.breaker import Breaker
 
 FAILED = RowResult(Outcome.FAILED, reason="the connection broke")
@@ -87,10 +87,10 @@ def test_other_outcomes_say_nothing(outcome: Outcome) -> None:
     ],
 )
 def test_gist(reason: str, ids: tuple[str, ...], expected: str) -> None:
-    assert gist(reason, *ids) == expected
+    assert without_ids(reason, *ids) == expected
 
 
 def test_an_id_is_named_where_it_is_a_word() -> None:
-    assert names("record[ab] is full", "ab")
-    assert not names("record[abc] is full", "ab")
-    assert not names("record[] is full", "")
+    assert mentions("record[ab] is full", "ab")
+    assert not mentions("record[abc] is full", "ab")
+    assert not mentions("record[] is full", "")

@@ -27,12 +27,12 @@ def test_an_answer_that_never_ends_holds_nothing_up_for_ever() -> None:
         submit = workers.submit
         seen: list[Any] = []
 
-        def losing(key: Any, work: Callable[[], Any]) -> None:
+        def losing(key: Any, function: Callable[[], Any]) -> None:
             seen.append(key)
             if len(seen) == 2:
-                work()  # it takes effect, and its answer drips on and on
+                function()  # it takes effect, and its answer drips on and on
             else:
-                submit(key, work)
+                submit(key, function)
 
         workers.submit = losing  # type: ignore[method-assign]
 

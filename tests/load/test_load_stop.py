@@ -230,8 +230,8 @@ def test_a_stop_that_comes_with_the_last_answer_has_stopped_nothing() -> None:
     def stop_after_the_last_was_sent(workers: SimulatedWorkers) -> None:
         submit, numbers = workers.submit, count(1)
 
-        def submitting(key: Any, work: Callable[[], Any]) -> None:
-            submit(key, work)
+        def submitting(key: Any, function: Callable[[], Any]) -> None:
+            submit(key, function)
             if next(numbers) == 2:  # before it the association is read
                 workers.at(server.clock.now + 0.2, stop.set)
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_ghl.load.results.outcomes import outline, storable
+from airflow_provider_ghl.load.results.outcomes import storable, without_details
 
 
 class _Colour(StrEnum):
@@ -132,4 +132,4 @@ def test_what_is_stored_is_sound_json(key: Any) -> None:
     ],
 )
 def test_our_own_reasons_stay_readable(reason: str, expected: str) -> None:
-    assert outline(reason) == expected
+    assert without_details(reason) == expected

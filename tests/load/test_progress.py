@@ -10,9 +10,9 @@ from simulated_load import load_pairs
 from simulated_time import FakeClock
 
 from airflow_provider_ghl.api.limits import Limit
-from airflow_provider_ghl.load.results.progress import Progress, Standing
+from airflow_provider_ghl.load.results.progress import LocationStatus, Progress
 
-ONE = Standing("a", Limit())
+ONE = LocationStatus("a", Limit())
 
 
 class Lines:
@@ -39,13 +39,13 @@ def test_lines_come_soon_at_first_and_then_every_half_minute() -> None:
     assert lines.seconds == [*range(10, 70, 10), *range(90, 400, 30)]
 
 
-def line_of(standings: list[Standing], total: int | None = None, about: int | None = None) -> str:
+def line_of(statuses: list[LocationStatus], total: int | None = None, about: int | None = None) -> str:
     """After 20 s, 250 rows and as many requests."""
     clock = FakeClock()
     lines = Lines(clock, total, about)
-    lines.progress.tick(0, 0, 0, standings)
+    lines.progress.tick(0, 0, 0, statuses)
     clock.now += 20.0
-    lines.progress.tick(250, 400, 250, standings)
+    lines.progress.tick(250, 400, 250, statuses)
     return lines.lines[0]
 
 
@@ -55,12 +55,12 @@ def test_of_a_file_it_is_known_about_how_many_rows_there_are() -> None:
 
 
 def test_many_locations_how_many_are_done_and_what_holds_up_the_others() -> None:
-    standings = [Standing(f"done{n}", Limit(), is_over=True) for n in range(6)]
-    standings += [Standing("b", Limit()), Standing("c", Limit(), trouble="its requests of the day are spent")]
-    line = line_of(standings)
+    statuses = [LocationStatus(f"done{n}", Limit(), is_over=True) for n in range(6)]
+    statuses += [LocationStatus("b", Limit()), LocationStatus("c", Limit(), trouble="its requests of the day are spent")]
+    line = line_of(statuses)
     assert line.endswith("6 of 8 locations done, c: its requests of the day are spent")
     assert "0% of the limits of 2 locations in use" in line
-    assert line_of(standings[:-1]).endswith("6 of 7 locations done, still at work: b")
+    assert line_of(statuses[:-1]).endswith("6 of 7 locations done, still at work: b")
 
 
 def test_an_outage_is_told_at_once_and_when_it_is_over() -> None:

@@ -1,4 +1,4 @@
-"""Which rows need a request: not those that repeat another, or that are known to be there."""
+"""Finds the rows that need a request: those that repeat no other row and are not known to exist."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from airflow_provider_ghl.load.plan.duplicates import Duplicates
 __all__ = ["Difference"]
 
 
-#: To look a row up takes as long as to load some 15 known ones, and more rows will come than came so far.
+#: Load the known rows of a location when they are at most this many times the rows seen so far. Looking one row up takes as
+#: long as loading some 15 known ones, and more rows will come than came so far.
 _WORTH_LOADING = 100
-#: A known row takes 20 bytes. So many of them always may, and beyond that so many for each row of the input.
+#: A known row takes 20 bytes. This many may always be loaded, and beyond that this many for each row of the input.
 _ALWAYS, _PER_ROW = 6_000_000, 1.5
 
 
 class Difference:
-    """Takes off what needs no request, chunk by chunk, for one location.
+    """Removes from the chunks of one location the rows that need no request.
 
-    What a memory knows is loaded as a whole when so many rows came up that looking each of them up would take longer: 16 bytes
-    a known row, and 4 to tell repeats.
+    The known rows are loaded all at once as soon as looking up each row would take longer. That needs 20 bytes per known row:
+    16 for its identity, and 4 for the row that had it first.
 
-    :param memory: ``None`` where it is not known what the rows are about, so that nothing else is either.
-    :param expected: about how many rows will come, where that is known.
-    :param always: known rows that may be loaded in any case.
+    :param memory: what the ledger knows; ``None`` while the target is not known.
+    :param expected: about how many rows will come; 0 where that is not known.
+    :param always: how many known rows may be loaded in any case.
     """
 
     def __init__(self, memory: Memory | None, expected: int = 0, always: int = _ALWAYS) -> None:
@@ -40,9 +41,9 @@ class Difference:
         self._is_ours: Flags = np.empty(0, dtype=np.bool_)
 
     def plan(self, chunk: Chunk) -> None:
-        """Fill in what is known of the rows to do, and take those off that need no requests.
+        """Fill in what is known of the rows in ``todo``, and remove those that need no request.
 
-        :raises LedgerError: the ledger cannot be read. Nothing was filled in then.
+        :raises LedgerError: the ledger cannot be read. The chunk is unchanged then.
         """
         usable = chunk.todo
         self._load_if_worth(len(usable))
@@ -57,7 +58,7 @@ class Difference:
         chunk.todo = usable[is_new & ~is_known]
 
     def look_again(self, chunk: Chunk) -> Numbers:
-        """Ask the ledger for what is still to do: others may have learned something. Offsets that are not to do any more.
+        """Ask the ledger about the rows in ``todo``: others may have written them. Returns the offsets that were removed.
 
         :raises LedgerError: the ledger cannot be read.
         """
@@ -71,7 +72,7 @@ class Difference:
         return todo[np.flatnonzero(is_there)]
 
     def highlevel_ids(self, chunk: Chunk, offsets: Numbers) -> dict[int, str]:
-        """HighLevel's ids of what is there, by offset, as far as the ledger has them.
+        """HighLevel's ids of existing rows, by offset, as far as the ledger has them.
 
         :raises LedgerError: the ledger cannot be read.
         """
@@ -81,7 +82,7 @@ class Difference:
         return {offset: one for offset, one in zip(offsets.tolist(), ids, strict=True) if one}
 
     def forget(self) -> None:
-        """Know nothing any more, but for repeats."""
+        """Stop using the ledger. Repeats are still found."""
         self._memory = None
 
     def _load_if_worth(self, rows: int) -> None:

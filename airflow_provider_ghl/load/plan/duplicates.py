@@ -1,7 +1,7 @@
-"""Which rows repeat an earlier one, over the whole input in a few bytes a row; and which were expected.
+"""Finds rows that repeat an earlier one, over the whole input, and rows that were expected, with a few bytes per row.
 
-A row is known by 128 bits of it, its identity, in two words. A filter of some bits a row answers for most new rows that they
-are new: to search all runs for each would take half of the time.
+A row is known by its identity: a hash of 128 bits, in two words. A Bloom filter recognises most new rows as new; searching all
+runs for each row would take half of the time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _NO_WORDS = np.empty(0, dtype=np.uint64)
 
 
 class Matches(NamedTuple):
-    """What is known of each of some rows."""
+    """For each of some rows, where its identity came up before."""
 
     #: The number of the earlier row with the same identity, or -1.
     earlier: Numbers
@@ -31,11 +31,11 @@ class Matches(NamedTuple):
 
 
 class Duplicates:
-    """Which row was the first with an identity, and which identities were expected.
+    """Remembers the first row of each identity, and which identities were expected.
 
     Needs 21 to 22 bytes for each different row, some 26 at the peak of a merge (measured), and 20 for each expected one. Two
-    different rows are taken for one with odds of 2**-128, so any two among n rows with n**2 / 2 times that: 2**-82 for ten
-    million.
+    different rows are mistaken for one with a probability of 2**-128. For any two among n rows it is n**2 / 2 times that, so
+    2**-82 for ten million rows.
     """
 
     def __init__(self) -> None:
@@ -44,11 +44,11 @@ class Duplicates:
         self._expected = _Identities(_NO_WORDS, _NO_WORDS, np.empty(0, dtype=np.uint32))
 
     def expect(self, high: Words, low: Words) -> None:
-        """Take in identities that are known before they come up, sorted by ``high`` and ``low``, each once."""
+        """Set the identities to expect, sorted by ``high`` and ``low``, each once."""
         self._expected = _Identities(high, low, np.full(len(high), _NEVER, dtype=np.uint32))
 
     def match(self, high: Words, low: Words, rows: Numbers) -> Matches:
-        """For each row, whether its identity came up before or was expected. The rows are remembered.
+        """Find for each row whether its identity came up before or was expected. Remembers the rows.
 
         :param rows: the rows' numbers, ascending, above those of all earlier calls.
         """
@@ -69,7 +69,7 @@ class Duplicates:
         return matches
 
     def _first_rows(self, batch: _Identities) -> Numbers:
-        """The rows that had the batch's identities before, or -1."""
+        """For each identity of the batch, the earlier row that had it, or -1."""
         first_rows = np.full(len(batch.rows), -1, dtype=np.int64)
         maybe = np.flatnonzero(self._filter.may_hold(batch.high))
         if maybe.size:
@@ -81,7 +81,7 @@ class Duplicates:
         return first_rows
 
     def _find_expected(self, batch: _Identities, first_rows: Numbers) -> Numbers:
-        """Where the batch's identities stand among those expected, or -1. Fills in the first rows of those that came up."""
+        """The positions of the batch's identities among those expected, or -1. Fills in ``first_rows`` for these."""
         expected = self._expected
         places = np.full(len(batch.rows), -1, dtype=np.int64)
         at, found = find_pairs(expected.high, expected.low, batch.high, batch.low)
@@ -90,7 +90,7 @@ class Duplicates:
         is_new = before == _NEVER
         first_rows[found[~is_new]] = before[~is_new]
         new, at = found[is_new], at[is_new]
-        # Beyond that number a repeat would name a row that is too low, which is all that would be wrong.
+        # Row numbers above this are cut: then only the row number in a repeat's reason would be wrong.
         first = np.where(first_rows[new] < 0, batch.rows[new], first_rows[new])
         expected.rows[at] = np.minimum(first, _NEVER - 1)
         return places
@@ -121,9 +121,9 @@ class _Identities:
 
 
 class _BloomFilter:
-    """Says *maybe* of what was added, and *no* of nearly all else.
+    """Answers *maybe* for what was added, and *no* for nearly everything else.
 
-    It has one hash, and 4 to 8 bits for each identity that it has room for.
+    It uses one hash, and 4 to 8 bits for each identity that it has room for.
     """
 
     def __init__(self, room: int):
@@ -147,9 +147,9 @@ class _BloomFilter:
 
 
 def _order(high: Words, low: Words) -> Numbers:
-    """What sorts them by ``high`` and then by ``low``; equal ones stay in their order."""
+    """The positions that sort by ``high`` and then by ``low``. The sort is stable."""
     order = np.argsort(high, kind="stable")
-    # To sort by both takes three times as long, and is needed once in 2**64 rows.
+    # Sorting by both takes three times as long, and is needed once in 2**64 rows.
     ordered, low_ordered = high[order], low[order]
     if ((ordered[1:] == ordered[:-1]) & (low_ordered[1:] != low_ordered[:-1])).any():
         return np.lexsort((low, high))

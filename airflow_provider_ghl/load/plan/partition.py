@@ -1,4 +1,4 @@
-"""Batches of rows in, chunks of each location's rows out. What takes no memory is decided of them here."""
+"""Reads batches from the source, validates them, and divides them into chunks, one for each location."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from airflow_provider_ghl.api.clock import Stop
 from airflow_provider_ghl.exceptions import ConfigurationError
 from airflow_provider_ghl.load.columns import Batch, Chunk, Numbers, Valid
 from airflow_provider_ghl.load.results.report import Report
-from airflow_provider_ghl.load.results.row_results import Line
+from airflow_provider_ghl.load.results.row_results import LocationResults
 from airflow_provider_ghl.load.spec import LoadSpec
 
-__all__ = ["Dealt", "Partition"]
+__all__ = ["Partition", "PartitionedBatch"]
 
-#: Rows by whose length the others' is judged.
+#: How many rows are measured to estimate the length of all.
 _SAMPLE = 100
-#: Locations that one load may be about. More of them are a wrong column.
+#: How many locations a load may have. More of them mean a wrong column.
 _MOST_LOCATIONS = 5_000
 
 
-class Dealt(NamedTuple):
-    """A batch that was read: its rows by location, and the results of those that are of none."""
+class PartitionedBatch(NamedTuple):
+    """A batch that was read: its rows by location, and the results of the rows without a location."""
 
-    chunks: list[tuple[Line, Chunk]]
+    chunks: list[tuple[LocationResults, Chunk]]
     refused: list[dict[str, Any]]
 
 
 class Partition:
-    """Reads the source once, from its first row to its last, and deals its rows out to their locations."""
+    """Reads the source once, from its first row to its last, and divides its rows by location."""
 
     def __init__(
         self,
@@ -48,24 +48,24 @@ class Partition:
         self._report = report
         self._stop = stop
         self._ahead: deque[Batch] = deque()
-        self._lines: dict[str, Line] = {}
-        #: The line of rows that are of no location, where there may be such.
-        self._nowhere = report.open_line(None, self._kind.target_id) if spec.is_about_several else None
+        self._locations: dict[str, LocationResults] = {}
+        #: The results of the rows without a location, where there may be such rows.
+        self._no_location = report.open_location(None, self._kind.target_id) if spec.is_about_several else None
         if not spec.is_about_several:
             self._open(spec.location_id or "")
-        #: Rows of the largest batch so far.
+        #: How many rows the largest batch has had so far.
         self.largest = 0
-        #: What broke the source.
+        #: The error that ended reading the source; ``None`` for none.
         self.broken_by: Exception | None = None
         self.was_read_to_its_end = False
 
     @property
-    def lines(self) -> list[Line]:
-        """One for each location that came up, in that order."""
-        return list(self._lines.values())
+    def locations(self) -> list[LocationResults]:
+        """The locations that the source has named so far, in that order."""
+        return list(self._locations.values())
 
     def expected_rows(self) -> int:
-        """About how many rows there are, rather too many than too few; 0 where nothing tells."""
+        """About how many rows the source has, too many rather than too few; 0 where there is no way to know."""
         if self._spec.total is not None or not self._spec.source_bytes or not self._ahead:
             return self._spec.total or 0
         columns = self._ahead[0].cells[: len(self._kind.columns.values)]
@@ -73,10 +73,11 @@ class Partition:
         return int(self._spec.source_bytes / width)
 
     def has_enough(self) -> bool:
-        """Whether there are ``min_rows`` rows, and one at all; to be asked first. So many are read, and one batch more, which
-        shows whether that was all.
+        """Whether the source has ``min_rows`` rows, and at least one. Call this first.
 
-        :raises ConfigurationError: the source has no rows that could be accounted for. Wrong columns show here.
+        Reads that many rows and one batch more, which shows whether the source ends there.
+
+        :raises ConfigurationError: the source cannot be read at all, for example because a column is missing.
         """
         least = max(self._spec.min_rows, 1)
         rows = 0
@@ -94,26 +95,27 @@ class Partition:
         """Whether no batch is left."""
         return not self._ahead and (self.was_read_to_its_end or self.broken_by is not None or self._stop.is_set)
 
-    def read_on(self) -> Dealt:
-        """Read a batch more."""
+    def read_on(self) -> PartitionedBatch:
+        """Read another batch."""
         batch = self._ahead.popleft() if self._ahead else self._next()
-        return self._take_in(batch) if batch is not None else Dealt([], [])
+        return self._take_in(batch) if batch is not None else PartitionedBatch([], [])
 
     def _next(self) -> Batch | None:
-        """The next of the source, unless told to stop. What breaks the source ends the reading, not the load: rows read before
-        it are settled, and the operator raises the error when that is done.
+        """The next batch; ``None`` after the last one, after a stop, and after an error of the source.
+
+        An error ends the reading and not the load: the rows read before are sent, and the operator raises the error afterwards.
         """
         if self._stop.is_set or self.broken_by is not None:
             return None
         try:
             batch = next(self._batches, None)
         except Exception as error:  # noqa: BLE001 - a database driver's own errors
-            self.broken_by = error  # and whatever broke is not asked again
+            self.broken_by = error  # a broken source is not read again
             return None
         self.was_read_to_its_end = batch is None
         return batch
 
-    def _take_in(self, batch: Batch) -> Dealt:
+    def _take_in(self, batch: Batch) -> PartitionedBatch:
         valid = self._kind.validate(batch)
         numbers = self._numbers(valid)
         size = len(valid)
@@ -129,47 +131,47 @@ class Partition:
             knowledge=np.zeros(size, dtype=np.uint8),
             todo=usable,
         )
-        if self._nowhere is None:
+        if self._no_location is None:
             shared.problems = valid.problems
-            return Dealt([(line, shared) for line in self._lines.values()], [])
-        return self._divide(shared, valid, numbers, self._nowhere)
+            return PartitionedBatch([(location, shared) for location in self._locations.values()], [])
+        return self._divide(shared, valid, numbers, self._no_location)
 
-    def _divide(self, shared: Chunk, valid: Valid, numbers: Numbers, nowhere: Line) -> Dealt:
-        """A chunk for each location. Rows of none are refused."""
+    def _divide(self, shared: Chunk, valid: Valid, numbers: Numbers, no_location: LocationResults) -> PartitionedBatch:
+        """Make a chunk for each location, and refuse the rows without a location."""
         problems: dict[int, dict[int, str]] = {}
         for at, reason in valid.problems.items():
             problems.setdefault(int(numbers[at]), {})[at] = reason
-        refused = self._report.decide_invalid(shared.start, problems.pop(nowhere.number, {}))
+        refused = self._report.decide_invalid(shared.start, problems.pop(no_location.number, {}))
         if not numbers.size:
-            return Dealt([], refused)
+            return PartitionedBatch([], refused)
         order = np.argsort(numbers, kind="stable")
         borders = np.flatnonzero(np.diff(numbers[order])) + 1
         usable = valid.usable
         chunks = []
         for offsets in np.split(order, borders):
-            line = self._report.lines[numbers[offsets[0]]]
-            if line is not nowhere:
+            location = self._report.locations[numbers[offsets[0]]]
+            if location is not no_location:
                 todo = offsets[usable[offsets]]
-                chunks.append((line, dataclasses.replace(shared, todo=todo, problems=problems.get(line.number, {}))))
-        return Dealt(chunks, refused)
+                chunks.append((location, dataclasses.replace(shared, todo=todo, problems=problems.get(location.number, {}))))
+        return PartitionedBatch(chunks, refused)
 
     def _numbers(self, valid: Valid) -> Numbers:
-        """By row, the number of its location's line."""
-        if valid.locations is None or self._nowhere is None:
-            (line,) = self._lines.values()
-            return np.full(len(valid), line.number, dtype=np.int64)
+        """For each row, the number of its location."""
+        if valid.locations is None or self._no_location is None:
+            (location,) = self._locations.values()
+            return np.full(len(valid), location.number, dtype=np.int64)
         codes, names = pandas.factorize(valid.locations)
-        lines = [self._open(name) for name in names]
-        numbers = np.array([(line or self._nowhere).number for line in lines], dtype=np.int64)[codes]
-        if len(self._lines) >= _MOST_LOCATIONS:
-            self._refuse_more(valid, np.flatnonzero(numbers == self._nowhere.number))
+        locations = [self._open(name) for name in names]
+        numbers = np.array([(location or self._no_location).number for location in locations], dtype=np.int64)[codes]
+        if len(self._locations) >= _MOST_LOCATIONS:
+            self._refuse_more(valid, np.flatnonzero(numbers == self._no_location.number))
         return numbers
 
-    def _open(self, location_id: str) -> Line | None:
-        """The location's line, opened where it comes up first; ``None`` where it is none, or one too many."""
-        if location_id and location_id not in self._lines and len(self._lines) < _MOST_LOCATIONS:
-            self._lines[location_id] = self._report.open_line(location_id, self._kind.target_id)
-        return self._lines.get(location_id)
+    def _open(self, location_id: str) -> LocationResults | None:
+        """The results of a location, added on first use; ``None`` for an empty id, and for a location beyond the limit."""
+        if location_id and location_id not in self._locations and len(self._locations) < _MOST_LOCATIONS:
+            self._locations[location_id] = self._report.open_location(location_id, self._kind.target_id)
+        return self._locations.get(location_id)
 
     def _refuse_more(self, valid: Valid, offsets: Numbers) -> None:
         column = self._kind.columns.location

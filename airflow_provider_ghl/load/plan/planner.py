@@ -1,4 +1,4 @@
-"""What can be said of a location's rows without a request: refused, repeated, known to be there."""
+"""Decides rows without a request: those refused, repeated, or known to exist."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ T = TypeVar("T")
 
 
 class Planner:
-    """Decides of rows that need no request, and leaves the others in their chunk's ``todo``.
+    """Decides the outcomes of rows that need no request. The others stay in their chunk's ``todo``.
 
-    :param keep: takes the results that the ledger is to keep.
+    :param keep: takes the results that the ledger keeps.
     """
 
     def __init__(self, difference: Difference, report: Report, keep: Callable[[list[dict[str, Any]]], None]) -> None:
@@ -31,9 +31,9 @@ class Planner:
         self._failure: LedgerError | None = None
 
     def plan(self, chunk: Chunk) -> None:
-        """Decide of a new chunk's rows.
+        """Decide the rows of a new chunk.
 
-        :raises LedgerError: the ledger cannot be read. The chunk is planned all the same, with nothing known but repeats.
+        :raises LedgerError: the ledger cannot be read. The chunk is planned even so, without the ledger's knowledge.
         """
         report, start = self._report, chunk.start
         self._keep(report.decide_invalid(start, chunk.problems))
@@ -44,7 +44,7 @@ class Planner:
         self._tell_failure()
 
     def look_again(self, chunk: Chunk) -> None:
-        """Others may have learned something of the rows that are still to do, or they were read along with another's.
+        """Ask the ledger again about the rows in ``todo``: other loads, or reads of this one, may have found some to exist.
 
         :raises LedgerError: the ledger cannot be read.
         """
@@ -52,13 +52,16 @@ class Planner:
         self._tell_failure()
 
     def refuse(self, chunk: Chunk, problems: dict[int, str]) -> None:
-        """Take rows off that cannot be sent, for these reasons (by offset)."""
+        """Remove rows that cannot be sent from ``todo``.
+
+        :param problems: the reasons, by offset.
+        """
         if problems:
             self._keep(self._report.decide_invalid(chunk.start, problems))
             chunk.todo = np.setdiff1d(chunk.todo, list(problems), assume_unique=True)
 
-    def leave(self, chunk: Chunk, reason: str) -> None:
-        """Account for what is still to do as not attempted."""
+    def skip(self, chunk: Chunk, reason: str) -> None:
+        """Mark the rows in ``todo`` as not attempted."""
         self._report.decide_not_attempted(chunk.start, chunk.todo, reason)
         chunk.todo = chunk.todo[:0]
 
@@ -66,7 +69,7 @@ class Planner:
         knowledge = chunk.knowledge[known]
         ours = known[knowledge == Knowledge.OURS]
         ids = self._or_without_ledger(lambda: self._difference.highlevel_ids(chunk, ours))
-        # An attempt accounts for all that its load has made.
+        # Each attempt keeps the results of all rows that its load has created.
         self._keep(self._report.decide_known(chunk.start, known, knowledge, ids))
 
     def _or_without_ledger(self, ask: Callable[[], T]) -> T:

@@ -1,4 +1,4 @@
-"""What a load will cost: counts and a snapshot of the limits become requests, a share of the day, seconds and days."""
+"""Estimates what a load costs, from the number of requests and the current limits."""
 
 from __future__ import annotations
 
@@ -15,19 +15,22 @@ __all__ = ["Estimate", "estimate"]
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What so many requests cost, if nothing fails and nobody else uses the location."""
+    """The cost of a load, if nothing fails and nobody else uses its locations.
+
+    With several locations, each value but ``requests`` is that of the location that takes longest or has fewest left.
+    """
 
     requests: int
-    #: Seconds at the current burst limit. Of several locations, here and below: of the one that takes most.
+    #: Seconds at the current burst limit.
     seconds: float
-    #: Requests that today still allows this connection, and the part of them that the load takes; ``None`` if not known.
+    #: How many requests are left today, and the share of them that the load takes; ``None`` where that is not known.
     left_today: int | None
     share_of_today: float | None
-    #: Days (the quota's) on which requests are sent.
+    #: On how many days of quota requests are sent; ``None`` where that is not known.
     days: int | None
 
     def as_dict(self) -> dict[str, Any]:
-        """For the XCom and machines."""
+        """The fields as JSON can hold them."""
         return {
             "requests": self.requests,
             "seconds": self.seconds,
@@ -46,9 +49,9 @@ class Estimate:
 
 
 def estimate(prices: Sequence[tuple[int, Limit]]) -> Estimate:
-    """The price of so many requests under each of some locations' limits, as far as these are known.
+    """Estimate the cost of a load.
 
-    Locations run side by side: of seconds, days and shares it is the most that any of them takes.
+    :param prices: for each location, its number of requests and its limit. Locations are loaded in parallel.
     """
     each = [_estimate(requests, limit) for requests, limit in prices]
     if len(each) == 1:

@@ -1,4 +1,4 @@
-"""What needs attention after a load, as lines that fit a laptop: per reason how many rows, and the first of them."""
+"""The rows that need attention after a load, as short log lines: for each reason their number and the first of them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from airflow_provider_ghl.load.results.outcomes import Outcome
 
 __all__ = ["FIRST_ROWS", "Reason", "attention_lines", "keep_first", "plural"]
 
-#: Rows of each reason that are shown.
+#: How many rows of each reason are shown.
 FIRST_ROWS = 3
-#: Reasons that are shown, and characters of a line. Airflow puts some 35 characters before each.
+#: How many reasons are shown, and how many characters of a line. Airflow puts some 35 characters before each line.
 _MOST_REASONS, _WIDTH = 10, 110
 
 
@@ -21,8 +21,9 @@ _MOST_REASONS, _WIDTH = 10, 110
 class Reason:
     """Rows that failed for one reason.
 
-    :param text: without the ids in it.
-    :param first: the results of the first of them, by row.
+    :param text: the reason, without ids.
+    :param rows: how many rows failed for it.
+    :param first: the results of the first of these rows, in input order.
     """
 
     outcome: Outcome
@@ -34,16 +35,16 @@ class Reason:
 def attention_lines(
     reasons: Sequence[Reason], fields: ResultFields, *, failures: int, rows: int, load_number: int | None
 ) -> list[str]:
-    """The commonest reasons first; none where no row failed.
+    """The lines, the most frequent reasons first; none where no row failed.
 
-    :param failures: rows that failed, and repeats of such.
-    :param load_number: what the ledger calls the load; ``None`` where it does not know it.
+    :param failures: how many rows failed, repeats of failed rows included.
+    :param load_number: the load's number in the ledger; ``None`` where the ledger has no such load.
     """
     return list(_lines(reasons, fields, failures, rows, load_number)) if failures else []
 
 
 def plural(number: int, noun: str) -> str:
-    """A number of things, such as ``1 row`` or ``1,500 rows``."""
+    """A number with its noun, such as ``1 row`` or ``1,500 rows``."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
@@ -69,7 +70,7 @@ def _row(result: Mapping[str, Any], fields: ResultFields) -> str:
 
 
 def _shown_key(key: object) -> str | None:
-    """A row's key in the source. One that looks like an e-mail address or a phone number goes into no log."""
+    """A row's key as the log may show it: a key that looks like an e-mail address or a phone number is hidden."""
     text = None if key is None else str(key)
     return "hidden" if text is not None and ("@" in text or text.startswith("+")) else text
 
@@ -79,7 +80,7 @@ def _cut(line: str) -> str:
 
 
 def keep_first(first: list[dict[str, Any]], results: Iterable[dict[str, Any]]) -> None:
-    """Take in results, in any order, and keep the first of them by row."""
+    """Add results, in any order, and keep only the first rows of all."""
     first.extend(results)
     first.sort(key=lambda result: int(result["row"]))
     del first[FIRST_ROWS:]

@@ -1,4 +1,4 @@
-"""What a red task is told to be, by what it means for the next try."""
+"""Why a task is red, and what that means for its next try."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Failure"]
 
 
 class Failure(StrEnum):
-    """Why a task is red. The operators have an exception for each."""
+    """Why a task is red. Each value has its exception in the operators."""
 
     #: A new try would end the same way.
     FINAL = "final"
@@ -35,7 +35,7 @@ class Failure(StrEnum):
     RETRYABLE = "retryable"
     #: HighLevel did not answer, or not clearly.
     UNAVAILABLE = "unavailable"
-    #: The day's requests are spent.
+    #: The requests of the day are spent.
     QUOTA_SPENT = "quota spent"
     #: Too many rows failed, and some of them got no definite answer.
     ROWS_FAILED = "rows failed"
@@ -54,8 +54,8 @@ class Failure(StrEnum):
         return self in _FINAL
 
     @classmethod
-    def by(cls, error: Exception) -> Failure:
-        """What an error means for the task. One that is not ours is the source's."""
+    def from_error(cls, error: Exception) -> Failure:
+        """The failure that an error means for the task. An error that is none of this package comes from the source."""
         return next((failure for kind, failure in _BY_ERROR if isinstance(error, kind)), cls.SOURCE_FAILED)
 
 

@@ -9,12 +9,12 @@ __all__ = ["ResultFields"]
 
 @dataclass(frozen=True, slots=True)
 class ResultFields:
-    """How a kind of row is told in results.
+    """The names of the fields that depend on the kind of row.
 
-    :param noun: what a row is, in a word.
-    :param target: the field of HighLevel's id of what the row is about.
-    :param values: the fields of the row's values, in their order.
-    :param made: the field of HighLevel's id of what the row became.
+    :param noun: a word for one row, such as ``pair``.
+    :param target: the field with HighLevel's id of the row's target, such as the association.
+    :param values: the fields with the row's values, in their order.
+    :param made: the field with HighLevel's id of what was made from the row, such as the relation.
     """
 
     noun: str

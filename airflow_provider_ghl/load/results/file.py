@@ -1,4 +1,4 @@
-"""Every row's result as a file, in input order, there whole or not at all."""
+"""The results file: every row's result, in input order. It is published whole or not at all."""
 
 from __future__ import annotations
 
@@ -27,16 +27,17 @@ _DAY = 24 * 3600.0
 
 
 class ResultsFile:
-    """Collects results in a temporary file; ``commit`` makes it durable and has it published.
+    """Collects results in a temporary file. ``commit`` writes it to disk and publishes it.
 
-    As a context manager it commits at the end of the block, and discards after an exception. Temporary files of the same name
-    that killed processes left there are removed: those of this host at once, those of others a day after their last write.
+    As a context manager it commits at the end of the block, and discards the file after an exception. It removes temporary
+    files of the same name that killed processes left behind: those of this host at once, those of other hosts a day after
+    their last write.
 
-    :param name: its ending decides the format: ``.csv``, ``.jsonl`` or ``.parquet``.
+    :param name: the file's name. Its ending decides the format: ``.csv``, ``.jsonl`` or ``.parquet``.
     :param fields: the columns.
-    :param publish: puts the finished file in its place; what it leaves is removed.
-    :param folder: where the temporary file lies; ``None`` is the system's own.
-    :raises ConfigurationError: unknown format, pyarrow is missing, or the folder cannot be written to.
+    :param publish: puts the finished file in its place. Where it leaves the temporary file, that is removed.
+    :param folder: the folder of the temporary file; ``None`` for the system's own.
+    :raises ConfigurationError: the format is unknown, pyarrow is missing, or the folder cannot be written to.
     """
 
     def __init__(self, name: str, fields: Sequence[str], publish: Callable[[Path], None], folder: Path | None = None) -> None:
@@ -53,13 +54,13 @@ class ResultsFile:
         self._writer = start(file, fields)
 
     def append(self, frame: pandas.DataFrame) -> None:
-        """Add a block of results, with the columns of its ``fields``; missing values may be ``None``, ``NaN`` or ``<NA>``."""
+        """Add results: a frame with the columns ``fields``. Missing values may be ``None``, ``NaN`` or ``<NA>``."""
         if self._file is None:
             raise ValueError("the results file is closed")
         self._writer.write(_typed(frame, self._fields))
 
     def commit(self) -> None:
-        """Write all to disk, then publish. When publishing fails it can be tried again."""
+        """Write the file to disk, then publish it. Where publishing fails, call ``commit`` again."""
         if self._file is not None:
             self._writer.close()
             self._file.flush()
@@ -72,10 +73,10 @@ class ResultsFile:
             self.discard()
 
     def discard(self) -> None:
-        """Remove what is not published; may be called at any time, and again."""
+        """Remove the temporary file. May be called at any time, and more than once."""
         self._is_over = True
         if self._file is not None:
-            with contextlib.suppress(OSError):  # a full disk must not keep what is half written
+            with contextlib.suppress(OSError):  # a full disk must not prevent the removal
                 self._writer.close()
             with contextlib.suppress(OSError):
                 self._file.close()
@@ -94,14 +95,14 @@ class ResultsFile:
 
 
 def local_results_file(path: str | Path, fields: Sequence[str]) -> ResultsFile:
-    """A results file at a local path: written beside it, then put in its place in one step. Missing folders are made.
+    """A results file at a local path. It is written beside that path, then moved there in one step. Missing folders are made.
 
-    :raises ConfigurationError: also where the folder cannot be made, or the path is a folder itself.
+    :raises ConfigurationError: as :class:`ResultsFile`; also where the folder cannot be made, or the path is a folder itself.
     """
     target = Path(path).absolute()
     if target.is_symlink():
         target = target.resolve()
-    _writer_for(target.name)  # first, so that a name that is refused leaves no folder behind
+    _writer_for(target.name)  # first, so that a wrong name leaves no folder behind
     _make_folder(path, target.parent)
     if target.is_dir():
         raise ConfigurationError(f"cannot write {path}: it is a folder; name a file in it")
@@ -133,7 +134,7 @@ class _Csv:
 
     def write(self, frame: pandas.DataFrame) -> None:
         text = self._text(frame, csv.QUOTE_MINIMAL)
-        if "\r" in text:  # which the csv module leaves unquoted, though readers take it for the end of a line
+        if "\r" in text:  # the csv module leaves it unquoted, but readers take it for the end of a line
             text = self._text(frame, csv.QUOTE_ALL)
         self._file.write(text.encode())
 
@@ -190,7 +191,7 @@ def _writer_for(name: str) -> Callable[[IO[bytes], Sequence[str]], _Writer]:
         raise ConfigurationError(f"a results file must be named {', '.join(_WRITERS)}; '{ending}' is none of these")
     if ending == ".parquet":
         try:
-            import pyarrow.parquet  # noqa: F401 - to fail before a row is sent, not after
+            import pyarrow.parquet  # noqa: F401 - fails before the first row is sent, not after the last
         except ImportError as error:
             raise ConfigurationError("Parquet files need pyarrow: pip install 'airflow-provider-ghl[parquet]'") from error
     return _WRITERS[ending]
@@ -199,14 +200,14 @@ def _writer_for(name: str) -> Callable[[IO[bytes], Sequence[str]], _Writer]:
 def _new_file(folder: Path, name: str) -> tuple[Path, IO[bytes]]:
     path = folder / f".{Path(name).name}.{_host()}-{os.getpid()}-{os.urandom(4).hex()}.part"
     try:
-        return path, path.open("xb")  # not mkstemp: the published file gets the usual permissions, not its owner's only
+        return path, path.open("xb")  # not mkstemp, which lets only the owner read the file
     except OSError as error:
         why = f"no file can be made in the folder {folder} ({error.strerror})"
         raise ConfigurationError(f"cannot write {name}: {why}") from error
 
 
 def _host() -> str:
-    """Where a process id means something: a host, and of its containers (Linux) the one."""
+    """An id of the place in which process ids are unique: the host, and on Linux the container."""
     space = ""
     with contextlib.suppress(OSError):
         space = str(Path("/proc/self/ns/pid").readlink())
@@ -215,10 +216,10 @@ def _host() -> str:
 
 def _remove_leftovers(folder: Path, name: str) -> None:
     form = re.compile(rf"\.{re.escape(Path(name).name)}\.([0-9a-f]{{8}})-(\d{{1,9}})-[0-9a-f]{{8}}\.part")
-    with contextlib.suppress(OSError):  # the file that is made next tells what is wrong with the folder
+    with contextlib.suppress(OSError):  # where the folder is at fault, making the new file fails next, and its error says why
         named = [(path, form.fullmatch(path.name)) for path in folder.iterdir()]
         for path, made_by in named:
-            with contextlib.suppress(OSError):  # somebody else's, or gone
+            with contextlib.suppress(OSError):  # another user's file, or one that is gone
                 if made_by and _is_left(path, made_by[1], int(made_by[2])):
                     path.unlink()
 
@@ -227,14 +228,14 @@ def _is_left(path: Path, host: str, process: int) -> bool:
     if host != _host():
         return time.time() - path.stat().st_mtime > _DAY
     try:
-        os.kill(process, 0)  # sends nothing: it only asks whether the process is there
+        os.kill(process, 0)  # signal 0 only checks whether the process exists
     except OSError as error:
         return isinstance(error, ProcessLookupError)
     return False
 
 
 def _sync_folder(folder: Path) -> None:
-    with contextlib.suppress(OSError):  # some file systems cannot do that, and the file is in its place already
+    with contextlib.suppress(OSError):  # not every file system can do this, and the file is in its place already
         handle = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(handle)

@@ -1,4 +1,4 @@
-"""The verdicts: what became of each row, on what evidence, and what that means for the task."""
+"""The outcomes of rows and the evidence for them; how a load ends; reasons without ids."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ __all__ = [
     "Outcome",
     "RowResult",
     "StoppedBy",
-    "gist",
-    "names",
-    "outline",
+    "mentions",
     "storable",
+    "without_details",
+    "without_ids",
 ]
 
 
@@ -40,7 +40,7 @@ class Outcome(StrEnum):
 
 
 class Evidence(StrEnum):
-    """By whose word a relation is there."""
+    """How it is known that a relation exists."""
 
     ANSWER = "answer"
     PRESUMED = "presumed"
@@ -49,7 +49,7 @@ class Evidence(StrEnum):
 
 
 class StoppedBy(StrEnum):
-    """What ended a load before its last row."""
+    """What stopped a load before its last row."""
 
     MAX_REQUESTS = "max_requests"
     QUOTA = "quota"
@@ -58,7 +58,7 @@ class StoppedBy(StrEnum):
 
 
 class End(StrEnum):
-    """What the task has to do at the end."""
+    """What the task does after a load."""
 
     GREEN = "green"
     #: Wait for another day of quota, and go on.
@@ -74,12 +74,12 @@ FAILURES = frozenset({Outcome.INVALID, Outcome.UNRESOLVED, Outcome.REJECTED, Out
 
 @dataclass(frozen=True, slots=True)
 class RowResult:
-    """What became of one row.
+    """The result of one row.
 
-    :param made_id: HighLevel's id of what the row became.
-    :param requests: how many were sent for it.
-    :param stops: what it ends besides the row: all rows of its location.
-    :param is_missing: HighLevel does not have what the reason names.
+    :param made_id: HighLevel's id of what was made from the row.
+    :param requests: how many requests were sent for the row.
+    :param stops: set where this result stops the row's location, too.
+    :param is_missing: HighLevel has no record with the id that the reason names.
     """
 
     outcome: Outcome
@@ -94,18 +94,18 @@ class RowResult:
 
 
 _ID = re.compile(r"(?=\w*\d)[\w-]{12,}|\d+")
-#: Where our own reasons say which line, show a value or count: see ``files``, ``validate`` and ``cardinality``.
+#: The line numbers, values and counts in our own reasons: see ``source/files``, ``validation`` and ``cardinality``.
 _DETAIL = re.compile(r"^(lines?) \d+(?: to \d+)?|(': )\S+(?= is an? \w+;)|(?<= is reached) \([\w :,]+\)")
-#: What JSONB cannot hold, and control characters that would garble a log.
+#: Characters that JSONB cannot hold, and control characters, which would garble a log.
 _UNSTORABLE = re.compile("[\x00-\x1f\ud800-\udfff]")
 _INT64 = range(-(2**63), 2**63)
 
 
 def storable(value: Any) -> str | int | None:
-    """A value of the source's as XCom and PostgreSQL's JSONB can hold it.
+    """A value of the source in a form that XCom and PostgreSQL's JSONB can hold.
 
-    Missing values become ``None``; ints of 64 bits and bools stay; all else becomes text, in which control characters and
-    lone surrogates are escaped as Python writes them. Never raises.
+    A missing value becomes ``None``. A bool stays, and so does an int of 64 bits. All other values become text; control
+    characters and lone surrogates in it are escaped as in Python. Never raises.
     """
     if isinstance(value, str):
         return _escaped(str.__str__(value))
@@ -115,7 +115,7 @@ def storable(value: Any) -> str | int | None:
         return _storable_int(int(value))
     try:
         return None if pandas.api.types.is_scalar(value) and pandas.isna(value) else _escaped(str(value))
-    except Exception:  # noqa: BLE001 - a type of the source's own may raise anything, and no verdict may be lost to that
+    except Exception:  # noqa: BLE001 - the source's own types may raise anything, and no result may be lost to that
         return f"a value of type {type(value).__name__}"
 
 
@@ -124,7 +124,7 @@ def _storable_int(number: int) -> str | int:
         return number
     try:
         return str(number)
-    except ValueError:  # Python writes out a few thousand digits at most
+    except ValueError:  # Python converts a few thousand digits at most
         return f"an int of {number.bit_length()} bits"
 
 
@@ -137,21 +137,21 @@ def _escape(found: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 0x20 else f"\\u{code:04x}"
 
 
-def outline(reason: str) -> str:
-    """A reason of our own, with … for the lines and the values in it: for the same end as :func:`gist`."""
+def without_details(reason: str) -> str:
+    """One of our own reasons, with … for its line numbers and values: like :func:`without_ids`, for counting."""
     return _DETAIL.sub(lambda found: f"{found[1]} …" if found[1] else f"{found[2]}…" if found[2] else "", reason)
 
 
-def gist(reason: str, *ids: str) -> str:
-    """A reason of HighLevel's without the ids in it, so that reasons that differ in nothing else are counted together."""
+def without_ids(reason: str, *ids: str) -> str:
+    """A reason from HighLevel with its ids replaced, so that reasons that differ only in ids are counted together."""
     for value in ids:
-        if names(reason, value):
+        if mentions(reason, value):
             reason = _as_word(value).sub("<id>", reason)
     return _ID.sub("<id>", reason)
 
 
-def names(reason: str, value: str) -> bool:
-    """Whether an id stands in a reason, as a word of its own: the id ``e`` is not in every message that has an e."""
+def mentions(reason: str, value: str) -> bool:
+    """Whether a reason contains an id as a whole word: the id ``e`` is not in every message with an e."""
     return bool(value) and value in reason and _as_word(value).search(reason) is not None
 
 

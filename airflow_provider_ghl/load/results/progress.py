@@ -1,4 +1,4 @@
-"""How far a load is, at a pace that a person can read."""
+"""Log lines about the progress of a load, few enough to read."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from datetime import timedelta
 from airflow_provider_ghl.api.clock import Clock
 from airflow_provider_ghl.api.limits import Limit
 
-__all__ = ["Progress", "Standing"]
+__all__ = ["LocationStatus", "Progress"]
 
-#: Seconds between two lines: the first ones soon, since a person may be watching.
+#: Seconds between two lines. The first lines come soon, since a person may be watching.
 _SOON, _LATER, _EARLY_LINES = 10.0, 30.0, 6
-#: Share of the limit in use from which on it sets the pace.
+#: From this share of use on, the limit sets the pace.
 _AT_THE_LIMIT = 0.8
-#: Locations that a line names, and requests a second of others that are worth a word.
+#: How many locations a line names, and from how many requests a second on others are mentioned.
 _MOST_NAMED, _WORTH_A_WORD = 3, 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a location stands.
+class LocationStatus:
+    """The status of one location.
 
-    :param is_over: it sends nothing more.
-    :param trouble: what holds it up, in words; empty where nothing does.
+    :param is_over: whether it will never send another request.
+    :param trouble: what delays it, as text; empty where nothing does.
     """
 
     location_id: str
@@ -34,11 +34,11 @@ class Standing:
 
 
 class Progress:
-    """Writes a line now and then: rows done of the known total, rate, time left, who uses the limit, what holds it up.
+    """Writes a line now and then: rows done, requests per second, use of the limit, time left, and what delays the load.
 
-    :param write: takes the line, such as a logger's ``info``.
-    :param total: rows of the source where that is known.
-    :param about: how many there are about, where it is not.
+    :param write: takes a line, such as a logger's ``info``.
+    :param total: how many rows the source has, where that is known.
+    :param about: an estimate, where it is not known.
     """
 
     def __init__(self, write: Callable[[str], None], clock: Clock, total: int | None = None, about: int | None = None) -> None:
@@ -56,13 +56,13 @@ class Progress:
         """Whether :meth:`tick` would write a line."""
         return self._began is None or self._clock.monotonic() >= self._next
 
-    def tick(self, done: int, read: int, requests: int, standings: Sequence[Standing]) -> None:
-        """Say where things stand, if it is time to.
+    def tick(self, done: int, read: int, requests: int, statuses: Sequence[LocationStatus]) -> None:
+        """Write a line, if one is due.
 
-        :param done: rows that have their outcome.
-        :param read: rows read so far.
-        :param requests: requests sent so far.
-        :param standings: of all locations that came up so far.
+        :param done: how many rows have an outcome.
+        :param read: how many rows were read so far.
+        :param requests: how many requests were sent so far.
+        :param statuses: all locations that the source has named so far.
         """
         now = self._clock.monotonic()
         if self._began is None:
@@ -71,20 +71,20 @@ class Progress:
             return
         self._lines += 1
         self._next = now + (_SOON if self._lines < _EARLY_LINES else _LATER)
-        self._write(", ".join(self._parts(now - self._began, done, read, requests, standings, now)))
+        self._write(", ".join(self._parts(now - self._began, done, read, requests, statuses, now)))
 
     def announce(self, rows: int, price: str, *, is_exact: bool) -> None:
-        """Say what is ahead.
+        """Write how many rows there are and what they cost.
 
-        :param price: what it costs, in words.
-        :param is_exact: all rows were counted, and not just the first ones.
+        :param price: the cost, as text.
+        :param is_exact: whether all rows were counted, and not only the first ones.
         """
         self._write(f"{rows:,} rows: {'' if is_exact else 'about '}{price}")
 
     def tell_trouble(self, location_id: str, trouble: str) -> None:
-        """Say at once that a location is held up, or goes on again.
+        """Write at once that a location is delayed, or that it goes on again.
 
-        :param trouble: in words; empty where nothing holds it up any more.
+        :param trouble: what delays it, as text; empty where nothing does any more.
         """
         if trouble and location_id not in self._troubles:
             self._troubles.add(location_id)
@@ -94,21 +94,21 @@ class Progress:
             self._write(f"location {location_id}: it goes on")
 
     def _parts(
-        self, seconds: float, done: int, read: int, requests: int, standings: Sequence[Standing], now: float
+        self, seconds: float, done: int, read: int, requests: int, statuses: Sequence[LocationStatus], now: float
     ) -> list[str]:
-        at_work = [one for one in standings if not one.is_over]
+        at_work = [one for one in statuses if not one.is_over]
         limits = [one.limit for one in at_work]
         used = sum(limit.used_recently(now) for limit in limits) / max(sum(limit.capacity for limit in limits), 1)
         parts = [self._rows_done(done, read), f"{requests / seconds:.1f} requests/s", self._usage(used, limits, now)]
         total = self._total or max(self._about or 0, read)
         if (self._total or self._about) and 0 < done <= total:
-            # Where the limit sets the pace, the first window's worth of rows took no time.
+            # Where the limit sets the pace, the first window of requests was sent at once and took no time.
             paced = seconds + max((limit.interval for limit in limits), default=0.0) * (used >= _AT_THE_LIMIT)
             parts.append(f"about {timedelta(seconds=round((total - done) * paced / done))} left")
         left = [limit.daily_left for limit in limits if limit.daily_left is not None]
         if left:
             parts.append(f"{min(left):,} requests left of the day{' where fewest are' if len(limits) > 1 else ''}")
-        return parts + _of_locations(standings, at_work)
+        return parts + _of_locations(statuses, at_work)
 
     def _rows_done(self, done: int, read: int) -> str:
         if self._total:
@@ -128,16 +128,16 @@ class Progress:
         return f"{ours} by this load, others use {others:.1f} requests/s of {whose}"
 
 
-def _of_locations(standings: Sequence[Standing], at_work: Sequence[Standing]) -> list[str]:
+def _of_locations(statuses: Sequence[LocationStatus], at_work: Sequence[LocationStatus]) -> list[str]:
     parts = []
-    if len(standings) > 1:
-        parts.append(f"{len(standings) - len(at_work):,} of {len(standings):,} locations done")
+    if len(statuses) > 1:
+        parts.append(f"{len(statuses) - len(at_work):,} of {len(statuses):,} locations done")
     held_up = [one for one in at_work if one.trouble]
-    if len(standings) == 1:
+    if len(statuses) == 1:
         return [one.trouble for one in held_up]
     parts += [f"{one.location_id}: {one.trouble}" for one in held_up[:_MOST_NAMED]]
     if (more := len(held_up) - _MOST_NAMED) > 0:
         parts.append(f"{more} more held up")
-    if not held_up and 0 < len(at_work) <= _MOST_NAMED < len(standings):
+    if not held_up and 0 < len(at_work) <= _MOST_NAMED < len(statuses):
         parts.append(f"still at work: {' '.join(one.location_id for one in at_work)}")
     return parts

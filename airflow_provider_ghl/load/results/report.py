@@ -1,4 +1,4 @@
-"""What became of every row: counted from the rows themselves, kept in input order, a few of them for XCom."""
+"""Counts each row's outcome, writes the results in input order, and keeps some of them for XCom."""
 
 from __future__ import annotations
 
@@ -15,37 +15,38 @@ from airflow_provider_ghl.load.ledger.notes import Knowledge
 from airflow_provider_ghl.load.results.attention import FIRST_ROWS, Reason, keep_first
 from airflow_provider_ghl.load.results.fields import ResultFields
 from airflow_provider_ghl.load.results.file import ResultsFile
-from airflow_provider_ghl.load.results.outcomes import FAILURES, OUTCOMES, Outcome, RowResult, gist, outline
-from airflow_provider_ghl.load.results.row_results import Line, OpenBatch, RowWriter
+from airflow_provider_ghl.load.results.outcomes import FAILURES, OUTCOMES, Outcome, RowResult, without_details, without_ids
+from airflow_provider_ghl.load.results.row_results import LocationResults, OpenBatch, RowWriter
 
 __all__ = ["Report"]
 
 _PENDING = len(OUTCOMES)
 _CODE = {outcome: code for code, outcome in enumerate(OUTCOMES)}
 _IS_FAILURE = np.array([*(outcome in FAILURES for outcome in OUTCOMES), False])
-#: By outcome: where not all are kept, rows that need attention go before those that were not reached, and these before others.
+#: By outcome: which results are kept first where there is no room for all. Failures come first, then rows not attempted.
 _RANK = np.array([*(0 if one in FAILURES else 1 if one is Outcome.NOT_ATTEMPTED else 2 for one in OUTCOMES), 2])
 _RANKS = (0, 1, 2)
-#: Different reasons that are counted one by one; the rest are counted as others.
+#: How many different reasons are counted; any further ones are counted together.
 _MOST_REASONS = 50
 
 
 class Report:
-    """Takes each row's outcome once, in any order.
+    """Collects each row's outcome once, in any order.
 
-    :param fields: how results are told.
-    :param keep: rows that :meth:`kept` returns at most; those that need attention come before the others.
-    :param results_file: takes every row, in input order; ``None`` for none.
+    :param fields: the names of the results' fields.
+    :param keep: how many results :meth:`kept` returns at most; those that need attention come first.
+    :param results_file: gets every row's result, in input order; ``None`` for no file.
+    :param try_number: the task's try, a field of each result.
     """
 
     def __init__(
         self, fields: ResultFields, keep: int, results_file: ResultsFile | None = None, *, try_number: int = 1
     ) -> None:
-        #: The locations' lines in the account, by their numbers.
-        self.lines: list[Line] = []
-        #: How results are told.
+        #: The results of each location, by its number.
+        self.locations: list[LocationResults] = []
+        #: The names of the results' fields.
         self.fields = fields
-        self._writer = RowWriter(fields, try_number, self.lines)
+        self._writer = RowWriter(fields, try_number, self.locations)
         self._keep = keep
         self._file = results_file
         self._codes = bytearray()
@@ -53,62 +54,67 @@ class Report:
         self._open: deque[OpenBatch] = deque()
         self._kept: dict[int, list[dict[str, Any]]] = {rank: [] for rank in _RANKS}
         self._reasons: dict[tuple[Outcome, str], Reason] = {}
-        #: Rows that have their outcome.
+        #: How many rows have an outcome.
         self.done = 0
-        #: What kept results from being written, if anything did.
+        #: Why the results file could not be written; ``None`` where it could.
         self.file_error: Exception | None = None
 
-    def open_line(self, location_id: str | None, target_id: str | None) -> Line:
-        """A line for a location. Rows that begin later may be of it.
+    def open_location(self, location_id: str | None, target_id: str | None) -> LocationResults:
+        """Add a location. Batches that begin later may have rows of it.
 
-        :param location_id: ``None``: for rows of no location.
+        :param location_id: ``None`` for the rows without a location.
+        :param target_id: HighLevel's id of its target, where that is known.
         """
-        line = Line(len(self.lines), location_id, target_id)
-        self.lines.append(line)
-        return line
+        location = LocationResults(len(self.locations), location_id, target_id)
+        self.locations.append(location)
+        return location
 
     @property
     def rows(self) -> int:
-        """Rows that were read."""
+        """How many rows were read."""
         return len(self._codes)
 
     @property
     def waiting(self) -> int:
-        """Rows that are held, because they or a row before them have no outcome yet."""
+        """How many rows are in memory, because they or a row before them have no outcome yet."""
         return self.rows - self._open[0].start if self._open else 0
 
-    def begin(self, start: int, values: Sequence[Objects], row_keys: Sequence[Any] | None, lines: Numbers) -> None:
-        """Take in the next batch; none of its rows has an outcome yet.
+    def begin(self, start: int, values: Sequence[Objects], row_keys: Sequence[Any] | None, locations: Numbers) -> None:
+        """Add the next batch. None of its rows has an outcome yet.
 
-        :param values: what each row is, column by column.
-        :param lines: by row, the number of its location's line.
-        :raises RuntimeError: it does not begin where the last one ended, which is a mistake in the program.
+        :param start: the number of its first row.
+        :param values: the rows' values, column by column.
+        :param row_keys: the source's keys of the rows, if it has any.
+        :param locations: for each row, the number of its location.
+        :raises RuntimeError: the batch does not begin where the last one ended: a bug.
         """
         if start != self.rows:
             raise RuntimeError(f"a batch begins with row {start}, and {self.rows} rows were read before it")
-        self._codes.extend(bytes([_PENDING]) * len(lines))
-        self._open.append(OpenBatch(start, self.fields.noun, values, row_keys, len(lines), lines))
+        self._codes.extend(bytes([_PENDING]) * len(locations))
+        self._open.append(OpenBatch(start, self.fields.noun, values, row_keys, len(locations), locations))
         self._flush()
 
     def decide(self, row: int, result: RowResult) -> dict[str, Any]:
-        """A row's outcome. Returns the row's result as the XCom has it.
+        """Set a row's outcome. Returns the result with all its fields, as in the XCom.
 
-        :raises RuntimeError: it has one already, which is a mistake in the program.
+        :raises RuntimeError: the row has an outcome already: a bug.
         """
         batch = self._batch_with(row)
         if self._codes[row] != _PENDING:
             raise RuntimeError(f"row {row} has an outcome already")
         self._codes[row] = _CODE[result.outcome]
         batch.details[row - batch.start] = result
-        words = self._writer.as_dict(batch, row - batch.start, result.outcome)
+        fields = self._writer.as_dict(batch, row - batch.start, result.outcome)
         if result.outcome in FAILURES:
-            self._count_reason(batch, row, result, words)
+            self._count_reason(batch, row, result, fields)
         self._count_done(batch, 1)
-        return words
+        return fields
 
     def decide_invalid(self, start: int, problems: Mapping[int, str]) -> list[dict[str, Any]]:
-        """Refused rows of the batch that begins with row ``start``: their reasons by offset. Returns and errors as in
-        :meth:`decide`.
+        """Mark rows of the batch at ``start`` as invalid. Errors as in :meth:`decide`.
+
+        :param problems: the reasons, by offset.
+        :returns: the results of these rows.
         """
         batch = self._settle(start, np.fromiter(problems, np.int64, len(problems)), Outcome.INVALID)
         results = []
@@ -120,11 +126,11 @@ class Report:
         return results
 
     def decide_known(self, start: int, offsets: Numbers, knowledge: Codes, made_ids: Mapping[int, str]) -> list[dict[str, Any]]:
-        """Rows that are there by the ledger: made by this load in an earlier attempt (``OURS``), or not. Returns the results of
-        the first kind. Errors as in :meth:`decide`.
+        """Mark rows that exist according to the ledger. Errors as in :meth:`decide`.
 
-        :param knowledge: for each of the offsets.
-        :param made_ids: HighLevel's ids, by offset, as far as they are known.
+        :param knowledge: for each of the offsets: ``OURS`` where an earlier attempt of this load made the row.
+        :param made_ids: HighLevel's ids by offset, as far as they are known.
+        :returns: the results of the ``OURS`` rows only.
         """
         if not len(offsets):
             return []
@@ -140,24 +146,27 @@ class Report:
         return results
 
     def decide_repeats(self, start: int, offsets: Numbers, earlier: Numbers) -> None:
-        """Rows with the pair of an earlier row, and the number of that one for each. Errors as in :meth:`decide`."""
+        """Mark rows that repeat an earlier row. Errors as in :meth:`decide`.
+
+        :param earlier: for each of the offsets, the number of the earlier row.
+        """
         batch = self._settle(start, offsets, Outcome.REPEATED)
         self._earlier.frombytes(earlier.astype(np.int64).tobytes())
         batch.repeats.update(zip(offsets.tolist(), earlier.tolist(), strict=True))
         self._count_done(batch, len(offsets))
 
     def decide_not_attempted(self, start: int, offsets: Numbers, reason: str) -> None:
-        """Rows of a batch, all of one location, that the load did not reach. Errors as in :meth:`decide`."""
+        """Mark rows as not attempted; all must be of one location. Errors as in :meth:`decide`."""
         if not len(offsets):
             return
         batch = self._settle(start, offsets, Outcome.NOT_ATTEMPTED)
-        batch.others[int(batch.lines[offsets[0]])] = RowResult(Outcome.NOT_ATTEMPTED, reason=reason)
+        batch.others[int(batch.locations[offsets[0]])] = RowResult(Outcome.NOT_ATTEMPTED, reason=reason)
         self._count_done(batch, len(offsets))
 
     def counts(self) -> dict[str, int]:
-        """Rows by outcome.
+        """How many rows have each outcome.
 
-        :raises RuntimeError: a row has none, which is a mistake in the program.
+        :raises RuntimeError: a row has no outcome: a bug.
         """
         numbers = np.bincount(np.frombuffer(self._codes, dtype=np.uint8), minlength=_PENDING + 1)
         counts = {str(outcome): int(numbers[code]) for outcome, code in _CODE.items()}
@@ -166,17 +175,17 @@ class Report:
         return counts
 
     def failures(self) -> int:
-        """Rows that failed, and repeats of such rows."""
+        """How many rows failed, repeats of failed rows included."""
         codes = np.frombuffer(self._codes, dtype=np.uint8)
         of_repeats = codes[np.frombuffer(self._earlier, dtype=np.int64)]
         return int(_IS_FAILURE[codes].sum() + _IS_FAILURE[of_repeats].sum())
 
     def reasons(self) -> list[Reason]:
-        """Why rows failed, the commonest first."""
+        """The reasons for failures, the most frequent first."""
         return sorted(self._reasons.values(), key=lambda reason: -reason.rows)
 
     def kept(self) -> tuple[list[dict[str, Any]], bool]:
-        """Results for XCom: those that need attention first, then the others, both by row; and whether rows were left out."""
+        """The results for XCom, and whether any were left out. Failures come first, then the others, both in input order."""
         chosen = [result for rank in _RANKS for result in self._kept[rank]][: self._keep]
         failed, others = chosen[: len(self._kept[0])], chosen[len(self._kept[0]) :]
         return failed + sorted(others, key=lambda result: int(result["row"])), len(chosen) < self.rows
@@ -206,39 +215,39 @@ class Report:
         if not batch.pending:
             self._flush()
 
-    def _count_reason(self, batch: OpenBatch, row: int, result: RowResult, words: dict[str, Any]) -> None:
-        offset, said = row - batch.start, result.reason or ""
+    def _count_reason(self, batch: OpenBatch, row: int, result: RowResult, fields: dict[str, Any]) -> None:
+        offset, text = row - batch.start, result.reason or ""
         is_ours = result.outcome is Outcome.INVALID
-        reason = outline(said) if is_ours else gist(said, *batch.row(offset))
+        reason = without_details(text) if is_ours else without_ids(text, *batch.row(offset))
         key = (result.outcome, f"{result.status_code}: {reason}" if result.status_code else reason)
         if key not in self._reasons and len(self._reasons) >= _MOST_REASONS:
             key = (result.outcome, "other reasons")
         found = self._reasons.setdefault(key, Reason(*key))
         found.rows += 1
         if len(found.first) < FIRST_ROWS or row < found.first[-1]["row"]:
-            keep_first(found.first, [words])
+            keep_first(found.first, [fields])
 
     def _flush(self) -> None:
         while self._open and not self._open[0].pending:
             batch = self._open.popleft()
             codes = np.frombuffer(self._codes[batch.start : batch.start + batch.size], dtype=np.uint8)
             self._keep_some(batch, codes)
-            self._count_by_line(batch, codes)
+            self._count_by_location(batch, codes)
             if self._file is not None and self.file_error is None and batch.size:
                 self._write(self._file, batch, codes)
 
     def _write(self, file: ResultsFile, batch: OpenBatch, codes: Codes) -> None:
-        # A full disk must not take the verdicts of the rows in flight with it: the load goes on, and is red at its end.
+        # A full disk must not lose the results of requests in flight: the load goes on, and is red at its end.
         try:
             file.append(self._writer.as_frame(batch, codes))
         except Exception as error:  # noqa: BLE001 - whatever a file's format or its disk may raise
             self.file_error = error
 
-    def _count_by_line(self, batch: OpenBatch, codes: Codes) -> None:
-        together = np.bincount(batch.lines * _PENDING + codes, minlength=len(self.lines) * _PENDING)
+    def _count_by_location(self, batch: OpenBatch, codes: Codes) -> None:
+        together = np.bincount(batch.locations * _PENDING + codes, minlength=len(self.locations) * _PENDING)
         numbers = together.reshape(-1, _PENDING)
         for number in np.flatnonzero(numbers.any(axis=1)).tolist():
-            counts = self.lines[number].counts
+            counts = self.locations[number].counts
             for code in np.flatnonzero(numbers[number]).tolist():
                 outcome = str(OUTCOMES[code])
                 counts[outcome] = counts.get(outcome, 0) + int(numbers[number][code])

@@ -1,4 +1,4 @@
-"""Why a load, or one of its locations, sends nothing more."""
+"""Why a load, or one of its locations, was stopped."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from airflow_provider_ghl.load.results.outcomes import StoppedBy
 
 __all__ = ["NOT_REACHED", "Stoppage"]
 
-#: Why a row was not attempted.
+#: The reason of a row that was not attempted.
 NOT_REACHED = "the load stopped before it"
 
 
 @dataclass(frozen=True, slots=True)
 class Stoppage:
-    """What stopped it. Either ``error`` or ``text`` says why.
+    """Why a load or a location was stopped. Either ``error`` or ``text`` says why.
 
-    :param by: ``None``: what the rows are about could not be read, which may pass.
-    :param text: the answer that came again and again.
-    :param is_outage: it was no refusal, but rows that got no definite answer.
+    :param by: ``None`` where the target, such as the association, could not be read; another try may help.
+    :param text: the refusal that came again and again, or how long there was no answer.
+    :param is_outage: HighLevel gave no definite answers; it did not refuse.
     """
 
     by: StoppedBy | None
@@ -30,12 +30,12 @@ class Stoppage:
 
     @property
     def is_final(self) -> bool:
-        """Whether another try would end the same way. An outage ends a load as a refusal does, but is worth one."""
+        """Whether another try would end the same way. After an outage another try may help."""
         return self.by is StoppedBy.TOKEN or (self.by is StoppedBy.ABORT and not self.is_outage)
 
     @property
     def explanation(self) -> str:
-        """Why, and what to do about it where that is known."""
+        """Why it stopped, and what to do about it where that is known."""
         if isinstance(self.error, QuotaExhausted) and self.error.whose:
             return f"{self.error.whose} requests of the day are spent"
         if isinstance(self.error, Unauthorized):
@@ -44,9 +44,9 @@ class Stoppage:
 
     @property
     def reason(self) -> str:
-        """Why a row was not reached."""
+        """The reason of the rows that were not attempted."""
         error = self.error
         if isinstance(error, Unauthorized) and not error.is_plain:
-            # HighLevel's own words: with what to do about it they would be cut.
+            # HighLevel's message without our advice: with it the reason would be too long.
             return mask(f"{NOT_REACHED}: {error.status} {error.message}")
         return mask(f"{NOT_REACHED}: {self.explanation}")

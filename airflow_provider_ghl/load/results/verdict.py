@@ -1,4 +1,4 @@
-"""What a load came to, and what that means for the task: the manual's table of ends."""
+"""How a load ended, and what that means for the task: the table of ends in the manual."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_ghl.exceptions import ConfigurationError, GHLError, QuotaExhausted, Unauthorized
-from airflow_provider_ghl.load.patience import Patience
+from airflow_provider_ghl.load.quota_wait import QuotaWait
 from airflow_provider_ghl.load.results.attention import attention_lines, plural
 from airflow_provider_ghl.load.results.failure import Failure
 from airflow_provider_ghl.load.results.outcomes import End, Outcome, StoppedBy
@@ -19,17 +19,17 @@ from airflow_provider_ghl.load.tolerance import Tolerance
 
 __all__ = ["Ending", "StoppedLocation", "Verdict", "judge"]
 
-#: Kinds of reason, and stopped locations, that a message names.
+#: How many reasons, and how many stopped locations, a message names.
 _MOST_NAMED = 5
-#: What says most of a load of which several locations were stopped, first.
+#: Where several locations were stopped, the first of these that applies is the load's ``stopped_by``.
 _GRAVEST = (StoppedBy.TOKEN, StoppedBy.ABORT, StoppedBy.QUOTA)
 
 
 @dataclass(frozen=True, slots=True)
 class StoppedLocation:
-    """How one of several locations was stopped, while the load went on with the others.
+    """One of several locations that was stopped, while the load went on with the others.
 
-    :param resets_in: seconds until its day ends, where that is why and HighLevel said it.
+    :param resets_in: seconds until its quota is back, where the quota is the reason and HighLevel named the time.
     """
 
     location_id: str
@@ -39,40 +39,40 @@ class StoppedLocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How a load ended, besides what became of its rows."""
+    """How a load ended, apart from the outcomes of its rows."""
 
     too_few: bool = False
     was_told_to_stop: bool = False
-    #: What stopped all of it.
+    #: What stopped the whole load.
     stoppage: Stoppage | None = None
-    #: What broke the source, the ledger or the results file, or kept the target from being read.
+    #: The error of the source, of the ledger or of the results file, or the one with which reading the target failed.
     broken_by: Exception | None = None
     #: The locations that were stopped, where the load is about several and went on with the others.
     locations: Sequence[StoppedLocation] = ()
-    #: How long it may wait for quota; ``None``: not at all.
-    patience: Patience | None = None
-    #: What it would cost, where nothing was to be sent.
+    #: How long the load may wait for quota; ``None``: not at all.
+    quota_wait: QuotaWait | None = None
+    #: What the load would cost, where nothing was to be sent.
     plan: str | None = None
     warnings: Sequence[str] = ()
-    #: What the ledger calls the load, where it knows it.
+    #: The load's number in the ledger, where it has one.
     load_number: int | None = None
-    #: The wall clock at the end, and what spreads tasks that wait for the same moment.
+    #: The wall clock at the end; and a random number from [0, 1), which spreads tasks that wait for the same moment.
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     draw: Callable[[], float] = random.random
 
     @property
     def is_final(self) -> bool:
-        """Whether what stopped it would stop another try."""
+        """Whether the load was stopped, and another try would be stopped too."""
         return self.stoppage is not None and self.stoppage.is_final
 
     @property
     def is_all_final(self) -> bool:
-        """Whether no location that was stopped would fare better in another try."""
+        """Whether every stopped location would be stopped in another try too."""
         return all(location.stoppage.is_final for location in self.locations)
 
     @property
     def stopped_by(self) -> StoppedBy | None:
-        """What the summary names."""
+        """The summary's ``stopped_by``."""
         if self.stoppage is not None and self.stoppage.by is not None:
             return self.stoppage.by
         by = {location.stoppage.by for location in self.locations}
@@ -80,7 +80,7 @@ class Ending:
 
     @property
     def cause(self) -> Exception | None:
-        """What to raise from."""
+        """The exception to raise from."""
         error = self.stoppage.error if self.stoppage is not None else None
         if self.is_final:
             return error
@@ -92,32 +92,32 @@ class Ending:
         return self.broken_by or error or next(iter(of_locations), None)
 
     def wait(self) -> float | None:
-        """Seconds to wait for quota; ``None`` where it is not to wait. Drawn anew each time."""
-        if self.patience is None:
+        """Seconds to wait for quota; ``None`` where the load does not wait. Has a random part, so call it once."""
+        if self.quota_wait is None:
             return None
         if self.stoppage is not None:
             error = self.stoppage.error
             if self.stoppage.by is not StoppedBy.QUOTA or not isinstance(error, QuotaExhausted):
                 return None
-            return self.patience.wait(error.resets_in, self.at, self.draw)
+            return self.quota_wait.seconds(error.resets_in, self.at, self.draw)
         asleep = [location.resets_in for location in self.locations if location.stoppage.by is StoppedBy.QUOTA]
         if not asleep:
             return None
-        return self.patience.wait(min((one for one in asleep if one is not None), default=None), self.at, self.draw)
+        return self.quota_wait.seconds(min((one for one in asleep if one is not None), default=None), self.at, self.draw)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A load's end.
+    """What a load tells its operator at the end.
 
-    :param headline: how many of how many failed, and why most of them; or why it could not go on.
-    :param message: the headline, and the whole account.
+    :param headline: one sentence: how many rows failed and the most frequent reason, or why the load could not go on.
+    :param message: the headline and the counts.
+    :param summary: the summary's fields, as JSON can hold them.
+    :param results: results for XCom, as JSON can hold them.
+    :param failure: which exception the operator raises; ``None`` for none.
     :param attention: the rows that need attention, as lines for the log.
-    :param failure: what the operator raises; ``None`` where it raises nothing.
-    :param summary: JSON.
-    :param results: JSON.
-    :param cause: what to raise from.
-    :param wait: seconds to wait for quota.
+    :param cause: the exception to raise from.
+    :param wait: seconds to wait for quota; ``None`` where the load does not wait.
     """
 
     end: End
@@ -133,20 +133,20 @@ class Verdict:
 
     @property
     def is_green(self) -> bool:
-        """Whether the task has done what it was for."""
+        """Whether the task succeeds."""
         return self.end is End.GREEN
 
 
 def judge(report: Report, ending: Ending, summary: dict[str, Any], tolerance: Tolerance, min_rows: int) -> Verdict:
-    """Turn counts into an end.
+    """Turn the counts and the ending into a verdict.
 
-    :param summary: all but what is judged here.
+    :param summary: the summary's fields, without ``results_cut``, which is added here.
     """
     return _Judgement(report, ending, summary, tolerance, min_rows).verdict()
 
 
 class _Judgement:
-    """What :func:`judge` weighs."""
+    """The inputs of :func:`judge`, and its steps."""
 
     def __init__(self, report: Report, ending: Ending, summary: dict[str, Any], tolerance: Tolerance, min_rows: int) -> None:
         self._report = report
@@ -184,7 +184,7 @@ class _Judgement:
         )
 
     def _end(self) -> tuple[End, str, str]:
-        """How the load ended, its headline, and the rest of the message. The first that holds decides."""
+        """The end, the headline, and the rest of the message. The first case that applies decides."""
         ending, account = self._ending, self._account
         if ending.is_final:
             return End.FINAL, self._why_stopped(), account
@@ -208,12 +208,12 @@ class _Judgement:
         if self._wait is not None:
             return End.DEFERRED, self._why_stopped(), self._account
         too_long = ""
-        if stoppage.by is StoppedBy.QUOTA and self._ending.patience is not None:
-            too_long = f"To wait for them would take longer than defer_timeout={self._ending.patience.timeout} allows. "
+        if stoppage.by is StoppedBy.QUOTA and self._ending.quota_wait is not None:
+            too_long = f"To wait for them would take longer than defer_timeout={self._ending.quota_wait.timeout} allows. "
         return End.RETRYABLE, self._why_stopped(), f"{too_long}{self._account}"
 
     def _end_of_some_stopped(self) -> tuple[End, str, str]:
-        """Some locations were stopped; the others are done."""
+        """The end where some locations were stopped and the others are done."""
         spent = "max_requests is spent. " if self._ending.stoppage is not None else ""
         headline, rest = f"{self._stopped_locations()}.", f"{spent}{self._account}"
         if self._wait is not None:
@@ -229,7 +229,7 @@ class _Judgement:
         return end, self._failed_rows(), f"{too_many}{self._account}"
 
     def _failed_rows(self) -> str:
-        """How many of how many failed, and why most of them."""
+        """How many rows failed, and the most frequent reason."""
         failures, (commonest, *others) = self._report.failures(), self._report.reasons()
         share = "all of them" if not others and commonest.rows == failures else f"{commonest.rows:,} of them"
         failed = f"{failures:,} of {plural(self._report.rows, 'row')} failed"
@@ -248,7 +248,7 @@ class _Judgement:
 
     def _likely_failure(self, end: End) -> Failure:
         if (cause := self._ending.cause) is not None:
-            return Failure.by(cause)
+            return Failure.from_error(cause)
         if end is End.FINAL:
             return Failure.TOKEN_REFUSED if self._ending.stopped_by is StoppedBy.TOKEN else Failure.ROWS_REFUSED
         if self._ending.was_told_to_stop:
@@ -304,12 +304,12 @@ def _spent(error: QuotaExhausted) -> str:
 
 
 def _sentence(text: str) -> str:
-    # HighLevel's messages have a full stop or have none.
+    # Some of HighLevel's messages end with a full stop.
     return f"{text.rstrip('.')}."
 
 
 def _explained(error: Exception) -> str:
-    # The text of an exception that is not ours may hold parameters, and with them people's data.
+    # The text of a foreign exception may hold parameters of a query, and with them people's data.
     if isinstance(error, Unauthorized):
         return error.explain()
     return str(error) if isinstance(error, GHLError) else f"the source failed ({type(error).__name__})"
@@ -327,7 +327,7 @@ def _account(report: Report, summary: Mapping[str, Any]) -> str:
     text = f"{plural(report.rows, 'row')}: {', '.join(parts) or 'none'}."
     reasons = report.reasons()
     if not reasons or (len(reasons) < 2 and not summary[Outcome.NOT_ATTEMPTED]):
-        return text  # the headline says it
+        return text  # the headline has the only reason
     shown = "; ".join(f"{one.rows:,} × {one.outcome}: {one.text.rstrip('.')}" for one in reasons[:_MOST_NAMED])
     rest = len(reasons) - _MOST_NAMED
     return f"{text} Why: {shown}{f'; and {rest} more kinds' if rest > 0 else ''}."

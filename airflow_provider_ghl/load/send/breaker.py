@@ -1,8 +1,8 @@
-"""When to stop asking: the same no, again and again, with no success between."""
+"""Stops a location whose requests get the same refusal again and again, with no success in between."""
 
 from __future__ import annotations
 
-from airflow_provider_ghl.load.results.outcomes import SUCCESSES, Outcome, RowResult, StoppedBy, gist, names
+from airflow_provider_ghl.load.results.outcomes import SUCCESSES, Outcome, RowResult, StoppedBy, mentions, without_ids
 from airflow_provider_ghl.load.results.stoppage import Stoppage
 
 __all__ = ["Breaker"]
@@ -11,12 +11,12 @@ _NO_ANSWER = "no definite answer"
 
 
 class Breaker:
-    """Counts what speaks against going on, for one location.
+    """Counts the failures of one location since its last success, by kind.
 
-    A refusal that names one of its records counts once per record: a hub that is missing fails all its rows, and says nothing
-    about the others. Rows that got no definite answer count as one kind, so that an outage ends a load as well.
+    A refusal that names a record counts once per record: where one record with many rows is missing, all its rows fail, but
+    other records' rows may succeed. Rows without a definite answer count as one kind, so that an outage stops a load too.
 
-    :param abort_after: so many of one kind with no success between, and it is time to stop.
+    :param abort_after: how many failures of one kind, with no success in between, stop the location.
     """
 
     def __init__(self, abort_after: int) -> None:
@@ -25,17 +25,17 @@ class Breaker:
         self._count = 0
 
     def note(self, result: RowResult, values: tuple[str, ...]) -> Stoppage | None:
-        """Take in a row's end; why to stop, if it is time to.
+        """Count a row's result. Returns why to stop, or ``None`` where the location may go on.
 
-        :param values: of the row: ids that a refusal may name.
+        :param values: the row's values: ids that a refusal may name.
         """
         if result.outcome in SUCCESSES:
             self._seen.clear()
             return None
         if result.outcome is Outcome.REJECTED:
             text = result.reason or ""
-            kind = f"{result.status_code}: {gist(text, *values)}"
-            named = tuple(value for value in values if names(text, value))
+            kind = f"{result.status_code}: {without_ids(text, *values)}"
+            named = tuple(value for value in values if mentions(text, value))
         elif result.outcome is Outcome.FAILED:
             kind, named = _NO_ANSWER, ()
         else:

@@ -1,4 +1,4 @@
-"""Rows are claimed batch by batch before they are sent, and set aside where another load has claimed them."""
+"""Claims rows in the ledger before they are sent, batch by batch. Rows that another load has claimed are held back."""
 
 from __future__ import annotations
 
@@ -16,26 +16,32 @@ from airflow_provider_ghl.load.ledger.pairs import keys_from_words
 from airflow_provider_ghl.load.results.outcomes import Evidence, Outcome, RowResult
 from airflow_provider_ghl.load.results.report import Report
 from airflow_provider_ghl.load.send.in_flight import Send, WaitUntil
-from airflow_provider_ghl.load.send.journal import Journal, Page
+from airflow_provider_ghl.load.send.journal import Journal, LocationJournal
 
 __all__ = ["Claims"]
 
-#: Seconds between two looks at rows that another load has claimed.
+#: Seconds between two attempts to claim rows that another load has claimed.
 _LOOK_AGAIN = 1.0
 _HELD = "another load was sending it when this one stopped"
 
 
 class Claims:
-    """The claims of one location. Every method raises ``LedgerError`` where the ledger cannot be written.
+    """Claims the rows of one location. Every method raises ``LedgerError`` where the ledger cannot be written.
 
-    :param batch_size: rows that are claimed together.
-    :param handler: has the conversations of rows.
+    :param batch_size: how many rows are claimed together.
+    :param handler: makes the conversation of each row.
     """
 
     def __init__(
-        self, page: Page, report: Report, journal: Journal, clock: Clock, batch_size: int, handler: RowHandler
+        self,
+        location_journal: LocationJournal,
+        report: Report,
+        journal: Journal,
+        clock: Clock,
+        batch_size: int,
+        handler: RowHandler,
     ) -> None:
-        self._page = page
+        self._location_journal = location_journal
         self._report = report
         self._journal = journal
         self._clock = clock
@@ -47,11 +53,11 @@ class Claims:
 
     @property
     def has_held(self) -> bool:
-        """Whether rows wait for another load."""
+        """Whether rows are held back because another load has claimed them."""
         return bool(self._held)
 
     def send(self, chunk: Chunk) -> Iterator[Send]:
-        """All that is to do, as far as nobody else has claimed it."""
+        """Claim the chunk's remaining rows, and yield those that no other load has claimed."""
         while chunk.todo.size:
             batch, rest = np.split(chunk.todo, [self._batch_size])
             self._claim(chunk, batch)
@@ -59,17 +65,17 @@ class Claims:
             yield from self._send_ready()
 
     def send_held(self) -> Iterator[Send | WaitUntil]:
-        """Look again at the rows that waited longest for another load; what is free now is ours."""
+        """Try again to claim the rows that were held back longest, and yield those that are free now."""
         now = self._clock.monotonic()
         if self._held and now >= self._look_at:
             is_any_free = self._claim_held()
-            self._look_at = now if is_any_free else now + _LOOK_AGAIN  # where the other load moves on, so may we
+            self._look_at = now if is_any_free else now + _LOOK_AGAIN  # the other load makes progress: look again at once
             yield from self._send_ready()
         yield WaitUntil(self._clock.monotonic() + LONGEST_WAIT)
 
-    def leave(self, reason: str) -> None:
-        """Account for rows that were claimed and not sent, and for those that were set aside."""
-        self._page.give_back(self._ready)
+    def skip_rest(self, reason: str) -> None:
+        """Mark rows as not attempted: those that were claimed but not sent, and those that were held back."""
+        self._location_journal.give_back(self._ready)
         for send in self._ready:
             self._report.decide(send.row, RowResult(Outcome.NOT_ATTEMPTED, reason=reason))
         for chunk, offset in self._held:
@@ -78,9 +84,9 @@ class Claims:
         self._held.clear()
 
     def _claim_held(self) -> bool:
-        """Whether any of a batch of them is not held any more."""
+        """Try to claim a batch of the rows held back. Returns whether any of them is no longer held."""
         chunk = self._held[0][0]
-        # Up to the first of another chunk, since behind it there may be more of this one, that were held when looked at last.
+        # Only rows of the first chunk, up to the first row of another one: a claim is for one chunk.
         ahead = takewhile(lambda held: held[0] is chunk, islice(self._held, self._batch_size))
         batch = [offset for _, offset in ahead]
         others = len(self._held) - len(batch)
@@ -90,7 +96,7 @@ class Claims:
         return len(self._held) - others < len(batch)
 
     def _claim(self, chunk: Chunk, offsets: Numbers) -> None:
-        codes = self._page.claim(chunk, offsets)
+        codes = self._location_journal.claim(chunk, offsets)
         keys = keys_from_words(chunk.high[offsets], chunk.low[offsets])
         for offset, key, code in zip(offsets.tolist(), keys, codes.tolist(), strict=True):
             if code == ClaimResult.HELD:

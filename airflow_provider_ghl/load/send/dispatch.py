@@ -1,4 +1,4 @@
-"""What to send -> requests in flight -> results as they come. With ``client.request`` the only code that waits."""
+"""The loop that sends requests and takes in answers. Only this loop and ``client.request`` wait."""
 
 from __future__ import annotations
 
@@ -22,103 +22,108 @@ from airflow_provider_ghl.exceptions import (
     TransportError,
     Unauthorized,
 )
-from airflow_provider_ghl.load.kind import Found, Result
+from airflow_provider_ghl.load.kind import Result, TargetResult
 from airflow_provider_ghl.load.results.outcomes import RowResult, StoppedBy
 from airflow_provider_ghl.load.results.stoppage import Stoppage
+from airflow_provider_ghl.load.send.feeder import Feeder
 from airflow_provider_ghl.load.send.in_flight import GiveUp, InFlight, Send, Step, WaitUntil
 from airflow_provider_ghl.load.send.location import Location
-from airflow_provider_ghl.load.send.queue import Turns
-from airflow_provider_ghl.load.send.supply import Supply
+from airflow_provider_ghl.load.send.queue import LocationQueue
 from airflow_provider_ghl.load.send.workers import Workers, most_in_flight
 
 __all__ = ["Dispatch", "Settled"]
 
-#: Seconds that answers may take when told to stop: Airflow sends SIGKILL 5 s after ``on_kill``.
+#: Seconds to wait for answers after a stop: Airflow sends SIGKILL 5 s after ``on_kill``.
 _GRACE = 1.9
-#: Until one location is known to be one: requests in flight, and locations refused, after which their column is a wrong one.
+#: Until the target of a first location is found: how many requests may be in flight, and how many locations may be refused
+#: before the location column is taken for a wrong one.
 _UNTIL_ANSWERED, _MOST_REFUSED = 20, 60
 
 
 class Settled(NamedTuple):
-    """What something that was sent came to."""
+    """The result of a conversation: of one row, of a read, or of the search for a target."""
 
     location: Location
     send: Send
     result: Result
 
 
-class _Turn(NamedTuple):
-    """When a location's next turn is (clock seconds), and whether answers are to be looked at before anybody's."""
+class _NextTurn(NamedTuple):
+    """When a location's next turn is.
+
+    :param when: clock seconds.
+    :param is_after_answers: whether answers must be taken in before any location gets another turn.
+    """
 
     when: float
     is_after_answers: bool = False
 
 
-_UNTIL_SOMETHING_HAPPENS = _Turn(math.inf)
+_UNTIL_SOMETHING_HAPPENS = _NextTurn(math.inf)
 
 
 class Dispatch:
-    """Sends what its locations have, at their limits' pace, and gives back what became of it.
+    """Sends the requests of all locations, at the pace of their limits, and yields the results.
 
-    Each round of the loop does this, in this order:
+    Each round of the loop does five things, in this order:
 
-    1. Where there is room, read on in the source, so that a location that has nothing left gets rows.
-    2. Give locations their turns, the one that is due first, first. In its turn a location sends one request: one that waits
-       for another try before a new one. It goes on until nobody is due, or as much is in flight as may be.
-    3. Wait for answers, but no longer than until the next turn, and never longer than half a second: a stop must be heard.
-    4. Take the answers in: go on with their conversations, queue what has to be tried again, stop locations.
-    5. Hand out what is settled. The caller notes it before the loop goes on, so nothing is settled and unnoted for longer
-       than a round.
+    1. Read on in the source where there is room, so that a location without rows gets more.
+    2. Give locations their turns, in the order of their due times. In its turn a location sends one request; a retry goes
+       before a new row. This goes on until no location is due, or no more requests may be in flight.
+    3. Wait for answers: until the next turn at most, and never longer than half a second, so that a stop is noticed.
+    4. Take the answers in: continue their conversations, queue retries, stop locations.
+    5. Yield the results. The caller records them before the loop goes on, so no result is unrecorded for longer than a round.
 
-    The order matters: reading comes before sending, since an idle slot is lost for good; answers come after sending, since
-    they may take a while, and slots do not wait.
+    The order matters. Reading comes before sending because an unused slot is lost for good. Taking in answers comes after
+    sending because it may take a while, and slots do not wait.
 
-    Until a first location is known to be one, few requests are in flight. Rows that wait for another try hold new ones of their
-    location back once there are as many as a window has slots, so that an outage does not eat up the input. While a location
-    gets no answers at all, its rows wait and one request at a time is sent. A location whose day is spent sleeps; when all that
-    is left sleeps, it is stopped.
+    Until the target of a first location is found, few requests are in flight. Where a location has as many retries waiting as
+    a window has slots, no new row of it is sent, so that an outage does not use up the input. While a location gets no answers
+    at all, its rows wait and one request at a time is sent. A location whose quota of the day is spent sleeps. When only
+    sleeping locations are left, they are stopped.
     """
 
-    def __init__(self, client: Client, workers: Workers, budget: Budget, abort_after: int, supply: Supply) -> None:
+    def __init__(self, client: Client, workers: Workers, budget: Budget, abort_after: int, feeder: Feeder) -> None:
         self._client = client
         self._clock = client.clock
         self._workers = workers
         self._budget = budget
-        self._supply = supply
+        self._feeder = feeder
         self._abort_after = abort_after
-        #: Whether any location has turned out to be one.
+        #: Whether the target of any location was found.
         self._has_target = False
-        self._turns = Turns()
+        self._queue = LocationQueue()
         self._in_flight: dict[int, tuple[Location, InFlight]] = {}
         self._sends, self._is_halted = 0, False
         self._stopped_at: float | None = None
-        self._to_leave: list[Location] = []  # stopped, and their rows do not know yet
+        self._to_leave: list[Location] = []  # stopped, and their remaining rows have no outcome yet
         self._refused = 0
-        #: What ended all of it before the last row.
+        #: What stopped the load before its last row.
         self.stoppage: Stoppage | None = None
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more is to be sent."""
+        """Whether no more requests may be sent."""
         return self.stoppage is not None or self._is_halted or self._client.stop.is_set
 
     def halt(self) -> None:
-        """Send nothing more; what is in flight is waited for."""
+        """Send no more requests. Those in flight are waited for."""
         self._is_halted = True
 
     def run(self) -> Iterator[list[Settled]]:
-        """What became of everything that was sent, at least twice a second, be it nothing. When it is over, what the locations
-        have left is left untaken.
+        """Send everything, and yield results at least twice a second; a list may be empty.
+
+        Where the load stops early, rows that no location has yielded stay without an outcome: the caller marks them.
         """
         while True:
             wait = 0.0
             if not self.is_over:
                 wait = self._take_turns()
             if self.is_over:
-                yield from self._hand_out([one for location in self._supply.locations for one in self._give_up(location)])
+                yield from self._hand_out([one for location in self._feeder.locations for one in self._give_up(location)])
                 wait = self._grace()
             elif not self._in_flight and self._is_stuck():
-                if all(location.is_over for location in self._supply.locations):
+                if all(location.is_over for location in self._feeder.locations):
                     return
                 yield from self._hand_out(self._move_on())
                 continue
@@ -130,83 +135,83 @@ class Dispatch:
                 return
 
     def _hand_out(self, settled: list[Settled]) -> Iterator[list[Settled]]:
-        """Once all that was sent of a stopped location is taken in, its other rows are accounted for."""
+        """Yield results. Then mark the remaining rows of stopped locations that have no request left in flight."""
         yield settled
         for location in [one for one in self._to_leave if not one.in_flight and not one.waiting]:
             self._to_leave.remove(location)
-            location.rows.leave(location.reason)
+            location.steps.skip_rest(location.reason)
 
     def _take_turns(self) -> float:
-        """Seconds until there is something to do."""
-        if self._supply.wants_more:
-            for fed in self._supply.read_on():
-                # In any order, until one works: those that do may stand behind a hundred that do not.
-                self._turns.give(fed, self._clock.monotonic() - (0.0 if self._has_target else self._client.retry.draw()))
+        """Give due locations their turns. Returns the seconds until there is something to do."""
+        if self._feeder.wants_more:
+            for fed in self._feeder.read_on():
+                # In random order until one succeeds: a location that works may come after a hundred that do not.
+                self._queue.push(fed, self._clock.monotonic() - (0.0 if self._has_target else self._client.retry.draw()))
         while len(self._in_flight) < self._most_in_flight():
             now = self._clock.monotonic()
-            location = self._turns.take(now)
+            location = self._queue.pop(now)
             if location is None:
                 break
             turn = self._take_turn(location, now)
-            self._turns.give(location, turn.when)
+            self._queue.push(location, turn.when)
             if turn.is_after_answers or self.is_over:
                 return 0.0
         else:
             return LONGEST_WAIT
-        return 0.0 if self._supply.wants_more else max(self._turns.until(now), 0.0)
+        return 0.0 if self._feeder.wants_more else max(self._queue.seconds_to_next(now), 0.0)
 
-    def _take_turn(self, location: Location, now: float) -> _Turn:
+    def _take_turn(self, location: Location, now: float) -> _NextTurn:
         """Have a location send one request, if it may."""
         if (later := self._later(location, now)) is not None:
             return later
-        # The next probe of an outage is a new row, where there is one: who knows what is wrong with the others.
+        # In an outage the next probe is a new row, where there is one: the rows that wait may be at fault themselves.
         step = self._next_step(location) if location.due_at > now or location.outage.is_on else None
         if isinstance(step, GiveUp):
             self._stop_location(location, Stoppage(StoppedBy.ABORT, step.error))
-            return _Turn(now, is_after_answers=True)
+            return _NextTurn(now, is_after_answers=True)
         if isinstance(step, Send):
-            now = self._clock.monotonic()  # to read may have taken a while, and the end may have come meanwhile
+            now = self._clock.monotonic()  # planning the rows may have taken a while, and a stop may have come
             location.push(now, InFlight(step, next(step.conversation), Tries(since=now)))
         elif location.due_at > now:
             moment = step.moment if isinstance(step, WaitUntil) else math.inf
-            return _Turn(min(moment, location.due_at), is_after_answers=moment <= self._clock.monotonic())
-        return _Turn(now) if self.is_over else self._send_next(location, now)
+            return _NextTurn(min(moment, location.due_at), is_after_answers=moment <= self._clock.monotonic())
+        return _NextTurn(now) if self.is_over else self._send_next(location, now)
 
     def _next_step(self, location: Location) -> Step | None:
-        """What its rows want next; ``None`` where they want nothing, or have to wait for those that are tried again."""
+        """The next step; ``None`` where there is none, or where retries hold new rows back."""
         if location.is_exhausted or self._is_held_back(location):
             return None
-        step = next(location.rows, None)
+        step = next(location.steps, None)
         location.is_exhausted = step is None
         return step
 
-    def _later(self, location: Location, now: float) -> _Turn | None:
-        """When it may send, where that is not now."""
+    def _later(self, location: Location, now: float) -> _NextTurn | None:
+        """The location's next turn, where it may not send now; ``None`` where it may."""
         if location.is_stopped or not location.has_room:
             return _UNTIL_SOMETHING_HAPPENS
         if location.is_asleep(now):
-            return _Turn(location.asleep_until)
+            return _NextTurn(location.asleep_until)
         if now < location.outage.probe_at:
-            return _Turn(location.outage.probe_at)
-        return _Turn(now + LONGEST_WAIT) if self._has_its_share(location) else None
+            return _NextTurn(location.outage.probe_at)
+        return _NextTurn(now + LONGEST_WAIT) if self._has_its_share(location) else None
 
     def _is_held_back(self, location: Location) -> bool:
         return bool(location.waiting) and location.waiting >= self._client.limit(location.id).capacity
 
-    def _send_next(self, location: Location, now: float) -> _Turn:
-        """Send what is due first, if there is a slot for it."""
+    def _send_next(self, location: Location, now: float) -> _NextTurn:
+        """Send the request that is due first, if the limits have a slot for it."""
         item = location.next
         try:
             if self._budget.is_spent:
                 self._budget.charge()
             if (wait := self._client.reserve(item.call, now)) > 0.0:
-                return _Turn(now + wait)
+                return _NextTurn(now + wait)
             charge = self._budget.charge()
         except QuotaExhausted as error:
-            return _Turn(location.sleep(error, now))
+            return _NextTurn(location.sleep(error, now))
         except BudgetSpent as error:
             self._stop(Stoppage(StoppedBy.MAX_REQUESTS, error))
-            return _Turn(now)
+            return _NextTurn(now)
         location.pop()
         location.in_flight += 1
         location.requests += 1
@@ -215,23 +220,23 @@ class Dispatch:
         self._sends += 1
         self._in_flight[self._sends] = location, item
         self._workers.submit(self._sends, lambda: self._client.send_once(item.call, charge, now))
-        return _Turn(now)
+        return _NextTurn(now)
 
     def _take_in(self, wait: float) -> list[Settled]:
         settled: list[Settled] = []
         done = self._workers.wait(wait)
         for key, exchange in [*done, *self._overdue({key for key, _ in done})]:
             found = self._in_flight.pop(key, None)
-            if found is None:  # it came after all, when it was given up already
+            if found is None:  # a late answer to a request that was given up
                 continue
             location, item = found
             location.in_flight -= 1
             self._client.learn(exchange)
             self._refund(location, item, not exchange.is_sent)
-            # Until one works, who has begun goes first: it is to be known soon whether any does.
-            self._turns.give(location, self._clock.monotonic() if self._has_target else 0.0)
+            # Until a first location works, those that have begun go first: that shows soonest whether any works.
+            self._queue.push(location, self._clock.monotonic() if self._has_target else 0.0)
             self._note_answer(location, exchange)
-            result = self._go_on(location, item, exchange)
+            result = self._take_answer(location, item, exchange)
             if result is not None:
                 settled.append(Settled(location, item.send, self._finish(location, item, result, exchange)))
             if location.is_stopped:
@@ -239,7 +244,7 @@ class Dispatch:
         return settled
 
     def _note_answer(self, location: Location, exchange: Exchange) -> None:
-        # A 429 may come from a gateway, and a spent day from the headers of an earlier answer.
+        # These are no sign of life: a 429 may come from a gateway, and a spent quota from the headers of an earlier answer.
         if isinstance(exchange.result, ServerError | TransportError | RateLimited | QuotaExhausted):
             return
         now = self._clock.monotonic()
@@ -252,16 +257,16 @@ class Dispatch:
         self._budget.refund(requests)
 
     def _overdue(self, done: set[int]) -> list[tuple[int, Exchange]]:
-        """Requests that were sent too long ago; the oldest come first."""
+        """Requests without an answer that were sent too long ago, as failed exchanges, the oldest first."""
         before = self._clock.monotonic() - LONGEST_ANSWER
         late = itertools.takewhile(lambda sent: sent[1][1].sent_at <= before, self._in_flight.items())
         return [(key, self._client.overdue(item.call, item.sent_at)) for key, (_, item) in late if key not in done]
 
-    def _go_on(self, location: Location, item: InFlight, exchange: Exchange) -> Result | None:
-        """Continue a conversation; its result when that was the end of it."""
+    def _take_answer(self, location: Location, item: InFlight, exchange: Exchange) -> Result | None:
+        """Continue a conversation with an answer. Returns its result, or ``None`` where it goes on."""
         result = exchange.result
         if isinstance(result, Answer):
-            return self._hear(location, item, result)
+            return self._advance(location, item, result)
         result.unanswered_before = item.unanswered
         now = self._clock.monotonic()
         if isinstance(result, QuotaExhausted):
@@ -272,10 +277,10 @@ class Dispatch:
         item.unanswered += is_ambiguous(result)
         self._budget.rate_limited += isinstance(result, RateLimited)
         wait = self._client.retry.decide(result, item.tries, now, repeat_safe=item.call.repeat_safe)
-        if isinstance(result, ServerError | TransportError) and location.rows.has_target:
+        if isinstance(result, ServerError | TransportError) and location.steps.has_target:
             wait = self._wait_out(location, item, result, wait)
         if wait is None:
-            return self._hear(location, item, result)
+            return self._advance(location, item, result)
         item.last_error = result
         self._budget.retries += not isinstance(result, RateLimited)
         location.push(now + wait, item)
@@ -284,26 +289,26 @@ class Dispatch:
     def _wait_out(
         self, location: Location, item: InFlight, error: ServerError | TransportError, wait: float | None
     ) -> float | None:
-        """Seconds that a request without a clear answer waits: in an outage it is tried again however often it was."""
+        """Seconds until a request without a clear answer is retried. In an outage the number of retries has no limit."""
         stoppage = location.outage.note_silence(item.send.row, item.sent_at, self._clock.monotonic())
         if stoppage is not None and location.is_exhausted:
-            location.outage.give_up()  # these are the last rows, and perhaps it is them that HighLevel fails at
+            location.outage.give_up()  # only these rows are left, and HighLevel may fail at just these
         elif stoppage is not None:
             self._stop_location(location, stoppage)
         may_repeat = item.call.repeat_safe or not is_ambiguous(error)
         return 0.0 if wait is None and location.outage.is_on and may_repeat else wait
 
-    def _hear(self, location: Location, item: InFlight, answer: Answer | GHLError) -> Result | None:
+    def _advance(self, location: Location, item: InFlight, answer: Answer | GHLError) -> Result | None:
         now = self._clock.monotonic()
-        result = item.hear(answer, now)
+        result = item.advance(answer, now)
         if result is None:
             location.push(now, item)
         return result
 
     def _finish(self, location: Location, item: InFlight, result: Result, exchange: Exchange) -> Result:
-        if isinstance(result, Found) and result.error is not None:
+        if isinstance(result, TargetResult) and result.error is not None:
             self._stop_location(location, Stoppage(result.stops, result.error))
-        elif isinstance(result, Found):
+        elif isinstance(result, TargetResult):
             self._has_target = True
         elif result.stops is not None:
             error = exchange.result if isinstance(exchange.result, GHLError) else None
@@ -313,13 +318,13 @@ class Dispatch:
         return dataclasses.replace(result, requests=item.requests)
 
     def _stop_location(self, location: Location, stoppage: Stoppage) -> None:
-        """It sends nothing more; neither does any other where all have the token that is refused, or no location is one."""
+        """Stop a location. Stop the load too where all locations use the refused token, or where too many are refused."""
         if location.is_stopped:
             return
         location.stop(stoppage)
         self._to_leave.append(location)
         self._refused += stoppage.is_final
-        # A token that was got for this location just now, and is refused even so, says nothing of the others.
+        # A token that was just renewed for this location and is refused even so is no evidence about the other locations.
         error = stoppage.error
         is_everybodys = isinstance(error, Unauthorized) and error.kind == "token" and not error.is_renewed
         if stoppage.by is not None and is_everybodys:
@@ -329,40 +334,40 @@ class Dispatch:
             self._stop(Stoppage(StoppedBy.ABORT, text=text))
 
     def _most_in_flight(self) -> int:
-        return most_in_flight(len(self._supply.locations)) if self._has_target else min(self._abort_after, _UNTIL_ANSWERED)
+        return most_in_flight(len(self._feeder.locations)) if self._has_target else min(self._abort_after, _UNTIL_ANSWERED)
 
     def _has_its_share(self, location: Location) -> bool:
-        """Half of what may be in flight is for those who have least, so that slow answers to some cost the others nothing."""
+        """Whether half of all slots are taken and the location holds its share: slow locations must not block others."""
         most = self._most_in_flight()
-        return len(self._in_flight) >= most // 2 and location.in_flight * len(self._supply.locations) >= most
+        return len(self._in_flight) >= most // 2 and location.in_flight * len(self._feeder.locations) >= most
 
     def _stop(self, stoppage: Stoppage) -> None:
         self.stoppage = self.stoppage or stoppage
 
     def _is_stuck(self) -> bool:
-        """Whether nothing will happen any more by itself, but for days that end."""
+        """Whether there is nothing to do until the quota of a day is back."""
         now = self._clock.monotonic()
-        return not self._supply.wants_more and all(location.is_asleep(now) for location in self._turns.all())
+        return not self._feeder.wants_more and all(location.is_asleep(now) for location in self._queue.locations())
 
     def _move_on(self) -> list[Settled]:
-        """Where all that is left sleeps, it is stopped; where nothing sleeps, locations that were idle look again."""
+        """Stop the locations that sleep, since only they are left; where none sleeps, give the idle ones another turn."""
         now = self._clock.monotonic()
-        sleepers = [one for one in self._supply.locations if not one.is_over and one.is_asleep(now)]
+        sleepers = [one for one in self._feeder.locations if not one.is_over and one.is_asleep(now)]
         settled: list[Settled] = []
         for location in sleepers:
             self._stop_location(location, Stoppage(StoppedBy.QUOTA, location.slept_by))
             settled.extend(self._give_up(location))
-        for location in self._supply.locations:
+        for location in self._feeder.locations:
             if not sleepers and not location.is_over:
-                self._turns.give(location, now)
+                self._queue.push(location, now)
         return settled
 
     def _give_up(self, location: Location) -> list[Settled]:
-        """What waits for a slot or another try ends here: by its last failure, or as not attempted."""
+        """End the conversations that wait for a slot or a retry: by their last failure, or as not attempted."""
         return [Settled(location, item.send, item.end_early(location.reason)) for item in location.take_waiting()]
 
     def _grace(self) -> float:
-        """Seconds that answers may still take: as many as they want, or what is left since we were told to stop."""
+        """Seconds to wait for answers: without a stop the longest wait, after a stop what is left of the grace period."""
         if not self._client.stop.is_set:
             return LONGEST_WAIT
         now = self._clock.monotonic()
@@ -371,7 +376,7 @@ class Dispatch:
         return max(0.0, self._stopped_at + _GRACE - now)
 
     def _abandon(self) -> list[Settled]:
-        settled = [one for location in self._supply.locations for one in self._give_up(location)]
+        settled = [one for location in self._feeder.locations for one in self._give_up(location)]
         abandoned, self._in_flight = list(self._in_flight.values()), {}
         for location, item in abandoned:
             item.unanswered, item.last_error = item.unanswered + 1, None

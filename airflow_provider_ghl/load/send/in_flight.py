@@ -1,4 +1,4 @@
-"""What a location has to send, and what is on its way."""
+"""The steps of a location: what it does next; and a conversation whose request is in flight."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ __all__ = ["GiveUp", "InFlight", "NeedRows", "Send", "Step", "WaitUntil"]
 
 
 class Send(NamedTuple):
-    """Have this conversation. It settles the row, or asks something on behalf of it and others.
+    """Start this conversation. It settles one row, reads for several rows, or finds the target.
 
-    :param key: the row in the ledger.
+    :param row: the row's number in the source; -1 where the conversation is about no row.
+    :param key: the row's key in the ledger.
     :param is_again: an earlier attempt of this load may have sent the row.
     """
 
@@ -30,17 +31,17 @@ class Send(NamedTuple):
 
 
 class WaitUntil(NamedTuple):
-    """Nothing to send before this moment (clock seconds). Answers are looked at first, whenever it is."""
+    """There is nothing to send before this moment (clock seconds). Where it is now, answers are taken in first."""
 
     moment: float
 
 
 class NeedRows(NamedTuple):
-    """Nothing to send until more of the source is read."""
+    """There is nothing to send until more of the source is read."""
 
 
 class GiveUp(NamedTuple):
-    """Nothing is to be sent at all: the rows cannot be meant so."""
+    """Send no row at all: the rows contradict the load's arguments."""
 
     error: ConfigurationError
 
@@ -51,20 +52,20 @@ Step = Send | WaitUntil | NeedRows | GiveUp
 
 @dataclass(slots=True)
 class InFlight:
-    """A conversation under way: its current request is on the wire, or waits for a slot or for another try."""
+    """A conversation under way. Its current request is in flight, or waits for a slot or a retry."""
 
     send: Send
     call: Call
     tries: Tries
     sent_at: float = 0.0
     requests: int = 0
-    #: Tries of the current request that got no clear answer, those before an outage included.
+    #: Tries of the current request without a clear answer, including those before an outage.
     unanswered: int = 0
     #: How the current request last failed.
     last_error: GHLError | None = None
 
-    def hear(self, answer: Answer | GHLError, now: float) -> Result | None:
-        """Go on with the conversation; its result when that was the end of it."""
+    def advance(self, answer: Answer | GHLError, now: float) -> Result | None:
+        """Continue the conversation with an answer. Returns its result, or ``None`` where it has another request."""
         conversation = self.send.conversation
         try:
             self.call = conversation.send(answer) if isinstance(answer, Answer) else conversation.throw(answer)
@@ -75,12 +76,12 @@ class InFlight:
         return None
 
     def end_early(self, reason: str) -> Result:
-        """Nothing more of it is sent: it ends by its last failure, or as not attempted."""
+        """End the conversation without another request: by its last failure, or as not attempted."""
         error: GHLError = Stopped(reason)
         if self.unanswered and self.last_error is not None:
             error = self.last_error
         error.unanswered_before = self.unanswered
-        result = self.hear(error, 0.0)
+        result = self.advance(error, 0.0)
         if result is None:
             result = RowResult(Outcome.FAILED, reason="the load stopped before it was settled")
         return dataclasses.replace(result, requests=self.requests)

@@ -1,4 +1,4 @@
-"""What a load tells its ledger, and when: claims before requests go out, answers within two seconds after they came."""
+"""Writes a load's claims and results to the ledger: claims before requests go out, results within two seconds."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from airflow_provider_ghl.api.budget import Budget
 from airflow_provider_ghl.api.clock import Clock
 from airflow_provider_ghl.exceptions import LedgerError
 from airflow_provider_ghl.load.columns import Chunk, Codes, Numbers
-from airflow_provider_ghl.load.kind import Seen
+from airflow_provider_ghl.load.kind import StoredRow
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.loads import Attempt
 from airflow_provider_ghl.load.ledger.memory import Memory
 from airflow_provider_ghl.load.ledger.notes import Notes
 from airflow_provider_ghl.load.ledger.pairs import keys_from_words, words_from_keys
-from airflow_provider_ghl.load.results.outcomes import Outcome, RowResult, names
+from airflow_provider_ghl.load.results.outcomes import Outcome, RowResult, mentions
 from airflow_provider_ghl.load.send.in_flight import Send
 
-__all__ = ["Journal", "Page"]
+__all__ = ["Journal", "LocationJournal"]
 
 
-#: What is lost at most when the process is killed: so many answers, or those of so many seconds.
+#: The most that is lost when the process is killed: this many answers, or those of this many seconds.
 _MOST_ANSWERS = 100
 _LONGEST = 2.0
-#: Seconds after which a sign of life is due, where nothing else is written.
+#: Seconds without another write after which a heartbeat is written.
 _BEAT = 10.0
-#: Other rows of results that are written at once.
+#: Results of rows without a request that are written at once.
 _MOST_RESULTS = 5_000
 
 
-class Page:
-    """What is noted of one location's rows until it is written.
+class LocationJournal:
+    """Collects the results of one location's rows until the :class:`Journal` writes them.
 
     :param count: called for each answer.
     """
@@ -52,12 +52,12 @@ class Page:
         """The target's number in the ledger."""
         return self._memory.target_id
 
-    def turn(self) -> None:
-        """Begin anew: what stood here is written."""
+    def reset(self) -> None:
+        """Start an empty collection, once the notes are written."""
         self.notes = Notes(times_forgotten=self._times_forgotten)
 
     def release(self) -> None:
-        """Give back in the ledger what was given back here.
+        """Release in the ledger the claims that were given back.
 
         :raises LedgerError: the ledger could not be written.
         """
@@ -67,23 +67,23 @@ class Page:
         self.given_back.clear()
 
     def claim(self, chunk: Chunk, offsets: Numbers) -> Codes:
-        """A :class:`~airflow_provider_ghl.load.ledger.notes.ClaimResult` for each of the rows.
+        """Claim rows. Returns a :class:`~airflow_provider_ghl.load.ledger.notes.ClaimResult` for each.
 
         :raises LedgerError: the ledger could not be written.
         """
         return self._memory.claim(self._attempt, chunk.high[offsets], chunk.low[offsets], chunk.rows(offsets))
 
-    def settle(self, send: Send, result: RowResult, words: dict[str, Any]) -> None:
-        """Take in what became of a row that was claimed.
+    def settle(self, send: Send, result: RowResult, row: dict[str, Any]) -> None:
+        """Note the result of a row that was claimed.
 
-        :param words: its result as the XCom has it.
+        :param row: the result with all its fields, as in the XCom.
         """
         notes = self.notes
         match result.outcome:
             case Outcome.CREATED | Outcome.ALREADY_EXISTS:
                 notes.there.append((send.key, result.made_id, result.outcome is Outcome.CREATED))
             case Outcome.REJECTED if result.stops is not None:
-                # A refused token says nothing of the row: what was known of it stays.
+                # A refused token is no evidence about the row: keep what the ledger knew of it.
                 self.give_back([send])
             case Outcome.REJECTED:
                 notes.refused.append(send.key)
@@ -93,80 +93,80 @@ class Page:
                 self.give_back([send])
                 return
             case Outcome.FAILED:
-                # The next attempt knows that it may have been sent. Others may send it now: two loads would else wait for
-                # each other, each for what the other does not send any more.
+                # Note for the next attempt that the row may have been sent. Other loads may send it now; otherwise two loads
+                # could wait for each other, each for a row that the other no longer sends.
                 self.given_back.append((send.key, True))
-        notes.results.append(words)
+        notes.results.append(row)
         self._count()
 
     def begin_reading(self) -> None:
-        """To be called before what :meth:`learn` takes in is read: what is forgotten meanwhile is not learned.
+        """Call this before reading what is passed to :meth:`learn`: what the ledger forgets meanwhile is not learned.
 
         :raises LedgerError: the ledger cannot be read.
         """
         self._times_forgotten = self.notes.times_forgotten = self._memory.ledger.times_forgotten()
 
-    def learn(self, seen: Sequence[Seen]) -> None:
-        """Take in what was read."""
-        if not seen:
+    def learn(self, stored: Sequence[StoredRow]) -> None:
+        """Note what was read from HighLevel."""
+        if not stored:
             return
-        columns = [np.array([*column, None], dtype=object)[:-1] for column in zip(*(one.values for one in seen), strict=True)]
+        columns = [np.array([*column, None], dtype=object)[:-1] for column in zip(*(one.values for one in stored), strict=True)]
         keys = keys_from_words(*self._memory.ledger.identity(columns))
-        self.notes.learned.extend((key, one.values, one.id) for key, one in zip(keys, seen, strict=True))
+        self.notes.learned.extend((key, one.values, one.id) for key, one in zip(keys, stored, strict=True))
         self._count()
 
     def give_back(self, unsent: Iterable[Send]) -> None:
-        """Take in that claimed rows are not sent after all."""
+        """Note that claimed rows are not sent after all."""
         self.given_back.extend((send.key, send.is_again) for send in unsent)
 
     def _note_missing(self, send: Send, reason: str) -> None:
         for value, missing in zip(send.values, self.notes.missing, strict=True):
-            if names(reason, value):
+            if mentions(reason, value):
                 missing.add(value)
 
 
 class Journal:
-    """Writes for one attempt what its pages have taken in, all of them together.
+    """Writes what the locations of one attempt have noted, all of them in one transaction.
 
-    Where the ledger fails, everybody who finds out says so here (:meth:`fail`), and whoever runs the load asks ``failure``.
-    From then on nothing is written.
+    Any part of a load reports a ledger failure here (:meth:`fail`); the load reads it from ``failure``. After a failure
+    nothing is written.
 
-    :param attempt: ``None``: nothing is to be sent, and nothing is written.
+    :param attempt: ``None`` where nothing is to be sent: then nothing is written.
     """
 
     def __init__(self, ledger: Ledger, attempt: Attempt | None, budget: Budget, clock: Clock) -> None:
         #: The first failure of the ledger.
         self.failure: LedgerError | None = None
-        #: The attempt that claims are made for.
+        #: The attempt that owns the claims.
         self.attempt = attempt
         self._ledger = ledger
         self._budget = budget
         self._clock = clock
-        self._pages: list[Page] = []
+        self._locations: list[LocationJournal] = []
         self._results: list[dict[str, Any]] = []
         self._answers = 0
         self._since: float | None = None
         self._written_at = clock.monotonic()
 
     def fail(self, error: LedgerError) -> None:
-        """Take in that the ledger failed."""
+        """Note that the ledger failed. The first failure is kept."""
         self.failure = self.failure or error
 
-    def open(self, memory: Memory) -> Page | None:
-        """A page for what this memory is about; ``None`` where nothing is to be sent."""
+    def open_location(self, memory: Memory) -> LocationJournal | None:
+        """A journal for the location and target of this memory; ``None`` where nothing is to be sent."""
         if self.attempt is None:
             return None
-        page = Page(memory, self.attempt, self._count)
-        self._pages.append(page)
-        return page
+        location = LocationJournal(memory, self.attempt, self._count)
+        self._locations.append(location)
+        return location
 
     def keep(self, results: list[dict[str, Any]]) -> None:
-        """Take in results of rows that no request was sent for."""
+        """Note results of rows for which no request was sent."""
         if self.attempt is not None:
             self._results.extend(results)
 
     def tick(self) -> None:
-        """Write, if it is time to."""
+        """Write, if a write is due."""
         now = self._clock.monotonic()
         is_due = self._since is not None and now - self._since >= _LONGEST
         if is_due or self._answers >= _MOST_ANSWERS or len(self._results) >= _MOST_RESULTS:
@@ -175,7 +175,7 @@ class Journal:
             self._try(self._beat)
 
     def commit(self) -> None:
-        """Write all that was taken in."""
+        """Write everything that was noted."""
         self._try(self._write)
 
     def _count(self) -> None:
@@ -193,15 +193,15 @@ class Journal:
             self.fail(error)
 
     def _write(self, attempt: Attempt) -> None:
-        pages = [page for page in self._pages if page.notes.results or page.notes.names_rows]
+        locations = [location for location in self._locations if location.notes.results or location.notes.names_rows]
         totals = Notes(results=self._results)
         totals.requests, totals.retries, totals.rate_limited = self._totals(attempt)
-        self._ledger.write_all(attempt, {page.target_id: page.notes for page in pages} | {None: totals})
+        self._ledger.write_all(attempt, {location.target_id: location.notes for location in locations} | {None: totals})
         self._results, self._answers, self._since = [], 0, None
-        for page in pages:
-            page.turn()
-        for page in [page for page in self._pages if page.given_back]:
-            page.release()
+        for location in locations:
+            location.reset()
+        for location in [location for location in self._locations if location.given_back]:
+            location.release()
 
     def _beat(self, attempt: Attempt) -> None:
         self._ledger.loads.beat(attempt, *self._totals(attempt))

@@ -1,4 +1,4 @@
-"""One sub-account of a load."""
+"""One sub-account of a load: its state, its waiting requests, and the protocol of its steps."""
 
 from __future__ import annotations
 
@@ -14,104 +14,104 @@ from airflow_provider_ghl.exceptions import QuotaExhausted
 from airflow_provider_ghl.load.columns import Chunk
 from airflow_provider_ghl.load.kind import Result
 from airflow_provider_ghl.load.results.outcomes import SUCCESSES, RowResult
-from airflow_provider_ghl.load.results.row_results import Line
+from airflow_provider_ghl.load.results.row_results import LocationResults
 from airflow_provider_ghl.load.results.stoppage import NOT_REACHED, Stoppage
 from airflow_provider_ghl.load.send.breaker import Breaker
 from airflow_provider_ghl.load.send.in_flight import InFlight, Send, Step
 from airflow_provider_ghl.load.send.outage import Outage
 
-__all__ = ["Location", "Rows", "State"]
+__all__ = ["Location", "State", "StepSource"]
 
-#: Seconds after which a spent day is looked at again: where HighLevel does not say when it ends, and at least.
+#: Seconds until a location with a spent quota asks again: where HighLevel names no reset time; and at least.
 _LOOK_AGAIN, _SHORTEST_SLEEP = 900.0, 5.0
 
 
 class State(StrEnum):
-    """Where a location is. It begins with the first, goes on to the second, and ends with one of the last two."""
+    """The state of a location. It begins as ``WAITING``, goes on to ``WORKING``, and ends as ``STOPPED`` or ``DONE``."""
 
     #: Its target, such as the association, is not found yet.
     WAITING = "waiting for its association"
     #: Its rows are planned and sent.
     WORKING = "working"
-    #: HighLevel does not answer. One request at a time is sent to find out when it does again.
+    #: HighLevel does not answer. One request at a time is sent, to notice when it answers again.
     UNANSWERED = "not answered"
-    #: Its day is spent. It goes on when the next one begins.
+    #: Its quota of the day is spent. It goes on after the reset.
     ASLEEP = "asleep"
-    #: It sends nothing more, though it had rows left: its ``stoppage`` says why.
+    #: It was stopped before its last row. ``stoppage`` says why.
     STOPPED = "stopped"
     #: All its rows have their outcome.
     DONE = "done"
 
 
-class Rows(Protocol):
-    """A location's rows, as the sending of them needs it."""
+class StepSource(Protocol):
+    """What a location does next: an iterator of steps, and the results of what it sent."""
 
     def __iter__(self) -> Iterator[Step]:
-        """Itself."""
+        """The iterator itself."""
 
     def __next__(self) -> Step:
-        """What to do next. Ends with the last row, and where the ledger fails."""
+        """The next step. Ends after the last row, or where the ledger fails."""
 
     @property
-    def is_hungry(self) -> bool:
-        """Whether it asked for more of the source."""
+    def needs_rows(self) -> bool:
+        """Whether it waits for more rows of the source."""
 
     @property
     def has_target(self) -> bool:
-        """Whether it is known what they are about."""
+        """Whether the target of the rows, such as the association, was found."""
 
     @property
     def price(self) -> int:
-        """Requests that they would take, where nothing is sent."""
+        """How many requests its rows would take, where nothing is sent."""
 
     @property
     def warnings(self) -> list[str]:
-        """What a user should know of how it went."""
+        """Warnings for the user."""
 
     def feed(self, chunk: Chunk) -> None:
-        """Take in rows that were read."""
+        """Add rows that were read."""
 
-    def take(self, send: Send, result: Result) -> None:
-        """Take in what something that was sent came to."""
+    def take_result(self, send: Send, result: Result) -> None:
+        """Take the result of a :class:`~airflow_provider_ghl.load.send.in_flight.Send` step."""
 
-    def leave(self, reason: str) -> None:
-        """Account for all rows that are not on their way, now and later: nothing more is sent."""
+    def skip_rest(self, reason: str) -> None:
+        """Mark all rows that have no request in flight as not attempted, also those added later. Nothing more is sent."""
 
 
 class Location:
-    """A sub-account: its line in the account, its rows, its requests, and where it stands.
+    """A sub-account: its results, its steps, its waiting requests, and its state.
 
     :param abort_after: see :class:`Breaker`.
     :param cautious: how many requests may be in flight until a first row has succeeded.
     """
 
-    def __init__(self, line: Line, rows: Rows, outage: Outage, abort_after: int, cautious: int) -> None:
-        self.line = line
-        self.rows = rows
+    def __init__(self, results: LocationResults, steps: StepSource, outage: Outage, abort_after: int, cautious: int) -> None:
+        self.results = results
+        self.steps = steps
         self.outage = outage
         self.in_flight = 0
-        #: Requests that were sent.
+        #: How many requests were sent.
         self.requests = 0
-        #: Why it sends nothing more.
+        #: Why it was stopped; ``None`` where it was not.
         self.stoppage: Stoppage | None = None
-        #: Until when its day is spent (clock seconds), and HighLevel's word for it.
+        #: When its quota is back (clock seconds), and the error that said so.
         self.asleep_until = -math.inf
         self.slept_by: QuotaExhausted | None = None
-        #: Whether its rows have nothing more to send.
+        #: Whether its steps have ended.
         self.is_exhausted = False
-        #: When it is its turn (clock seconds); ``None``: when something happens.
-        self.turn: float | None = None
+        #: When its next turn is due (clock seconds); ``None`` where it has none.
+        self.queued_for: float | None = None
         self._most_in_flight: float = min(cautious, abort_after)
         self._breaker = Breaker(abort_after)
-        self._due: list[tuple[float, int, InFlight]] = []  # a heap: when, row, what
+        self._due: list[tuple[float, int, InFlight]] = []  # a heap of: due time, row, request
 
     @property
     def id(self) -> str:
-        """HighLevel's."""
-        return self.line.location_id or ""
+        """HighLevel's id of the sub-account."""
+        return self.results.location_id or ""
 
     def state(self, now: float) -> State:
-        """Where it stands at this moment."""
+        """The state at this moment (clock seconds)."""
         if self.stoppage is not None:
             return State.STOPPED
         if self.is_over:
@@ -120,10 +120,10 @@ class Location:
             return State.ASLEEP
         if self.outage.is_on:
             return State.UNANSWERED
-        return State.WORKING if self.rows.has_target else State.WAITING
+        return State.WORKING if self.steps.has_target else State.WAITING
 
     def trouble(self, now: float) -> str:
-        """What holds it up, in words; empty where nothing does."""
+        """What delays the location, as text for the log; empty where nothing does."""
         match self.state(now):
             case State.UNANSWERED:
                 silence = timedelta(seconds=round(self.outage.seconds(now)))
@@ -134,32 +134,32 @@ class Location:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether something ended it before its last row."""
+        """Whether it was stopped before its last row."""
         return self.stoppage is not None
 
     @property
     def is_over(self) -> bool:
-        """Whether it will never send anything again."""
+        """Whether it will never send another request."""
         return self.is_stopped or (self.is_exhausted and not self._due and not self.in_flight)
 
     def is_asleep(self, now: float) -> bool:
-        """Whether its day is spent."""
+        """Whether its quota of the day is spent."""
         return now < self.asleep_until
 
     def sleep(self, error: QuotaExhausted, now: float) -> float:
-        """The day is spent; the moment at which it is worth to ask again."""
+        """Note that the quota of the day is spent. Returns when to ask again (clock seconds)."""
         self.slept_by = error
         seconds = max(error.resets_in, _SHORTEST_SLEEP) if error.resets_in is not None else _LOOK_AGAIN
         self.asleep_until = now + seconds
         return self.asleep_until
 
     def stop(self, stoppage: Stoppage) -> None:
-        """Send nothing more."""
+        """Send no more requests. The first reason is kept."""
         self.stoppage = self.stoppage or stoppage
 
     @property
     def reason(self) -> str:
-        """Why a row of it was not reached."""
+        """Why its remaining rows were not attempted."""
         return self.stoppage.reason if self.stoppage is not None else NOT_REACHED
 
     @property
@@ -168,42 +168,42 @@ class Location:
         return self.in_flight < (1 if self.outage.is_on else self._most_in_flight)
 
     def note(self, send: Send, result: RowResult) -> Stoppage | None:
-        """Take in a row's end; why to stop, if it is time to."""
+        """Count a row's result. Returns why to stop, or ``None`` where the location may go on."""
         if result.outcome in SUCCESSES:
             self._most_in_flight = math.inf
         return self._breaker.note(result, send.values)
 
     @property
     def waiting(self) -> int:
-        """Requests that wait for a slot or another try."""
+        """How many requests wait for a slot or a retry."""
         return len(self._due)
 
     @property
     def next(self) -> InFlight:
-        """What is due first."""
+        """The waiting request that is due first."""
         return self._due[0][2]
 
     @property
     def due_at(self) -> float:
-        """When the next of them is due (clock seconds)."""
+        """When the first waiting request is due (clock seconds); infinity where none waits."""
         return self._due[0][0] if self._due else math.inf
 
     def push(self, when: float, item: InFlight) -> None:
-        """Have it sent at that moment, or as soon as there is a slot."""
+        """Queue a request, to be sent at that moment (clock seconds) or as soon after as there is a slot."""
         heapq.heappush(self._due, (when, item.send.row, item))
 
     def pop(self) -> InFlight:
-        """What is due first, no longer waiting."""
+        """Remove and return the waiting request that is due first."""
         return heapq.heappop(self._due)[2]
 
     def begin_anew(self, now: float) -> None:
-        """After an outage: what waits is due, and its tries count from now on."""
+        """After an outage: make all waiting requests due now, and count their tries anew."""
         self._due = [(now, row, item) for _, row, item in self._due]
         heapq.heapify(self._due)
         for _, _, item in self._due:
             item.tries = Tries(since=now)
 
     def take_waiting(self) -> list[InFlight]:
-        """All that waits, which it does no longer."""
+        """Remove and return all waiting requests, in the order of their due times."""
         waiting, self._due = sorted(self._due, key=lambda due: due[:2]), []
         return [item for _, _, item in waiting]

@@ -1,4 +1,4 @@
-"""While HighLevel does not answer a location, its rows wait."""
+"""Detects that HighLevel does not answer a location. Its rows wait meanwhile."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from airflow_provider_ghl.load.results.stoppage import Stoppage
 
 __all__ = ["Outage"]
 
-#: Rows without a clear answer, and none with one between, from which on it is an outage. Fewer may be rows that HighLevel fails
-#: at whenever they come.
+#: This many rows without a clear answer, and no answer in between, are an outage. HighLevel may always fail at fewer.
 _ROWS = 3
-#: Seconds between two probes: half of it is drawn, and it doubles from probe to probe.
+#: Seconds between two probes. Half of the pause is random, and the pause doubles from probe to probe.
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 20.0
-#: Seconds without an answer that some rows may make by themselves, if they happen to be tried together.
+#: Shorter silences may come from a few failing rows that happen to be tried together.
 _LONG = 5.0
 
 
 class Outage:
-    """Tells that nothing gets through, and when to send the next probe: one request at a time, of another row each time.
+    """Whether a location has an outage, and when to send the next probe: one request at a time, each for another row.
 
     :param timeout: how long an outage may last.
-    :param draw: a number from [0, 1).
+    :param draw: returns a random number from [0, 1).
     """
 
     def __init__(self, timeout: timedelta, draw: Callable[[], float]) -> None:
@@ -40,20 +39,20 @@ class Outage:
 
     @property
     def is_on(self) -> bool:
-        """Whether it is one."""
+        """Whether there is an outage."""
         return self._on_since < math.inf
 
     def seconds(self, now: float) -> float:
-        """For how long nothing has got through."""
+        """Seconds since the first request without a clear answer; 0 once there was an answer."""
         return max(0.0, now - self._silent_since)
 
     def give_up(self) -> None:
-        """From now on rows fail by themselves."""
+        """Detect no more outages: from now on each row fails after its own retries."""
         self._is_given_up = True
         self._clear()
 
     def note_silence(self, row: int, sent_at: float, now: float) -> Stoppage | None:
-        """Take in that a row's request got no clear answer; why to stop, if it is time to."""
+        """Note that a row's request got no clear answer. Returns why to stop, where the outage has lasted too long."""
         if self._is_given_up:
             return None
         self._failed.add(row)
@@ -70,7 +69,7 @@ class Outage:
         return Stoppage(StoppedBy.ABORT, text=text, is_outage=True)
 
     def note_answer(self, now: float) -> bool:
-        """Take in that something got through; whether that ended an outage that cost rows their tries."""
+        """Note an answer. Returns whether it ended an outage that was long enough to use up rows' tries."""
         was_long = self.is_on and self.seconds(now) >= _LONG
         self._clear()
         return was_long

@@ -8,7 +8,7 @@ import pytest
 from relation_specs import relation_report
 
 from airflow_provider_ghl.exceptions import QuotaExhausted
-from airflow_provider_ghl.load.patience import Patience
+from airflow_provider_ghl.load.quota_wait import QuotaWait
 from airflow_provider_ghl.load.results.outcomes import End, StoppedBy
 from airflow_provider_ghl.load.results.stoppage import Stoppage
 from airflow_provider_ghl.load.results.verdict import Ending, judge
@@ -23,16 +23,16 @@ WEEK = timedelta(days=7)
     [(3600.0, 0.0, 3600.0), (3600.0, 0.5, 3630.0), (0.0, 0.0, 60.0), (59.0, 0.5, 90.0), (None, 0.0, 43_200.0)],
 )
 def test_until_the_reset_and_a_little_more(resets_in: float | None, drawn: float, seconds: float) -> None:
-    assert Patience(WEEK).wait(resets_in, NOON, lambda: drawn) == seconds
+    assert QuotaWait(WEEK).seconds(resets_in, NOON, lambda: drawn) == seconds
 
 
 def test_the_shortest_wait_is_given_from_outside() -> None:
-    assert Patience(WEEK, shortest=timedelta(seconds=2)).wait(0.0, NOON, lambda: 0.5) == 3.0
+    assert QuotaWait(WEEK, shortest=timedelta(seconds=2)).seconds(0.0, NOON, lambda: 0.5) == 3.0
 
 
 @pytest.mark.parametrize(("waited", "is_allowed"), [(0.0, True), (3600.0, True), (3600.5, False), (7200.0, False)])
 def test_the_timeout_is_for_all_waits(waited: float, is_allowed: bool) -> None:
-    wait = Patience(timedelta(hours=2), waited).wait(3600.0, NOON, lambda: 0.0)
+    wait = QuotaWait(timedelta(hours=2), waited).seconds(3600.0, NOON, lambda: 0.0)
     assert wait == (3600.0 if is_allowed else None)
 
 
@@ -42,7 +42,7 @@ def test_the_wait_that_was_judged_is_the_one_that_is_waited() -> None:
     spent = QuotaExhausted("spent")
     spent.resets_in = 3600.0
     stoppage = Stoppage(StoppedBy.QUOTA, spent)
-    ending = Ending(stoppage=stoppage, patience=Patience(timedelta(hours=1)), at=NOON, draw=lambda: next(drawn))
+    ending = Ending(stoppage=stoppage, quota_wait=QuotaWait(timedelta(hours=1)), at=NOON, draw=lambda: next(drawn))
     report = relation_report(10)
     verdict = judge(report, ending, {"rows": 0} | report.counts(), Tolerance(0), 0)
     assert (verdict.end, verdict.wait) == (End.DEFERRED, 3600.0)

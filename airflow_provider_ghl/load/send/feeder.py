@@ -1,4 +1,4 @@
-"""The locations of a load, and the source that feeds them."""
+"""Reads the source and feeds its rows to the locations of a load."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Callable
 
 from airflow_provider_ghl.load.plan.partition import Partition
 from airflow_provider_ghl.load.results.report import Report
-from airflow_provider_ghl.load.results.row_results import Line
+from airflow_provider_ghl.load.results.row_results import LocationResults
 from airflow_provider_ghl.load.results.stoppage import NOT_REACHED, Stoppage
 from airflow_provider_ghl.load.send.journal import Journal
 from airflow_provider_ghl.load.send.location import Location
 from airflow_provider_ghl.load.spec import LoadSpec
 
-__all__ = ["Supply"]
+__all__ = ["Feeder"]
 
-#: Rows of a single location that are held, from the first that has no outcome yet to the last that was read.
+#: Rows in memory for a single location: from the first without an outcome to the last that was read.
 _HELD = 50_000
 
 
-class Supply:
-    """Reads on when it is time to, and hands the rows to their locations.
+class Feeder:
+    """Decides when to read on, and feeds the rows to their locations.
 
-    :param open_location: makes the location of a line.
+    :param open_location: makes the :class:`Location` of these results.
     """
 
     def __init__(
@@ -30,43 +30,43 @@ class Supply:
         partition: Partition,
         report: Report,
         journal: Journal,
-        open_location: Callable[[Line], Location],
+        open_location: Callable[[LocationResults], Location],
     ) -> None:
         self._spec = spec
         self._partition = partition
         self._report = report
         self._journal = journal
         self._open_location = open_location
-        self._by_line: dict[int, Location] = {}
-        #: Those that came up, in that order.
+        self._by_number: dict[int, Location] = {}
+        #: The locations that the source has named so far, in that order.
         self.locations: list[Location] = []
         self._open_new()
 
     @property
     def wants_more(self) -> bool:
-        """Whether it is time to read on: a single location reads when it has sent all, several read ahead."""
+        """Whether to read on. A single location reads when all its rows are sent; several locations read ahead."""
         if self._partition.is_read:
             return False
         if self._spec.is_about_several:
             return self._report.waiting < self._spec.rows_ahead
         (location,) = self.locations
-        is_idle = location.is_stopped or location.rows.is_hungry
+        is_idle = location.is_stopped or location.steps.needs_rows
         return is_idle and self._report.waiting <= max(_HELD, 2 * self._partition.largest)
 
     def read_on(self) -> list[Location]:
-        """Read a batch more. Locations that may have something to send now: those that got rows, at the end all."""
+        """Read another batch. Returns the locations that may have something to send: those with new rows; all at the end."""
         fed = self._read()
         return [location for location in self.locations if not location.is_over] if self._partition.is_read else fed
 
-    def leave_rest(self, stoppage: Stoppage | None) -> None:
-        """Account for all rows that were not reached, those too that were not read yet.
+    def skip_rest(self, stoppage: Stoppage | None) -> None:
+        """Mark all remaining rows as not attempted, including those that are not read yet.
 
         :param stoppage: what stopped the load.
         """
         while True:
             for location in self.locations:
                 why = location.stoppage or stoppage
-                location.rows.leave(NOT_REACHED if why is None else why.reason)
+                location.steps.skip_rest(NOT_REACHED if why is None else why.reason)
             if self._partition.is_read:
                 return
             self._read()
@@ -76,13 +76,13 @@ class Supply:
         self._journal.keep(refused)
         self._open_new()
         fed = []
-        for line, chunk in chunks:
-            location = self._by_line[line.number]
-            location.rows.feed(chunk)
+        for results, chunk in chunks:
+            location = self._by_number[results.number]
+            location.steps.feed(chunk)
             fed.append(location)
         return fed
 
     def _open_new(self) -> None:
-        for line in self._partition.lines[len(self.locations) :]:
-            location = self._by_line[line.number] = self._open_location(line)
+        for results in self._partition.locations[len(self.locations) :]:
+            location = self._by_number[results.number] = self._open_location(results)
             self.locations.append(location)

@@ -1,4 +1,4 @@
-"""Whose turn it is, and when a location whose day is spent is asked again."""
+"""The queue of due locations, a location's states, and when a location whose day is spent is asked again."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import pytest
 
 from airflow_provider_ghl.exceptions import QuotaExhausted
 from airflow_provider_ghl.load.results.outcomes import StoppedBy
-from airflow_provider_ghl.load.results.row_results import Line
+from airflow_provider_ghl.load.results.row_results import LocationResults
 from airflow_provider_ghl.load.results.stoppage import Stoppage
 from airflow_provider_ghl.load.send.location import Location, State
 from airflow_provider_ghl.load.send.outage import Outage
-from airflow_provider_ghl.load.send.queue import Turns
+from airflow_provider_ghl.load.send.queue import LocationQueue
 
 
-class NoRows(Iterator[Any]):
+class NoSteps(Iterator[Any]):
     """Nothing to send."""
 
-    is_hungry = False
+    needs_rows = False
     has_target = False
     price = 0
     warnings: tuple[str, ...] = ()
@@ -32,23 +32,23 @@ class NoRows(Iterator[Any]):
     def feed(self, chunk: Any) -> None:
         """Nothing."""
 
-    def take(self, send: Any, result: Any) -> None:
+    def take_result(self, send: Any, result: Any) -> None:
         """Nothing."""
 
-    def leave(self, reason: str) -> None:
+    def skip_rest(self, reason: str) -> None:
         """Nothing."""
 
 
 def location(name: str = "a") -> Location:
     outage = Outage(timedelta(minutes=5), lambda: 0.0)
-    return Location(Line(0, name, None), NoRows(), outage, 20, 3)  # type: ignore[arg-type]  # a list is not needed here
+    return Location(LocationResults(0, name, None), NoSteps(), outage, 20, 3)  # type: ignore[arg-type]  # a list is not needed here
 
 
 def test_where_a_location_stands_has_a_name() -> None:
-    one, rows = location(), NoRows()
-    one.rows = rows  # type: ignore[assignment]
+    one, steps = location(), NoSteps()
+    one.steps = steps  # type: ignore[assignment]
     assert one.state(0.0) is State.WAITING
-    rows.has_target = True
+    steps.has_target = True
     assert one.state(0.0) is State.WORKING
     for row in range(3):
         one.outage.note_silence(row, 0.0, 0.0)
@@ -72,24 +72,24 @@ def test_a_spent_day_is_believed_for_a_while(resets_in: float | None, seconds: f
     assert not spent.is_asleep(100.0 + seconds)
 
 
-def test_turns_come_in_the_order_of_their_times_and_each_once() -> None:
-    turns, a, b, c = Turns(), location("a"), location("b"), location("c")
-    turns.give(a, 5.0)
-    turns.give(b, 3.0)
-    turns.give(c, 3.0)
-    turns.give(a, 4.0)  # earlier, which counts
-    turns.give(b, 9.0)  # later, which does not
-    turns.give(c, math.inf)
-    assert turns.take(2.0) is None
-    assert turns.until(2.0) == 1.0
-    assert [turns.take(10.0) for _ in range(4)] == [b, c, a, None]
-    assert turns.until(10.0) == math.inf
+def test_locations_come_in_the_order_of_their_times_and_each_once() -> None:
+    queue, a, b, c = LocationQueue(), location("a"), location("b"), location("c")
+    queue.push(a, 5.0)
+    queue.push(b, 3.0)
+    queue.push(c, 3.0)
+    queue.push(a, 4.0)  # earlier, which counts
+    queue.push(b, 9.0)  # later, which does not
+    queue.push(c, math.inf)
+    assert queue.pop(2.0) is None
+    assert queue.seconds_to_next(2.0) == 1.0
+    assert [queue.pop(10.0) for _ in range(4)] == [b, c, a, None]
+    assert queue.seconds_to_next(10.0) == math.inf
 
 
-def test_who_was_given_its_turn_may_be_given_another() -> None:
-    turns, a = Turns(), location()
-    turns.give(a, 1.0)
-    assert turns.take(1.0) is a
-    turns.give(a, 2.0)
-    assert list(turns.all()) == [a]
-    assert turns.take(2.0) is a
+def test_a_location_that_was_taken_may_be_queued_again() -> None:
+    queue, a = LocationQueue(), location()
+    queue.push(a, 1.0)
+    assert queue.pop(1.0) is a
+    queue.push(a, 2.0)
+    assert list(queue.locations()) == [a]
+    assert queue.pop(2.0) is a
