@@ -103,12 +103,15 @@ class CreateAssociationOperator(GHLOperator):
         return self.hook.update_association(str(found["id"]), *labels)
 
     def _first_label_in(self, there: tuple[str | None, str | None]) -> str | None:
-        """What the side that is asked for first is called now; ``None`` where neither of the asked labels is there."""
-        if self.first_object_label in there:
+        """What the side that is asked for first is called now; ``None`` where neither of the asked labels is there.
+
+        Case does not count.
+        """
+        labels = (self.first_object_label, self.second_object_label, *there)
+        first, second, *folded = ((label or "").strip().casefold() for label in labels)
+        if first in folded:
             return self.first_object_label
-        if self.second_object_label in there:
-            return there[1 - there.index(self.second_object_label)]
-        return None
+        return there[1 - folded.index(second)] if second in folded else None
 
 
 class _OneAssociationOperator(GHLOperator):

@@ -152,6 +152,8 @@ class TestCreateAnyWayRound:
             (("Pupil", "Teacher"), ("Teacher", "Pupil")),
             (("Student", "Tutor"), ("Tutor", "Student")),
             (("Teacher", "Pupil"), ("Teacher", "Pupil")),
+            (("student", "teacher"), ("teacher", "student")),
+            (("pupil", "teacher"), ("teacher", "pupil")),
             (("Boss", "Clerk"), ("Boss", "Clerk")),  # nothing tells them apart
         ],
     )
