@@ -1,4 +1,4 @@
-"""What needs attention after a load, in lines that fit a laptop."""
+"""The rows that need attention after a load, as short log lines."""
 
 from __future__ import annotations
 

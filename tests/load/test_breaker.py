@@ -1,4 +1,4 @@
-"""When to stop asking: the same no, so many times, with no success between."""
+"""The breaker stops a location after equal refusals with no success in between; and reasons without ids."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows over a limit are refused as a count of each row by itself would refuse them, however the input is cut."""
+"""Rows over a limit are refused as in a count row by row, however the input is divided into chunks."""
 
 from __future__ import annotations
 

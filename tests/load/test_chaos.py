@@ -68,7 +68,7 @@ SOME = (
 )
 
 
-def kills_of(draw: random.Random, phases: tuple[Phase, ...]) -> list[dict[str, Any]]:
+def draw_kills(draw: random.Random, phases: tuple[Phase, ...]) -> list[dict[str, Any]]:
     """All kills, in some order."""
     kills = [
         {"kill": phase.calls[number % len(phase.calls)], "kill_at": draw.randint(1, phase.most), **phase.settings}
@@ -79,7 +79,7 @@ def kills_of(draw: random.Random, phases: tuple[Phase, ...]) -> list[dict[str, A
     return kills
 
 
-def table_of(draw: random.Random, size: int) -> tuple[list[Pair], set[Pair]]:
+def draw_table(draw: random.Random, size: int) -> tuple[list[Pair], set[Pair]]:
     """Pairs of some hubs with many others, a few of them twice; and those that are there before anything happens."""
     rows = [(f"student{number}", f"teacher{draw.randrange(20)}") for number in range(size)]
     draw.shuffle(rows)
@@ -96,7 +96,7 @@ def program() -> Iterator[Forks]:
 @pytest.fixture
 def world(request: pytest.FixtureRequest, program: Forks, tmp_path: Path) -> Iterator[World]:
     seed, size, settings = request.param
-    rows, before = table_of(random.Random(seed), size)
+    rows, before = draw_table(random.Random(seed), size)
     with Sandbox(limit=100, interval=0.25, latency=0.01, latency_spread=0.5, faults=FAULTS, seed=seed) as sandbox:
         print(f"{sandbox!r}")  # noqa: T201
         ledger = f"sqlite:///{tmp_path / 'ledger.db'}"
@@ -109,7 +109,7 @@ def world(request: pytest.FixtureRequest, program: Forks, tmp_path: Path) -> Ite
 
 def run_to_its_end(world: World, phases: tuple[Phase, ...]) -> Attempt:
     """Kill it as often as it is to be killed, then leave it alone."""
-    for number, kill in enumerate(kills_of(random.Random(world.seed), phases), 1):
+    for number, kill in enumerate(draw_kills(random.Random(world.seed), phases), 1):
         world.sandbox.foreign(60)  # who comes back finds the window as its predecessor left it
         (attempt,) = world.run(world.job(try_number=number, **kill))
         assert (attempt.ended, attempt.killed_at) == (KILLED, kill["kill"])
@@ -148,9 +148,9 @@ def check_results(world: World, last: Attempt, *, is_all: bool) -> None:
     """The ledger keeps the same of each row that the last attempt sent, and of all that the load made."""
     assert last.verdict is not None
     kept = {row: outcome for row, outcome in world.ask("SELECT row, outcome FROM ghl_load_results")}
-    said = {result["row"]: result["outcome"] for result in last.verdict["results"] if result["outcome"] != "repeated"}
-    assert kept.items() <= said.items()
-    assert not is_all or {row for row, outcome in said.items() if outcome == "created"} <= kept.keys()
+    outcomes = {result["row"]: result["outcome"] for result in last.verdict["results"] if result["outcome"] != "repeated"}
+    assert kept.items() <= outcomes.items()
+    assert not is_all or {row for row, outcome in outcomes.items() if outcome == "created"} <= kept.keys()
     (load,) = world.ask('SELECT load_id, "end", ended_well FROM ghl_loads')
     assert (load[0], load[1], bool(load[2])) == ("load", "green", True)
     (noted,) = world.ask("SELECT count(*) FROM ghl_attempts")[0]
@@ -183,8 +183,8 @@ def check_requests(world: World) -> list[int]:
 def tell(world: World, spent_again: list[int]) -> None:
     bounds = [attempt.most_again for attempt in world.attempts[:-1]]
     kinds = Counter(attempt.killed_at for attempt in world.attempts[:-1])
-    said = f"seed {world.seed}: {len(spent_again)} kills {dict(kinds)}; spent again: {sorted(spent_again)}, "
-    print(f"{said}median {median(spent_again)}, worst {max(spent_again)}; bounds: {sorted(bounds)}")  # noqa: T201
+    text = f"seed {world.seed}: {len(spent_again)} kills {dict(kinds)}; spent again: {sorted(spent_again)}, "
+    print(f"{text}median {median(spent_again)}, worst {max(spent_again)}; bounds: {sorted(bounds)}")  # noqa: T201
 
 
 @pytest.mark.parametrize("world", [(seed, 1000, {}) for seed in SEEDS], indirect=True, ids=lambda given: f"seed {given[0]}")

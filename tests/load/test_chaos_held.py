@@ -1,4 +1,4 @@
-"""Rows that wait for another load: whatever their order and whatever becomes of them, none is lost and no wait is for ever."""
+"""Rows that another load has claimed: in any order, and whatever happens to them, no row is lost and no wait is endless."""
 
 from __future__ import annotations
 
@@ -70,15 +70,15 @@ def test_a_row_that_got_no_answer_is_not_kept_from_others(ledger: Ledger) -> Non
     world = SimulatedServer(FakeClock(), failing=frozenset({"student3"}))
     other = Other(ledger)
     other.claim(PAIRS[50:])
-    told: list[ClaimResult] = []
+    claims: list[ClaimResult] = []
 
     def look() -> None:
-        told.extend(other.claim(PAIRS[3:4]))
+        claims.extend(other.claim(PAIRS[3:4]))
         other.end()
 
     load = load_pairs(PAIRS, world, ledger=ledger, prepare=lambda workers: workers.at(world.clock.now + 400.0, look))
     assert (load.summary["created"], load.summary["failed"]) == (59, 1)
-    assert told == [ClaimResult.CLAIMED]
+    assert claims == [ClaimResult.CLAIMED]
 
 
 def test_the_next_attempt_still_knows_that_it_may_have_been_sent(ledger: Ledger) -> None:

@@ -1,4 +1,4 @@
-"""Two loads of one table at once, as two processes on one ledger: no pair is sent twice, and neither waits for ever."""
+"""Two loads of one table at once, in two processes on one ledger: no pair is sent twice, and no wait is endless."""
 
 from __future__ import annotations
 
@@ -96,11 +96,11 @@ def test_no_pair_is_sent_twice(world: World, second_id: str, is_shuffled: bool) 
     world.check_ledger()
     assert set(asked(first, second).values()) == {1}
     assert (first.answers + second.answers)["duplicate"] == len(world.before)
-    said = [evidence(first), evidence(second)]
+    both = [evidence(first), evidence(second)]
     # One load that runs twice has made the row in either case; its first attempt does not ask what a second one did.
     others = {"already_exists"} if second_id != "load" else {"created", "already_exists"}
     for pair in world.rows:
-        (outcome, by_answer), (other, by_ledger) = sorted((one[pair] for one in said), key=lambda told: told[1])
+        (outcome, by_answer), (other, by_ledger) = sorted((one[pair] for one in both), key=lambda result: result[1])
         assert (by_answer, by_ledger) == ("answer", "ledger")
         assert outcome == ("already_exists" if pair in world.before else "created")
         assert other in ({"already_exists"} if pair in world.before else others)
@@ -132,7 +132,7 @@ def test_of_two_one_is_killed_and_the_other_takes_over(world: World, second_id: 
     (again,) = world.run(world.job(try_number=2))
     world.check_verdict(again)
     assert again.requests == 1
-    assert {told[1] for told in evidence(again).values()} == {"ledger"}
+    assert {result[1] for result in evidence(again).values()} == {"ledger"}
 
 
 @pytest.mark.parametrize("place", ["sqlite"], indirect=True)

@@ -1,4 +1,4 @@
-"""Blocks of plain lines and the ``csv`` module say the same of a table, wherever the blocks end."""
+"""Blocks of plain lines and the ``csv`` module read a table alike, wherever the blocks end."""
 
 from __future__ import annotations
 

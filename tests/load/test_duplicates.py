@@ -1,4 +1,4 @@
-"""Repeats are found as a dict of all pairs would find them, however the input is cut into batches."""
+"""Repeats are found as a dict of all pairs would find them, however the input is divided into batches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A faulty quote costs its own row at most; what stands inside a quoted field is never taken for a row."""
+"""A faulty quote costs only its own row, and text inside a quoted field is never read as a row."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HEAD = b"student_id,teacher_id,note\n"
 MEBIBYTE = 1 << 20
 
 
-def batches_of(body: bytes, size: int = 2, name: str = "pairs.csv") -> Iterator[Batch]:
+def read_batches(body: bytes, size: int = 2, name: str = "pairs.csv") -> Iterator[Batch]:
     return from_file(lambda: io.BytesIO(HEAD + body), name, COLUMNS, size)
 
 
@@ -29,7 +29,7 @@ def until_end(body: bytes, size: int = 2) -> tuple[list[tuple[Any, ...]], dict[i
     rows: list[tuple[Any, ...]] = []
     unreadable: dict[int, str] = {}
     try:
-        for batch in batches_of(body, size):
+        for batch in read_batches(body, size):
             rows.extend(zip(*batch.cells, strict=True))
             unreadable |= {batch.start + at: why for at, why in batch.unreadable.items()}
     except ConfigurationError as error:

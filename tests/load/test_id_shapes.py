@@ -1,4 +1,4 @@
-"""What the ids of a column look like, and what that says of two columns."""
+"""The shape of ids in a column, and the hint that two columns are swapped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pair is sent by one attempt at a time, and what an earlier attempt left open is known from what nobody sent."""
+"""A pair is sent by one attempt at a time, and the next attempt knows which pairs may have been sent without an answer."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def test_more_pairs_than_a_statement_holds(place: Place) -> None:
     assert mine.ids(*pairs[10_999:11_001]) == ["id", None]
     mine.release(*pairs[11_000:])
     known = mine.ledger.relations.known(mine.target_id, mine.freshness, None)
-    of = Pairs.of(mine.ledger, [tuple(pair.split("-", 1)) for pair in pairs[:11_000]])  # type: ignore[misc]
+    of = Pairs.build(mine.ledger, [tuple(pair.split("-", 1)) for pair in pairs[:11_000]])  # type: ignore[misc]
     assert sorted(zip(of.high.tolist(), of.low.tolist(), strict=True)) == list(
         zip(known.high.tolist(), known.low.tolist(), strict=True)
     )
@@ -184,7 +184,7 @@ def test_more_pairs_than_a_statement_holds(place: Place) -> None:
 def test_ids_are_kept_as_they_are(place: Place) -> None:
     mine = place.worker("mine")
     odd = ["'; DROP TABLE ghl_relations; --", '"%s" {x} :y $1 \\', "ü 🙂 e\u0301", " ", "x" * 5_000]
-    of = Pairs.of(mine.ledger, [(one, one[::-1]) for one in odd])
+    of = Pairs.build(mine.ledger, [(one, one[::-1]) for one in odd])
     results = mine.ledger.relations.claim(mine.attempt, mine.target_id, of.high, of.low, of.first, of.second, mine.freshness)
     assert not np.any(results)
     found = place.rows("SELECT first_record_id, second_record_id FROM ghl_relations")

@@ -1,4 +1,4 @@
-"""How many relations of a record are known to be there: the same as all pairs one by one, and in a few statements."""
+"""Counts of the relations that a record is known to have: equal to a count pair by pair, with few statements."""
 
 from __future__ import annotations
 

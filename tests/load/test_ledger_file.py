@@ -1,4 +1,4 @@
-"""The file of an SQLite ledger: who may read it, and what a load does when it is deleted or replaced under its hands."""
+"""The file of an SQLite ledger: who may read it, and what a load does when the file is deleted or replaced."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A PostgreSQL server that is away for a while: it is waited for, nothing is lost, and nothing is written twice."""
+"""A PostgreSQL server that is away for a while: the ledger waits, nothing is lost, and nothing is written twice."""
 
 from __future__ import annotations
 

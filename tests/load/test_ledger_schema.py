@@ -1,4 +1,4 @@
-"""Tables are made and brought up to date by whoever comes first."""
+"""The first process that opens a database creates its tables or upgrades them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A ledger that an earlier release wrote: it opens, saves the same requests, and is listed and forgets as before."""
+"""A ledger of an earlier release: it opens, saves the same requests, and can be listed and pruned as before."""
 
 from __future__ import annotations
 

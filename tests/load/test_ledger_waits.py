@@ -1,4 +1,4 @@
-"""A ledger that others hold: it is waited for, and left where the load is told to stop."""
+"""A ledger locked by others: the load waits, and stops waiting when it is stopped."""
 
 from __future__ import annotations
 

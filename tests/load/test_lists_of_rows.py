@@ -1,4 +1,4 @@
-"""What a mapped task gives is a sequence of lists of rows; one level of lists is taken away, and no pair is taken apart."""
+"""A mapped task returns a sequence of lists of rows: one level of lists is removed, and no pair is split."""
 
 from __future__ import annotations
 

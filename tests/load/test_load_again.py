@@ -1,4 +1,4 @@
-"""A table that was loaded before costs next to nothing, and nothing is skipped that is not there."""
+"""A table that was loaded before costs almost nothing, and no missing relation is skipped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows that are one relation too many for a record, in whole loads: refused before a request is spent, in each location."""
+"""Rows over a record's limit, in whole loads: refused before a request is spent, in each location."""
 
 from __future__ import annotations
 
@@ -74,14 +74,14 @@ class TestOneLocation:
         assert (plan.summary["already_exists"], plan.summary["invalid"], plan.summary["not_attempted"]) == (2, 5, 3)
         load = load_pairs(pairs, world, ledger=ledger, load_id="load", max_per_first=4)
         assert load.summary["requests"] == plan.summary["plan"]["requests"] == 4
-        assert [one for one, said in zip(reasons(plan), plan.outcomes, strict=True) if said == "invalid"] == [
-            one for one, said in zip(reasons(load), load.outcomes, strict=True) if said == "invalid"
+        assert [one for one, outcome in zip(reasons(plan), plan.outcomes, strict=True) if outcome == "invalid"] == [
+            one for one, outcome in zip(reasons(load), load.outcomes, strict=True) if outcome == "invalid"
         ]
 
     @pytest.mark.parametrize("most", [0, -1, True, 1.5, "3"])
     @pytest.mark.parametrize("name", ["max_per_first", "max_per_second"])
     def test_a_limit_that_is_none_is_found_before_any_request(self, name: str, most: Any) -> None:
-        agency, world = SimulatedAgency.of(["a"]), server()
+        agency, world = SimulatedAgency.build(["a"]), server()
         with pytest.raises(ConfigurationError, match=f"{name} must be a whole number"):
             load_pairs([("A", "x")], world, **{name: most})
         with pytest.raises(ConfigurationError, match=f"{name} must be a whole number"):
@@ -155,7 +155,7 @@ class TestManyLocations:
     @pytest.mark.parametrize("is_sorted", [False, True])
     def test_each_is_counted_by_itself(self, ledger: Ledger, at_once: int, is_sorted: bool) -> None:
         names = ["a", "b", "c"]
-        agency = SimulatedAgency.of(names)
+        agency = SimulatedAgency.build(names)
         rows = [row(name, f"s{number % 5}", f"t{number}") for number in range(20) for name in names[: 2 + number % 2]]
         rows = sorted(rows, key=lambda one: str(one["location_id"])) if is_sorted else rows
         load_rows([row("b", "s0", f"other{number}") for number in range(2)], agency, ledger=ledger, load_id="before")
@@ -166,16 +166,16 @@ class TestManyLocations:
         assert made["c"] == {f"s{number}": 2 for number in range(5)}
         lines = load.summary["locations"]
         assert [(lines[name].get("invalid", 0), lines[name]["created"]) for name in names] == [(5, 15), (7, 13), (0, 10)]
-        (told,) = {result["reason"] for result in load.results if result["location_id"] == "b"} & {
+        (reason,) = {result["reason"] for result in load.results if result["location_id"] == "b"} & {
             full("first", 3, 2, 1, "first")
         }
-        assert load.verdict.headline == f"12 of 50 rows failed, all of them invalid: {told.partition(' (')[0]}."
+        assert load.verdict.headline == f"12 of 50 rows failed, all of them invalid: {reason.partition(' (')[0]}."
 
     @pytest.mark.parametrize("seed", range(4))
     def test_a_count_row_by_row_says_the_same(self, ledger: Ledger, seed: int) -> None:
         draw = random.Random(seed)
         names = ["a", "b", "c"]
-        agency = SimulatedAgency.of(names)
+        agency = SimulatedAgency.build(names)
         drawn = [(draw.choice(names), f"s{draw.randrange(25)}", f"t{draw.randrange(25)}") for _ in range(900)]
         before = drawn[:60]
         load_rows([row(*one) for one in before], agency, ledger=ledger, load_id="before")

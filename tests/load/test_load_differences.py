@@ -1,4 +1,4 @@
-"""What is asked which relations are there: HighLevel, or nobody."""
+"""Where a load looks up which relations exist: in HighLevel, or nowhere."""
 
 from __future__ import annotations
 

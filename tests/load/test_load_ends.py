@@ -1,4 +1,4 @@
-"""The table of ends: what a load came to, and whether the task is green, red and worth a retry, or red for good."""
+"""The table of ends: whether a task is green, red and worth a retry, or red for good."""
 
 from __future__ import annotations
 
@@ -85,19 +85,19 @@ def test_only_definite_refusals_are_not_worth_one() -> None:
 
 @pytest.mark.parametrize("refused_from", [0, 1])
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("refusal", "explanation"),
     [
         ("Invalid JWT", "rotated, deleted or mistyped"),
         ("The token is not authorized for this scope.", "lacks the scope"),
         ("This route is not yet supported by the IAM Service.", "sub-account's token"),
     ],
 )
-def test_a_refused_token_ends_it_for_good(refused_from: int, said: str, told: str) -> None:
-    load = load_pairs(PAIRS * 50, server_with(refuse_token_from=refused_from, refusal=said))
+def test_a_refused_token_ends_it_for_good(refused_from: int, refusal: str, explanation: str) -> None:
+    load = load_pairs(PAIRS * 50, server_with(refuse_token_from=refused_from, refusal=refusal))
     assert load.verdict.end is End.FINAL
     assert load.summary["stopped_by"] == "token"
     assert load.server.requests <= 25
-    assert told in load.verdict.message
+    assert explanation in load.verdict.message
     assert isinstance(load.verdict.cause, Unauthorized)
     assert load.summary["created"] == 0
     assert load.summary["not_attempted"] >= 80

@@ -1,4 +1,4 @@
-"""What a load leaves in its ledger, and what it does when that fails; and what a plan says."""
+"""What a load writes to its ledger, what it does when the ledger fails, and what a plan reports."""
 
 from __future__ import annotations
 

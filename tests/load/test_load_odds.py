@@ -1,4 +1,4 @@
-"""Loads against answers that never end, and records that are full."""
+"""Loads with answers that never end, and with records that are full."""
 
 from __future__ import annotations
 

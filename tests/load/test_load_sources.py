@@ -1,4 +1,4 @@
-"""Sources that are empty, too short or broken, and specs that cannot be meant."""
+"""Sources that are empty, too short or broken; and specs that contradict themselves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The advertised limit is reached through the whole loader, in simulated time, and never passed."""
+"""A whole load reaches the advertised limit in simulated time, and never exceeds it."""
 
 from __future__ import annotations
 

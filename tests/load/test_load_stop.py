@@ -1,4 +1,4 @@
-"""Told to stop: nothing more is sent, the load ends in time, and every row that was read has its one outcome."""
+"""A load that is stopped: it sends nothing more, ends in time, and every row that was read has one outcome."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Loads about many locations whose tokens end on the way: an agency's refresh token gives all of them, again and again."""
+"""Loads of many locations whose tokens expire: the agency's refresh token renews them again and again."""
 
 from __future__ import annotations
 
 from collections import Counter
 
 import pytest
-from simulated_agency import SimulatedAgency, check_sums, load_rows, rows_of
+from simulated_agency import SimulatedAgency, check_sums, load_rows, make_rows
 from simulated_load import Load
 from simulated_oauth import APP, COMPANY, OAuthServer
 
@@ -34,12 +34,12 @@ def load_with_tokens(
     version: str, lifetime: float, refresh_token: str | None = None
 ) -> tuple[Load, SimulatedAgency, OAuthServer]:
     """900 rows, which take half a minute. Without a refresh token it is a good one."""
-    agency = SimulatedAgency.of(ABC)
+    agency = SimulatedAgency.build(ABC)
     agency.tokens = server = OAuthServer(agency.clock, lifetime=lifetime, installed=set(ABC))
     oauth = OAuth(token_client(api_version=version, transport=agency, clock=agency.clock), APP, version)
     pasted = refresh_token or server.new_pair()["refresh_token"]
     company = RefreshedToken(oauth, Memory(), pasted_refresh_token=pasted, user_type="Company")
-    load = load_rows(rows_of(ABC, 300), agency, authorization=AgencyTokens(company, oauth, COMPANY))
+    load = load_rows(make_rows(ABC, 300), agency, authorization=AgencyTokens(company, oauth, COMPANY))
     return load, agency, server
 
 

@@ -1,11 +1,11 @@
-"""Which column holds which side: HighLevel may store an association the other way round, and sub-accounts may differ."""
+"""Which column holds which side. HighLevel may store an association swapped, and sub-accounts may differ."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from simulated_agency import SimulatedAgency, check_sums, load_rows, rows_of
+from simulated_agency import SimulatedAgency, check_sums, load_rows, make_rows
 from simulated_highlevel import SimulatedServer
 from simulated_load import load_pairs
 from simulated_time import FakeClock
@@ -56,11 +56,11 @@ class TestSides:
         assert is_swapped(association(), sides) is swapped
 
     @pytest.mark.parametrize(
-        ("sides", "said"),
+        ("sides", "message"),
         [(Sides("contact"), "not anything to contact"), (Sides(STUDENT, "contact"), f"not {STUDENT} to contact")],
     )
-    def test_other_objects_are_an_error_that_says_what_it_links(self, sides: Sides, said: str) -> None:
-        with pytest.raises(ConfigurationError, match=said) as raised:
+    def test_other_objects_are_an_error_that_says_what_it_links(self, sides: Sides, message: str) -> None:
+        with pytest.raises(ConfigurationError, match=message) as raised:
             is_swapped(association(), sides)
         assert str(raised.value).startswith(f"association 'taught_by' links {STUDENT} to {TEACHER}, ")
 
@@ -102,9 +102,9 @@ def test_repeats_and_limits_are_told_in_the_tables_words(ledger: Ledger) -> None
 
 
 def test_sub_accounts_may_differ_within_one_load() -> None:
-    agency = SimulatedAgency.of(["a", "b", "c"])
+    agency = SimulatedAgency.build(["a", "b", "c"])
     agency["b"].object_keys = (TEACHER, STUDENT)
-    load = load_rows(rows_of(["a", "b", "c"], 20), agency, sides=Sides(STUDENT, TEACHER))
+    load = load_rows(make_rows(["a", "b", "c"], 20), agency, sides=Sides(STUDENT, TEACHER))
     check_sums(load, 60)
     assert load.summary["created"] == 60
     as_named, turned = set(agency["a"].relations), set(agency["b"].relations)
@@ -112,9 +112,9 @@ def test_sub_accounts_may_differ_within_one_load() -> None:
 
 
 def test_a_sub_account_with_other_objects_is_stopped_before_a_write() -> None:
-    agency = SimulatedAgency.of(["a", "b"])
+    agency = SimulatedAgency.build(["a", "b"])
     agency["b"].object_keys = ("contact", STUDENT)
-    load = load_rows(rows_of(["a", "b"], 20), agency, sides=Sides(STUDENT, TEACHER))
+    load = load_rows(make_rows(["a", "b"], 20), agency, sides=Sides(STUDENT, TEACHER))
     assert load.summary["created"] == 20
     assert agency["b"].creations.total() == 0
     assert load.verdict.failure is Failure.MISCONFIGURED

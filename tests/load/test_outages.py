@@ -1,4 +1,4 @@
-"""HighLevel does not answer for a while: rows wait, and one request at a time finds out when it is back."""
+"""HighLevel does not answer for a while: rows wait, and one request at a time notices when it answers again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from simulated_agency import SimulatedAgency, check_sums, load_rows, rows_of
+from simulated_agency import SimulatedAgency, check_sums, load_rows, make_rows
 from simulated_highlevel import SimulatedServer
 from simulated_load import load_pairs
 from simulated_time import FakeClock, spread_around
@@ -97,7 +97,7 @@ def test_two_such_rows_at_the_end_fail_by_themselves() -> None:
 
 
 def test_a_location_that_is_not_answered_holds_up_no_other() -> None:
-    agency = SimulatedAgency.of(["a", "b", "c"])
+    agency = SimulatedAgency.build(["a", "b", "c"])
     silent = agency["b"]
     create = silent._create
 
@@ -106,7 +106,7 @@ def test_a_location_that_is_not_answered_holds_up_no_other() -> None:
         return (503, {"message": "Service Unavailable"}) if is_away else create(first, second)
 
     silent._create = failing  # type: ignore[method-assign]
-    load = load_rows(rows_of(["a", "b", "c"], 200, is_sorted=True), agency)
+    load = load_rows(make_rows(["a", "b", "c"], 200, is_sorted=True), agency)
     check_sums(load, 600)
     assert all(load.summary["locations"][name]["created"] == 200 for name in "abc")
     assert agency.last_writes()["a"] <= 25.0

@@ -1,4 +1,4 @@
-"""Progress lines: soon at first, every half minute later, and what they say."""
+"""Progress lines: when they come, and what they contain."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_lines_come_soon_at_first_and_then_every_half_minute() -> None:
     assert lines.seconds == [*range(10, 70, 10), *range(90, 400, 30)]
 
 
-def line_of(statuses: list[LocationStatus], total: int | None = None, about: int | None = None) -> str:
+def progress_line(statuses: list[LocationStatus], total: int | None = None, about: int | None = None) -> str:
     """After 20 s, 250 rows and as many requests."""
     clock = FakeClock()
     lines = Lines(clock, total, about)
@@ -50,17 +50,17 @@ def line_of(statuses: list[LocationStatus], total: int | None = None, about: int
 
 
 def test_of_a_file_it_is_known_about_how_many_rows_there_are() -> None:
-    assert line_of([ONE], about=1000).startswith("250 of about 1,000 rows done (25%), 12.5 requests/s")
-    assert line_of([ONE], about=300).startswith("250 of about 400 rows done (62%)")
+    assert progress_line([ONE], about=1000).startswith("250 of about 1,000 rows done (25%), 12.5 requests/s")
+    assert progress_line([ONE], about=300).startswith("250 of about 400 rows done (62%)")
 
 
 def test_many_locations_how_many_are_done_and_what_holds_up_the_others() -> None:
     statuses = [LocationStatus(f"done{n}", Limit(), is_over=True) for n in range(6)]
     statuses += [LocationStatus("b", Limit()), LocationStatus("c", Limit(), trouble="its requests of the day are spent")]
-    line = line_of(statuses)
+    line = progress_line(statuses)
     assert line.endswith("6 of 8 locations done, c: its requests of the day are spent")
     assert "0% of the limits of 2 locations in use" in line
-    assert line_of(statuses[:-1]).endswith("6 of 7 locations done, still at work: b")
+    assert progress_line(statuses[:-1]).endswith("6 of 7 locations done, still at work: b")
 
 
 def test_an_outage_is_told_at_once_and_when_it_is_over() -> None:
@@ -69,8 +69,10 @@ def test_an_outage_is_told_at_once_and_when_it_is_over() -> None:
     server.draw_fault = lambda: "503_before" if 12.0 <= server.clock.now - began < 60.0 else None
     lines = Lines(server.clock, 300)
     load_pairs([(f"s{n}", f"t{n}") for n in range(300)], server, progress=lines.progress)
-    told = [(second, line) for second, line in zip(lines.seconds, lines.lines, strict=True) if line.startswith("location ")]
-    (silent, back) = told
+    about_location = [
+        (second, line) for second, line in zip(lines.seconds, lines.lines, strict=True) if line.startswith("location ")
+    ]
+    (silent, back) = about_location
     assert re.search(r": no answer from HighLevel for 0:00:0\d, one request at a time is tried$", silent[1])
     assert 12.0 <= silent[0] <= 14.0
     assert back[1].endswith(": it goes on")
@@ -126,13 +128,13 @@ def test_a_load_says_how_much_of_the_limit_it_uses_and_what_is_left_of_the_day()
     )
     assert len(lines.lines) == 8
     for line, second in zip(lines.lines[1:], lines.seconds[1:], strict=True):
-        said = re.fullmatch(
+        match = re.fullmatch(
             r"(\d+) of 300 rows done \(\d+%\), [\d.]+ requests/s, (\d+)% of the limit in use, about 0:0(\d):(\d\d) left,"
             r" (199,\d\d\d) requests left of the day",
             line,
         )
-        assert said is not None, line
-        done, used, minutes, seconds = map(int, said.groups()[:4])
+        assert match is not None, line
+        done, used, minutes, seconds = map(int, match.groups()[:4])
         assert (second / 10.0 - 1) * 25 < done < (second / 10.0 + 1) * 25
         assert used >= 90
         assert minutes * 60 + seconds == pytest.approx(load.seconds - second, abs=12.0)

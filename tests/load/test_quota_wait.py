@@ -1,4 +1,4 @@
-"""How long a load waits for another day of quota."""
+"""How long a load waits for its daily quota."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from airflow_provider_ghl.load.source.rows import from_data
 from airflow_provider_ghl.relations.fields import RESULT_FIELDS
 
 
-def rows_of(path: Path) -> list[dict[str, Any]]:
+def read_rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
@@ -61,8 +61,8 @@ def test_the_file_of_a_load_that_ends_red_is_there_too(tmp_path: Path) -> None:
     load = load_pairs(
         rows, SimulatedServer(FakeClock()), results_file=local_results_file(path, RESULT_FIELDS), max_requests=2, keep_results=2
     )
-    assert [row["outcome"] for row in rows_of(path)] == ["invalid", "created", "repeated", "not_attempted", "not_attempted"]
-    assert {row["association_id"] for row in rows_of(path)} == {"6758b5c1f5e2a1d3c4b5a697"}
+    assert [row["outcome"] for row in read_rows(path)] == ["invalid", "created", "repeated", "not_attempted", "not_attempted"]
+    assert {row["association_id"] for row in read_rows(path)} == {"6758b5c1f5e2a1d3c4b5a697"}
     assert [result["row"] for result in load.results] == [0, 3]
     assert load.summary["results_cut"] is True
     assert load.verdict.end is End.FINAL

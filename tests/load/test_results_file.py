@@ -1,4 +1,4 @@
-"""A results file holds every row in order, and is there whole or not at all."""
+"""A results file has every row in order, and is published whole or not at all."""
 
 from __future__ import annotations
 

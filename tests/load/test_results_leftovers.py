@@ -1,4 +1,4 @@
-"""What a killed process leaves beside a results file goes with the next one; nobody else's file is touched."""
+"""The next results file removes what a killed process left behind, and no file of anyone else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sorted runs hold what was added, and what is looked up is found where it stands."""
+"""Sorted runs keep what was added, and keys are found at their positions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The threads that carry requests, and a whole load over them."""
+"""The threads that send requests, and a whole load with them."""
 
 from __future__ import annotations
 
