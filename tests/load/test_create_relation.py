@@ -37,7 +37,7 @@ def begin() -> tuple[Conversation, Call]:
 
 
 def finish(conversation: Conversation, answer: Answer | GHLError, unanswered: int = 0) -> RowResult:
-    """The verdict after this answer, which must be the last."""
+    """The result after this answer, which must be the last one."""
     with pytest.raises(StopIteration) as end:
         give(conversation, answer, unanswered)
     result: RowResult = end.value.value
@@ -64,7 +64,7 @@ def page(*pairs: tuple[str, str], total: int | None = None, start: int = 0) -> A
 
 
 def settling(unanswered: int = 0) -> tuple[Conversation, Call]:
-    """A conversation whose create was answered that a record has all relations it may have."""
+    """A conversation after the answer that a record has reached its limit of relations."""
     conversation, _ = begin()
     return conversation, give(conversation, api_error(RelationLimitReached, 400, "Max relation limit[1] reached"), unanswered)
 
@@ -97,7 +97,7 @@ EMPTY: list[Any] = [None, {}, [], {"success": False, "message": "nope"}]
 
 
 @pytest.mark.parametrize("data", EMPTY)
-def test_a_success_without_a_relation_is_asked_again(data: Any) -> None:
+def test_a_success_without_a_relation_is_sent_again(data: Any) -> None:
     conversation, first = begin()
     assert conversation.send(Answer(200, data)) == first
     result = finish(conversation, api_error(DuplicateRelation, 400))
@@ -118,7 +118,7 @@ def test_a_stop_after_a_success_without_a_relation_is_failed() -> None:
     assert finish(conversation, Stopped("stop")).outcome is Outcome.FAILED
 
 
-def test_a_duplicate_was_there() -> None:
+def test_a_duplicate_already_exists() -> None:
     result = finish(begin()[0], api_error(DuplicateRelation, 400))
     assert result == RowResult(Outcome.ALREADY_EXISTS, Evidence.ANSWER, None, 400, None, TRACE)
 
@@ -141,7 +141,7 @@ def test_a_refused_token_stops_the_load() -> None:
     assert (result.outcome, result.stops) == (Outcome.REJECTED, StoppedBy.TOKEN)
 
 
-def test_a_refused_token_says_nothing_of_an_earlier_try() -> None:
+def test_a_refused_token_is_no_evidence_about_an_earlier_try() -> None:
     result = finish(begin()[0], api_error(Unauthorized, 401), unanswered=1)
     assert (result.outcome, result.stops) == (Outcome.FAILED, StoppedBy.TOKEN)
 
@@ -160,7 +160,7 @@ def test_no_definite_answer_is_failed(error: GHLError) -> None:
 
 
 @pytest.mark.parametrize("error", [Stopped("told"), BudgetSpent("spent"), api_error(QuotaExhausted, 429, "spent")])
-def test_what_we_end_ourselves_is_not_attempted_unless_a_try_is_open(error: GHLError) -> None:
+def test_a_row_that_we_end_is_not_attempted_unless_a_try_got_no_answer(error: GHLError) -> None:
     assert finish(begin()[0], error).outcome is Outcome.NOT_ATTEMPTED
     assert finish(begin()[0], error, unanswered=1).outcome is Outcome.FAILED
 
@@ -173,20 +173,20 @@ def test_a_limit_is_settled_by_reading_the_first_record() -> None:
     assert result == RowResult(Outcome.ALREADY_EXISTS, Evidence.READ, "relation2", 400, None, TRACE)
 
 
-def test_a_limit_after_a_try_without_an_answer_and_the_pair_is_there() -> None:
+def test_a_limit_after_a_try_without_an_answer_where_the_pair_exists() -> None:
     result = finish(settling(unanswered=1)[0], page((FIRST, SECOND)))
     assert result == RowResult(Outcome.CREATED, Evidence.PRESUMED, "relation0", 400, None, TRACE)
 
 
 @pytest.mark.parametrize("there", [(), ((FIRST, "other"),), ((SECOND, FIRST),), ((FIRST.upper(), SECOND),)])
-def test_a_limit_and_the_pair_is_not_there(there: tuple[tuple[str, str], ...]) -> None:
+def test_a_limit_where_the_pair_does_not_exist(there: tuple[tuple[str, str], ...]) -> None:
     result = finish(settling()[0], page(*there))
     assert result == RowResult(Outcome.REJECTED, None, None, 400, "Max relation limit[1] reached", TRACE)
 
 
 @pytest.mark.parametrize(("full", "read"), [(FIRST, SECOND), (SECOND, FIRST)])
 def test_the_record_that_is_not_full_is_read(full: str, read: str) -> None:
-    """The full one may have a thousand relations, which every row of it would read again."""
+    """The full record may have a thousand relations, and each of its rows would read them again."""
     conversation, _ = begin()
     message = f"Max relation limit[1000] reached for record[{full}] for association[association]"
     call = give(conversation, api_error(RelationLimitReached, 400, message))
@@ -204,7 +204,7 @@ def test_a_limit_is_settled_over_all_pages() -> None:
     assert finish(conversation, page((FIRST, SECOND), total=201, start=200)).outcome is Outcome.ALREADY_EXISTS
 
 
-def test_a_limit_that_cannot_be_settled_for_good_is_rejected() -> None:
+def test_a_limit_that_may_never_be_read_is_rejected() -> None:
     error = api_error(Unauthorized, 401, "The token is not authorized for this scope.")
     assert isinstance(error, Unauthorized)
     error.kind = "scope"
@@ -225,12 +225,12 @@ def test_a_limit_that_cannot_be_settled_now_is_failed(error: GHLError) -> None:
     assert finish(settling()[0], error, unanswered=6).outcome is Outcome.FAILED
 
 
-def test_a_page_that_is_none_does_not_mean_that_nothing_is_there() -> None:
+def test_an_answer_that_is_no_page_is_no_evidence_of_absence() -> None:
     result = finish(settling()[0], Answer(200, {"message": "hello"}))
     assert result.outcome is Outcome.FAILED
 
 
-def test_a_limit_that_we_leave_unsettled_is_not_attempted_unless_a_try_is_open() -> None:
+def test_a_limit_that_we_leave_is_not_attempted_unless_a_try_got_no_answer() -> None:
     assert finish(settling()[0], Stopped("told")).outcome is Outcome.NOT_ATTEMPTED
     assert finish(settling(unanswered=1)[0], Stopped("told")).outcome is Outcome.FAILED
     assert finish(settling()[0], Stopped("told"), unanswered=1).outcome is Outcome.FAILED
@@ -250,8 +250,8 @@ def test_reasons_are_short_and_hold_no_addresses() -> None:
     assert "ada@example.com" not in reason
 
 
-class TestWordedOtherwise:
-    """A refusal that may mean that the relation is there: read once what it means."""
+class TestPossibleDuplicates:
+    """A refusal that may mean that the relation exists: reading shows once what it means."""
 
     def begin(self, duplicates: set[str], *, is_again: bool = False, first: str = FIRST) -> Conversation:
         conversation = create("location", "association", first, SECOND, is_again=is_again, duplicates=duplicates)
@@ -261,7 +261,7 @@ class TestWordedOtherwise:
     def refusal(self, first: str = FIRST) -> APIError:
         return api_error(PossibleDuplicate, 409, f"Relation of {first} already exists")
 
-    def test_what_was_learned_holds_for_the_next_row(self) -> None:
+    def test_a_refusal_that_was_understood_holds_for_the_next_row(self) -> None:
         duplicates: set[str] = set()
         conversation = self.begin(duplicates)
         assert give(conversation, self.refusal()).method == "GET"

@@ -15,7 +15,7 @@ OTHER = Process("another machine", 1, "1")
 CLAIMED, AGAIN, THERE, OURS, HELD = ClaimResult
 
 
-def test_a_pair_is_claimed_once_and_the_same_question_gets_the_same_answer(place: Place) -> None:
+def test_a_pair_is_claimed_once_and_a_repeated_claim_gets_the_same_result(place: Place) -> None:
     mine, theirs = place.worker("mine"), place.worker("theirs")
     assert mine.claim("a-b", "b-a", "A-b") == [CLAIMED] * 3
     assert theirs.claim("b-a", "x-y", "a-b") == [HELD, CLAIMED, HELD]
@@ -37,7 +37,7 @@ def test_an_answer_ends_a_claim(place: Place) -> None:
     assert mine.ids("was-there", "made-1", "no-such") == [None, "id", None]
 
 
-def test_the_next_attempt_is_told_what_was_left_open(place: Place) -> None:
+def test_the_next_attempt_knows_which_pairs_got_no_answer(place: Place) -> None:
     first = place.worker("mine")
     first.claim("open-1", "done-1")
     first.made("done-1")
@@ -75,7 +75,7 @@ def test_a_load_that_ended_well_starts_anew(place: Place) -> None:
     assert not again.ledger.relations.known(again.target_id, again.freshness, again.attempt.load_number).is_ours.any()
 
 
-def test_silence_of_a_minute_is_death(place: Place) -> None:
+def test_an_attempt_without_a_heartbeat_for_a_minute_is_dead(place: Place) -> None:
     theirs, mine = place.worker("theirs", OTHER), place.worker("mine")
     theirs.claim("a-b")
     place.clock.now = NOW + 60

@@ -47,7 +47,7 @@ class TestAccount:
         assert known(ledger) == 5
 
     def test_an_attempt_that_breaks_off_holds_no_claims(self, ledger: Ledger) -> None:
-        """Airflow's timeout strikes anywhere."""
+        """Airflow's timeout may interrupt a load anywhere."""
         world = server()
 
         def strike() -> None:

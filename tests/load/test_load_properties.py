@@ -52,7 +52,7 @@ SPECS = st.fixed_dictionaries(
 
 
 def row_pair(row: tuple[Any, Any]) -> Pair | None:
-    """The pair that a row names, by the rules of the README; written apart from the code."""
+    """A row's pair by the rules of the README, independent of the package's code; ``None`` where it has none."""
     texts = []
     for value in row:
         if type(value) is int:
@@ -64,7 +64,7 @@ def row_pair(row: tuple[Any, Any]) -> Pair | None:
 
 
 def check_rows(load: Load, rows: list[Any]) -> None:
-    """Every row exactly one outcome, in order, and the counts are those of the rows."""
+    """Every row has exactly one outcome, in order, and the counts agree."""
     results = load.results
     assert [result["row"] for result in results] == list(range(len(rows)))
     counted = Counter(result["outcome"] for result in results)
@@ -73,7 +73,7 @@ def check_rows(load: Load, rows: list[Any]) -> None:
 
 
 def check_pairs(load: Load, rows: list[Any]) -> None:
-    """A row's invalidity and repeats are those that anybody can see in the table."""
+    """Invalid and repeated rows are those that the table shows."""
     first_rows: dict[Pair, int] = {}
     for at, (row, result) in enumerate(zip(rows, load.results, strict=True)):
         pair = row_pair(row)
@@ -88,7 +88,7 @@ def check_pairs(load: Load, rows: list[Any]) -> None:
 
 
 def check_highlevel(load: Load, before: set[Pair]) -> None:
-    """What HighLevel holds is what the results say."""
+    """HighLevel has the relations that the results name."""
     server = load.server
     by_outcome: dict[str, set[Pair]] = {outcome: set() for outcome in OUTCOMES}
     for result in load.results:
@@ -105,11 +105,11 @@ def check_highlevel(load: Load, before: set[Pair]) -> None:
 
 
 def check_requests(load: Load) -> None:
-    """A request that nobody counted was not sent, and the other way round."""
+    """The load counts exactly the requests that were sent."""
     of_rows = sum(result["requests"] for result in load.results)
     of_association = load.server.requests - of_rows
     assert load.summary["requests"] == load.server.requests
-    # Who is told to stop leaves the request for the association on its way, which the server may not have come to then.
+    # A stopped load leaves the request for the association in flight, and the server may not have reached it yet.
     is_left = load.workers.in_flight > 0 and not of_rows
     assert 0 <= of_association - load.server.association_reads <= int(is_left)
 
@@ -142,7 +142,7 @@ def test_any_small_table_that_is_stopped(rows: list[Any], world: dict[str, Any],
 
 
 def random_rows(draw: random.Random, size: int) -> list[Any]:
-    """Mostly new pairs between few records, with repeats, swapped pairs, ints and blanks among them."""
+    """A table of mostly new pairs between few records, with repeats, swapped pairs, ints and blanks."""
     records = [f"{draw.getrandbits(96):024x}" for _ in range(size // 8)]
     rows: list[Any] = []
     for _ in range(size):

@@ -40,7 +40,7 @@ class TestSpentDay:
         return agency
 
     @pytest.mark.parametrize("is_sorted", [False, True])
-    def test_the_others_go_on_and_another_try_is_worth_it(self, is_sorted: bool) -> None:
+    def test_the_others_go_on_and_the_task_is_worth_a_retry(self, is_sorted: bool) -> None:
         agency = self.agency()
         load = load_rows(make_rows(ABC, 150, is_sorted=is_sorted), agency)
         check_sums(load, 450)
@@ -52,7 +52,7 @@ class TestSpentDay:
         assert load.summary["locations"]["b"]["stopped_by"] == "quota"
         assert isinstance(load.verdict.cause, QuotaExhausted)
 
-    def test_it_waits_for_the_earliest_reset_when_all_that_is_left_waits(self) -> None:
+    def test_it_waits_for_the_earliest_reset(self) -> None:
         agency = self.agency()
         agency["c"].daily_limit, agency["c"].day_ends = 30, 5_000.0
         load = load_rows(make_rows(ABC, 150), agency, defer_timeout=WEEK)
@@ -84,7 +84,7 @@ class TestSpentDay:
 
     def test_an_agency_that_can_have_no_tokens_today_is_asked_again_tomorrow(self) -> None:
         class Minting:
-            """An agency's day is spent when the second location's token is to be got."""
+            """The agency's quota is spent when the second location needs a token."""
 
             asked = 0
 
@@ -156,7 +156,7 @@ class TestStopped:
             (writing_nothing, End.RETRYABLE, "abort", "no answer from HighLevel for 0:05:"),
         ],
     )
-    def test_one_that_is_stopped_stops_no_other_and_says_why(
+    def test_a_stopped_location_stops_no_other_and_has_its_reason(
         self, befall: Any, end: End, by: str | None, explanation: str
     ) -> None:
         agency = SimulatedAgency.build(ABC)
@@ -210,7 +210,7 @@ class TestStopped:
         assert load.summary["already_exists"] + load.summary["not_attempted"] == 600
 
     def test_what_is_read_is_not_decided_again_when_refusals_stop_it(self, ledger: Ledger) -> None:
-        """Rows of an earlier batch are refused while those of the next one are read."""
+        """Rows of an earlier batch are refused while HighLevel is read for the next batch."""
         ghosts = [row("a", f"ghost{number}", f"t{number}") for number in range(60)]
         there = [(f"s{number}", "hub") for number in range(90)]
         agency = SimulatedAgency.build(ABC, missing=frozenset(one["first"] for one in ghosts))
@@ -233,7 +233,7 @@ class TestEverybodys:
         assert "HighLevel does not accept the token" in load.verdict.message
 
     @pytest.mark.parametrize("answer", [FORBIDDEN, (400, "locationId must be an id"), (404, "not found")], ids=str)
-    def test_a_wrong_column_costs_few_requests_and_is_said_so(self, answer: tuple[int, str]) -> None:
+    def test_a_wrong_column_costs_few_requests_and_is_named(self, answer: tuple[int, str]) -> None:
         agency = SimulatedAgency.build(ABC)
         agency.unknown = answer
         load = load_rows([row(f"value{number}", "s", "t") for number in range(6_000)], agency)
@@ -249,14 +249,14 @@ class TestEverybodys:
         assert not [secret for secret in ("jane.doe", "123-4567") if secret in f"{load.verdict.message} {load.summary}"]
 
     @pytest.mark.parametrize("most", [0, 2, 3, 40, 92, 93])
-    def test_max_requests_is_for_all_together(self, most: int) -> None:
+    def test_max_requests_applies_to_all_locations_together(self, most: int) -> None:
         agency = SimulatedAgency.build(ABC)
         load = load_rows(make_rows(ABC, 30), agency, max_requests=most)
         check_sums(load, 90)
         assert (load.verdict.end, agency.requests, load.summary["created"]) == (End.GREEN, most, max(0, most - 3))
         assert load.summary["stopped_by"] == (None if most == 93 else "max_requests")
 
-    def test_min_rows_and_tolerance_are_about_the_whole_table(self) -> None:
+    def test_min_rows_and_tolerance_apply_to_the_whole_table(self) -> None:
         agency, rows = (
             SimulatedAgency.build(ABC),
             [*make_rows(ABC, 9), row("", "s", "t"), row("a", "s", ""), row("b", "", "t")],
@@ -266,7 +266,7 @@ class TestEverybodys:
         assert load_rows(rows, agency, min_rows=30, at_once=7, tolerance=0.1).verdict.end is End.GREEN
         assert load_rows(rows, agency, tolerance=2).verdict.end is End.FINAL
 
-    def test_a_ledger_that_fails_ends_all_and_every_row_is_accounted_for(self) -> None:
+    def test_a_failing_ledger_ends_the_load_and_every_row_has_an_outcome(self) -> None:
         engine = sa.create_engine("sqlite://")
         agency, lost = SimulatedAgency.build(ABC), list[int]()
 

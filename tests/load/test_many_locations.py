@@ -40,7 +40,7 @@ def location_outcomes(load: Load, location: str) -> Counter[str]:
 
 @dataclass
 class Other:
-    """Another load, that holds claims in location ``a`` until it ends."""
+    """Another load that holds claims in location ``a`` until it ends."""
 
     ledger: Ledger
     agency: SimulatedAgency
@@ -69,11 +69,11 @@ class TestSideBySide:
         load = load_rows(make_rows(names, 250, is_sorted=is_sorted), agency)
         check_sums(load, 250 * count)
         assert load.verdict.end is End.GREEN
-        assert load.seconds <= 20.0 * 1.1  # three windows of 100, the last one begins after 20 s
+        assert load.seconds <= 20.0 * 1.1  # three windows of 100; the last one begins after 20 s
         assert load.workers.most_in_flight <= max(256, 32 * count)
         assert (load.summary["rate_limited"], load.summary["requests"]) == (0, 251 * count)
 
-    def test_a_slow_one_holds_up_no_other(self) -> None:
+    def test_a_slow_location_delays_no_other(self) -> None:
         agency = SimulatedAgency.build(ABC)
         agency["a"].limit = 5
         load = load_rows(make_rows(ABC, 150, is_sorted=True), agency)
@@ -84,7 +84,7 @@ class TestSideBySide:
         assert max(last["b"], last["c"]) <= 11.0
 
     @pytest.mark.parametrize("latency", [25.0, None], ids=["slow answers", "none"])
-    def test_those_that_answer_late_or_never_do_not_take_all_that_may_be_in_flight(self, latency: float | None) -> None:
+    def test_slow_locations_do_not_take_all_requests_in_flight(self, latency: float | None) -> None:
         names = [*"abcdefgh"]
         agency = SimulatedAgency.build(names)
         for name in "abcd":
@@ -95,7 +95,7 @@ class TestSideBySide:
         last = agency.last_writes()
         assert max(last[name] for name in "efgh") <= 60.0 * 1.1, "as long as they need for themselves"
 
-    def test_ids_of_locations_are_told_apart_to_the_letter(self) -> None:
+    def test_ids_of_locations_differ_by_case(self) -> None:
         agency = SimulatedAgency.build(["Loc", "loc"])
         load = load_rows([row("Loc", "s", "t"), row("loc", "s", "t"), row(" loc", "s", "t")], agency)
         assert load.outcomes == ["created", "created", "repeated"]
@@ -103,7 +103,7 @@ class TestSideBySide:
 
 
 class TestRows:
-    def test_each_is_told_with_its_location_and_its_association(self) -> None:
+    def test_each_result_has_its_location_and_association(self) -> None:
         agency = SimulatedAgency.build(ABC)
         rows = [*make_rows(ABC, 3), row("b", "", "t"), row("c", "s0", "t0"), row("a", "s0", None)]
         load = load_rows(rows, agency, tolerance=2)
@@ -116,7 +116,7 @@ class TestRows:
             name: {("s0", "t0"), ("s1", "t1"), ("s2", "t2")} for name in ABC
         }
 
-    def test_cells_that_name_no_location_are_said_so_and_the_others_are_done(self) -> None:
+    def test_rows_without_a_location_are_invalid_and_the_others_are_loaded(self) -> None:
         cells = ["", "  ", None, math.nan, 7.0, True, ["a"], b"a", {"a": 1}, "a\0", Decimal("1.5"), " a ", 7, "7", Decimal(7)]
         agency = SimulatedAgency.build(["a", "7"])
         load = load_rows([row(cell, f"s{at}", "t") for at, cell in enumerate(cells)], agency)
@@ -136,7 +136,7 @@ class TestRows:
             load_rows([("s", "t")], agency)
         assert agency.requests == 0
 
-    def test_nothing_but_rows_of_no_location(self) -> None:
+    def test_only_rows_without_a_location(self) -> None:
         agency = SimulatedAgency.build(ABC)
         load = load_rows([row(None, "s", "t")] * 3, agency)
         check_sums(load, 3)
@@ -146,7 +146,7 @@ class TestRows:
         batches = [*from_data([row("a", "s", "t")], COLUMNS, 10), make_batch(1, [[], [], [], []], {})]
         assert load_rows(iter(batches), SimulatedAgency.build(["a"])).outcomes == ["created"]
 
-    def test_its_own_key_beside_the_location(self) -> None:
+    def test_a_row_key_beside_the_location(self) -> None:
         columns = Columns("first", "second", row_key="key", location="location_id")
         rows = [row("a", "s", "t", key=1), row(None, "s", "t", key="two"), row("b", "s", "t", key=None)]
         load = load_rows(rows, SimulatedAgency.build(ABC), columns=columns)
@@ -187,7 +187,7 @@ class TestLedger:
         assert (location_outcomes(load, "b"), load.summary["requests"]) == ({"already_exists": 40, "created": 1}, 4)
         assert agency["b"].creations["new", "t0"] == 1
 
-    def test_claims_of_another_load_hold_up_no_other_location(self, ledger: Ledger) -> None:
+    def test_claims_of_another_load_delay_no_other_location(self, ledger: Ledger) -> None:
         agency = SimulatedAgency.build(ABC)
         rows, other = make_rows(ABC, 100, is_sorted=True), Other(ledger, agency)
         other.claim(rows[:50])
@@ -212,8 +212,8 @@ class TestLedger:
         assert load.summary["created"] == (319 if head == "spent" else 450)
         assert location_outcomes(load, "b") == location_outcomes(load, "c") == {"created": 150}
 
-    def test_rows_that_are_held_are_looked_at_while_others_are_sent(self, ledger: Ledger) -> None:
-        """Their location has nothing else to do, and the source is slow."""
+    def test_held_rows_are_claimed_again_while_others_are_sent(self, ledger: Ledger) -> None:
+        """The location of the held rows has nothing else to do, and the source is slow."""
         agency = SimulatedAgency.build(ABC)
         rows, other = [*make_rows(["a"], 50), *make_rows(["b"], 2000), *make_rows(["c"], 50)], Other(ledger, agency)
         other.claim(rows[:50])
@@ -248,7 +248,7 @@ class TestLedger:
 
 
 class TestPlan:
-    def test_each_location_is_priced_and_the_slowest_tells_the_seconds(self, ledger: Ledger) -> None:
+    def test_a_plan_has_the_seconds_of_the_slowest_location(self, ledger: Ledger) -> None:
         agency = SimulatedAgency.build(ABC)
         agency["b"].limit, agency["c"].limit, agency["c"].daily_limit = 10, 40, 50
         load_rows(make_rows(ABC, 20), agency, ledger=ledger, load_id="before")
@@ -258,7 +258,7 @@ class TestPlan:
         assert [len(server.write_times) for server in agency.locations.values()] == writes
         assert load.verdict.end is End.GREEN
         assert (load.summary["requests"], load.summary["not_attempted"], load.summary["already_exists"]) == (3, 240, 60)
-        # 81 requests each: nine windows of ten; 28 of 50 are left of the third one's day, so that it takes three days.
+        # 81 requests each are nine windows of ten. The third location has 28 of 50 requests left today, so it takes three days.
         assert load.summary["plan"] == {
             "requests": 243,
             "seconds": 80.0,
@@ -269,8 +269,8 @@ class TestPlan:
 
 
 class TestCost:
-    def test_an_answer_costs_the_same_however_many_locations_there_are(self) -> None:
-        """None of them is looked at but the one whose answer it is."""
+    def test_the_work_per_answer_does_not_grow_with_locations(self) -> None:
+        """An answer must touch only its own location."""
 
         class Counting(Client):
             looks = 0

@@ -86,7 +86,7 @@ SLOWLY = settings(suppress_health_check=list(HealthCheck))
 
 
 class Minting:
-    """An agency's tokens: what befalls those who ask for one. ``None``: they get it."""
+    """Faults of the agency's token endpoint; ``None`` for none."""
 
     def __init__(self, faults: list[str | None]) -> None:
         self._faults = faults
@@ -127,7 +127,7 @@ def sorted_by_location(rows: list[Row]) -> list[Row]:
 
 
 def make_agency(worlds: list[dict[str, Any]], before: set[Place]) -> SimulatedAgency:
-    """Locations with a world each; the last one has no such association."""
+    """An agency with a location for each world; the last location lacks the association."""
     agency = SimulatedAgency.build(LOCATIONS)
     for location, world in zip(LOCATIONS, worlds, strict=False):
         for name, value in world.items():
@@ -189,11 +189,11 @@ def test_any_small_table_in_any_world(
 def test_any_small_table_is_done_by_another_try(
     rows: list[Row], worlds: list[dict[str, Any]], spec: dict[str, Any], seed: int
 ) -> None:
-    """Whatever befell the first one: what can be made is made, once, and each try accounts for all that the load made."""
+    """Whatever happened in the first try: each possible row is created once, and each try reports all created rows."""
     rows = [one for one in rows if row_place(one) and str(one["location_id"]) not in {"foreign", "unknown"}]
     agency, ledger = make_agency(worlds, set()), Ledger(sa.create_engine("sqlite://"), database_time=Time())
     first = load_rows(rows, agency, ledger=ledger, seed=seed, **spec)
-    # After a green end a load begins anew, and what it made then was there before.
+    # After a green end a load begins anew, and what it created existed before.
     before = {(name, *pair) for name, server in agency.locations.items() for pair in server.relations}
     well = SimulatedAgency.build(LOCATIONS)
     for name, server in agency.locations.items():
@@ -209,7 +209,7 @@ def test_any_small_table_is_done_by_another_try(
 
 
 def random_rows(draw: random.Random, locations: list[str], size: int) -> list[Row]:
-    """Mostly new pairs, in locations of very different sizes, with repeats and blanks among them."""
+    """A table of mostly new pairs in locations of very different sizes, with repeats and blanks."""
     records = [f"{draw.getrandbits(96):024x}" for _ in range(size // 8)]
     rows: list[Row] = []
     for _ in range(size):
@@ -252,7 +252,7 @@ def test_tables_of_thousands_of_rows(seed: int, share: float) -> None:
 
 
 class _Counting(ResultsFile):
-    """Counts what has come."""
+    """Counts the rows that were written to it."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path.name, RESULT_FIELDS, lambda temporary: None, path.parent)
@@ -263,7 +263,7 @@ class _Counting(ResultsFile):
 
 
 class TestMemory:
-    """Of a source that is sorted by location, and larger than what may be held."""
+    """The source is sorted by location, and larger than what may be in memory."""
 
     NAMES = tuple(f"location{number}" for number in range(60))
 
@@ -274,7 +274,7 @@ class TestMemory:
         def batches() -> Iterator[Batch]:
             for number, name in enumerate(self.NAMES):
                 alive.append(sum(sys.getrefcount(mark) > 3 for mark in marks))
-                # A repeat is sent nowhere, so that nobody but the load itself may hold its text.
+                # A repeat is never sent, so only the load itself may hold its text.
                 marks.append("".join(("0s", str(number))))
                 rows = [row(name, f"{at}s{number}", "t") for at in range(99)] + [row(name, marks[-1], "t")]
                 (batch,) = from_data(rows, COLUMNS, 100)

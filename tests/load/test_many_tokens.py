@@ -19,7 +19,7 @@ ABC = ["a", "b", "c"]
 
 
 class Memory:
-    """Keeps the present pair."""
+    """A store that keeps the current pair of tokens."""
 
     stored: Stored | None = None
 
@@ -33,7 +33,7 @@ class Memory:
 def load_with_tokens(
     version: str, lifetime: float, refresh_token: str | None = None
 ) -> tuple[Load, SimulatedAgency, OAuthServer]:
-    """900 rows, which take half a minute. Without a refresh token it is a good one."""
+    """Load 900 rows, which takes half a minute. The default refresh token is valid."""
     agency = SimulatedAgency.build(ABC)
     agency.tokens = server = OAuthServer(agency.clock, lifetime=lifetime, installed=set(ABC))
     oauth = OAuth(token_client(api_version=version, transport=agency, clock=agency.clock), APP, version)
@@ -45,7 +45,7 @@ def load_with_tokens(
 
 @pytest.mark.parametrize("version", ["2021-07-28", "v3"])
 @pytest.mark.parametrize("lifetime", [86_399.0, 12.0, 3.0])
-def test_every_row_is_made_once_however_often_tokens_end(version: str, lifetime: float) -> None:
+def test_every_row_is_created_once_however_often_tokens_expire(version: str, lifetime: float) -> None:
     load, agency, server = load_with_tokens(version, lifetime)
     check_sums(load, 900)
     assert (load.verdict.end, load.summary["created"]) == (End.GREEN, 900)
@@ -54,11 +54,11 @@ def test_every_row_is_made_once_however_often_tokens_end(version: str, lifetime:
     assert server.refused == 0
     minted = Counter(server.minted)
     assert set(minted) == set(ABC)
-    bursts = 4  # in the first of them the association is read
+    bursts = 4  # the first one includes the read of the association
     assert all(1 < count <= bursts if lifetime < 30.0 else count == 1 for count in minted.values()), minted
 
 
-def test_a_refresh_token_that_is_worth_nothing_stops_all() -> None:
+def test_an_invalid_refresh_token_stops_all_locations() -> None:
     load, agency, server = load_with_tokens("v3", 86_399.0, refresh_token="refresh-of-another-app")
     check_sums(load, 900)
     assert (load.verdict.end, load.summary["created"], load.summary["stopped_by"]) == (End.FINAL, 0, "token")

@@ -28,7 +28,7 @@ def ids(*values: str) -> Any:
 
 
 def begin(report: Report, size: int, row_keys: list[Any] | None = None) -> int:
-    """A batch of new pairs; the number of its first row."""
+    """Begin a batch of new pairs. Returns the number of its first row."""
     start = report.rows
     names = [str(start + at) for at in range(size)]
     begin_batch(report, ids(*(f"a{name}" for name in names)), ids(*(f"b{name}" for name in names)), row_keys)
@@ -51,7 +51,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_a_result_holds_all_there_is_to_say() -> None:
+def test_a_result_has_all_its_fields() -> None:
     report = relation_report(10)
     begin(report, 2, ["K-1", 7.5])
     report.decide(0, CREATED)
@@ -96,7 +96,7 @@ def test_a_result_holds_all_there_is_to_say() -> None:
     assert tuple(by_row(report)[0]) == RESULT_FIELDS
 
 
-def test_results_can_be_stored_whatever_the_row_keys_are(tmp_path: Path) -> None:
+def test_results_can_be_stored_with_any_row_key(tmp_path: Path) -> None:
     keys = ["\ud800", "a\x00b", 10**30, 10**5000, float("nan"), pd.NA, np.int64(5), 1.0]
     file = local_results_file(tmp_path / "results.jsonl", RESULT_FIELDS)
     report = relation_report(10, file)
@@ -191,7 +191,7 @@ def test_a_repeat_counts_as_the_row_that_it_repeats() -> None:
     assert by_row(report)[3]["reason"] == "the same pair as row 0"
 
 
-def test_an_outcome_is_given_once() -> None:
+def test_a_row_gets_one_outcome() -> None:
     report = relation_report(10)
     begin(report, 3)
     report.decide(0, CREATED)
@@ -219,7 +219,7 @@ def test_a_row_that_was_never_read_has_no_outcome(row: int) -> None:
         report.decide(row, CREATED)
 
 
-def test_a_row_without_an_outcome_shows() -> None:
+def test_a_row_without_an_outcome_raises() -> None:
     report = relation_report(10)
     begin(report, 2)
     report.decide(1, CREATED)
@@ -227,7 +227,7 @@ def test_a_row_without_an_outcome_shows() -> None:
         report.counts()
 
 
-def test_batches_follow_each_other() -> None:
+def test_a_batch_must_follow_the_last_one() -> None:
     report = relation_report(10)
     begin(report, 2)
     with pytest.raises(RuntimeError, match="begins with row 3, and 2 rows were read"):
@@ -256,7 +256,7 @@ def test_our_own_reasons_are_counted_without_lines_and_values() -> None:
     ]
 
 
-def test_reasons_of_many_kinds_are_counted_together() -> None:
+def test_rare_reasons_are_counted_together() -> None:
     report = relation_report(0)
     begin(report, 80)
     for row in range(80):

@@ -26,7 +26,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 class _FullDisk(ResultsFile):
-    """Takes so many blocks."""
+    """A results file that fails after this many blocks."""
 
     blocks = 1
 
@@ -43,7 +43,7 @@ class _NoPublishing(ResultsFile):
 
 
 @pytest.mark.parametrize("kind", [_FullDisk, _NoPublishing])
-def test_results_that_cannot_be_written_lose_no_verdict(tmp_path: Path, kind: type[ResultsFile]) -> None:
+def test_a_results_file_that_fails_loses_no_outcome(tmp_path: Path, kind: type[ResultsFile]) -> None:
     file = kind("results.csv", RESULT_FIELDS, lambda path: None, tmp_path)
     load = load_pairs([(f"s{n}", f"t{n}") for n in range(100)], SimulatedServer(FakeClock()), results_file=file, batch_size=10)
     assert load.verdict.end is End.RETRYABLE
@@ -87,7 +87,7 @@ def same_pairs(rows: int) -> Iterator[Any]:
 
 @pytest.mark.parametrize("source", [new_pairs, same_pairs])
 def test_rows_that_need_no_request_take_a_few_bytes(source: Any) -> None:
-    """About 40 at the peak; a row that was kept as it came, or as its result, would take ten times as many."""
+    """About 40 bytes at the peak. A row kept as a Python object, or as its result, would take ten times as many."""
 
     def peak(rows: int) -> int:
         batches = from_data(source(rows), COLUMNS, 1000)

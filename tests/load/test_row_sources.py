@@ -145,7 +145,7 @@ def test_what_is_no_table_is_refused(data: Any) -> None:
         lambda columns: from_file(opened(parquet_bytes(FRAME[:0])), "a.parquet", columns, 2),
     ],
 )
-def test_an_unknown_column_is_named_with_those_there_are(source: Callable[[Columns], Iterator[Batch]]) -> None:
+def test_an_unknown_column_is_named_with_the_existing_ones(source: Callable[[Columns], Iterator[Batch]]) -> None:
     with pytest.raises(ConfigurationError) as caught:
         list(source(Columns("Student ID", "teacher_id")))
     assert "no column 'Student ID' in " in str(caught.value)
@@ -166,7 +166,7 @@ def test_an_empty_source_yields_no_batch(data: Any) -> None:
     assert read(HEAD) == read(b"\n\n", "a.jsonl") == read(parquet_bytes(FRAME[:0]), "a.parquet") == []
 
 
-def test_an_optional_key_may_miss_in_a_dict() -> None:
+def test_an_optional_key_may_be_missing_in_a_dict() -> None:
     rows = [{"student_id": "a"}, {"teacher_id": "v"}]
     assert cells(from_data(rows, COLUMNS, 2)) == [("a", None), (None, "v")]
     later = [{"student_id": "a", "teacher_id": "v"}, {}, {}]
@@ -175,7 +175,7 @@ def test_an_optional_key_may_miss_in_a_dict() -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 1000])
 @pytest.mark.parametrize("gap", [1, 999])
-def test_whether_a_column_is_there_does_not_hang_on_the_batch_size(size: int, gap: int) -> None:
+def test_a_missing_column_is_found_with_any_batch_size(size: int, gap: int) -> None:
     rows = [*[{"student_id": "a"}] * gap, {"student_id": "b", "teacher_id": "v"}]
     expected = [*[("a", None)] * gap, ("b", "v")]
     assert cells(from_data(rows, COLUMNS, size)) == cells(from_data(iter(rows), COLUMNS, size)) == expected

@@ -27,7 +27,7 @@ from airflow_provider_ghl.load.tolerance import Tolerance
 
 
 def make_verdict(ending: Ending, *results: RowResult, min_rows: int = 0, tolerance: int = 0) -> Verdict:
-    """A load that read a row for each of these results."""
+    """The verdict of a load with a row for each of these results."""
     report = relation_report(10)
     ids = np.array([f"r{n}" for n in range(len(results))], dtype=object)
     begin_batch(report, ids, ids)
@@ -83,7 +83,7 @@ def test_rows_that_were_not_reached_have_no_reason_of_their_own() -> None:
     assert verdict.message == "there is no association. 2 rows: 2 not_attempted."
 
 
-def test_a_green_end_speaks_of_no_attention() -> None:
+def test_a_green_end_does_not_mention_failures() -> None:
     verdict = make_verdict(Ending(), CREATED, CREATED)
     assert verdict.is_green
     assert verdict.message == "2 rows: 2 created."
