@@ -1,4 +1,4 @@
-"""Operators on associations, the types of link between two objects of a sub-account."""
+"""Operators on associations: the types of link between two objects of a sub-account."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _DEFINITION = ("key", "first_object_key", "second_object_key", *_LABELS)
 
 
 class CreateAssociationOperator(GHLOperator):
-    """Makes sure that an association exists, and returns it as HighLevel gives it.
+    """Makes sure that an association exists, and returns it as HighLevel stores it.
 
     :param key: its unique key in the location, such as ``student_teacher`` (templated).
     :param first_object_key: object of the first records, such as ``custom_objects.student`` (templated).
@@ -35,10 +35,10 @@ class CreateAssociationOperator(GHLOperator):
     :param second_object_key: object of the second records, such as ``contact`` (templated).
     :param second_object_label: what the second record is to the first, such as ``Teacher``; HighLevel refuses equal labels
         (templated).
-    :param if_exists: ``reuse`` it where it links the same objects, whichever of them is its first, and fail where it links
-        others; ``update_labels`` does that and sets the labels; ``fail`` fails.
+    :param if_exists: what to do where the association exists. ``reuse`` returns it if it links the same objects, in either
+        order, and fails if it links others; ``update_labels`` does the same and sets the labels; ``fail`` fails.
 
-    HighLevel may store the key in lower case and the two sides swapped. What is returned is as HighLevel stores it.
+    HighLevel may store the key in lower case and the two sides swapped.
     """
 
     template_fields: Sequence[str] = (*GHLOperator.template_fields, *_DEFINITION)
@@ -63,7 +63,7 @@ class CreateAssociationOperator(GHLOperator):
         self.if_exists = choice("if_exists", if_exists, "reuse", "update_labels", "fail")
 
     def execute(self, context: Context) -> Association:
-        """One request where it is there, two where it is not."""
+        """One request where the association exists, two where it does not."""
         with translated_errors():
             for name in _DEFINITION:
                 required(name, getattr(self, name))
@@ -77,7 +77,7 @@ class CreateAssociationOperator(GHLOperator):
             except DuplicateAssociation:
                 if self.if_exists == "fail":
                     raise
-                # Somebody else created it since we looked.
+                # Another task created it after the first request.
                 return self._use(self.hook.get_association_by_key(self.key))
 
     def _create(self) -> Association:
@@ -90,7 +90,7 @@ class CreateAssociationOperator(GHLOperator):
         )
 
     def _use(self, found: Association) -> Association:
-        """It may stand there in lower case and with its sides swapped: HighLevel was seen to do that."""
+        """Use an association that exists. HighLevel may have stored it in lower case and with its sides swapped."""
         from airflow_provider_ghl.relations.orientation import Sides, is_swapped
 
         first, second = self.first_object_label, self.second_object_label
@@ -125,21 +125,24 @@ class _OneAssociationOperator(GHLOperator):
         self.association_key = association_key
 
     def _named(self) -> str:
-        """Which of the two arguments was given."""
+        """The name of the argument that was given."""
         return one_of(association_id=self.association_id, association_key=self.association_key)
 
     def _find(self) -> Association:
-        """:raises ConfigurationError: there is none; the message names those there are."""
+        """Find the association.
+
+        :raises ConfigurationError: it does not exist; the message names those that do.
+        """
         named = self._named()
         return self.hook.find_association(**{named: str(getattr(self, named))})
 
     def _find_id(self) -> str:
-        """The id, without a request where it was given."""
+        """The association's id. Needs no request where the user gave it."""
         return str(self.association_id) if self._named() == "association_id" else str(self._find()["id"])
 
 
 class UpdateAssociationOperator(_OneAssociationOperator):
-    """Sets an association's labels, the only thing of it that HighLevel lets change, and returns it.
+    """Sets an association's labels and returns it. HighLevel lets nothing else of an association change.
 
     :param association_id: its id (templated). Give this or ``association_key``.
     :param association_key: its key (templated).
@@ -162,11 +165,11 @@ class UpdateAssociationOperator(_OneAssociationOperator):
 
 
 class DeleteAssociationOperator(_OneAssociationOperator):
-    """Deletes an association, and with it all its relations. Returns whether it was there.
+    """Deletes an association and all its relations. Returns whether it existed.
 
     :param association_id: its id (templated). Give this or ``association_key``.
     :param association_key: its key (templated).
-    :param if_missing: where there is none: ``skip`` returns False; ``fail`` fails.
+    :param if_missing: what to do where it does not exist: ``skip`` returns False; ``fail`` fails.
     """
 
     def __init__(self, *, if_missing: str = "skip", **kwargs: Any) -> None:
@@ -192,7 +195,7 @@ class DeleteAssociationOperator(_OneAssociationOperator):
 
 
 class GetAssociationOperator(_OneAssociationOperator):
-    """Returns an association as HighLevel gives it; fails where there is none.
+    """Returns an association as HighLevel stores it. Fails where it does not exist.
 
     :param association_id: its id (templated). Give this or ``association_key``.
     :param association_key: its key (templated).
@@ -205,7 +208,7 @@ class GetAssociationOperator(_OneAssociationOperator):
 
 
 class ListAssociationsOperator(GHLOperator):
-    """Returns the location's associations as HighLevel gives them, its own system-defined ones included.
+    """Returns the location's associations as HighLevel stores them, including those that HighLevel defines itself.
 
     :param object_key: only those with this object on either side, such as ``contact`` (templated).
     """
@@ -217,7 +220,7 @@ class ListAssociationsOperator(GHLOperator):
         self.object_key = object_key
 
     def execute(self, context: Context) -> list[Association]:
-        """A request a page of 100."""
+        """One request for each page of 100."""
         with translated_errors():
             object_key = given(self.object_key)
             return self.hook.list_associations_by_object(object_key) if object_key else self.hook.list_associations()

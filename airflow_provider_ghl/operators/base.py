@@ -34,11 +34,11 @@ class GHLOperator(BaseOperator):
 
     @cached_property
     def hook(self) -> GHLHook:
-        """The connection's hook, made when a task runs."""
+        """The connection's hook. It is made when the task runs."""
         return GHLHook(required("ghl_conn_id", self.ghl_conn_id), location_id=given(self.location_id))
 
     def on_kill(self) -> None:
-        """End every wait. Runs inside a signal handler: it sets a flag and does nothing else."""
+        """End every wait. Runs inside a signal handler, so it only sets a flag."""
         if "hook" in self.__dict__:
             self.hook.stop.set()
 
@@ -49,7 +49,7 @@ def given(value: T | None) -> T | None:
 
 
 def required(name: str, value: T | None) -> T:
-    """The value.
+    """Return the value if it was given.
 
     :raises ConfigurationError: it is absent, or a template rendered to nothing.
     """
@@ -61,7 +61,7 @@ def required(name: str, value: T | None) -> T:
 def one_of(**arguments: Any) -> str:
     """The name of the only argument that was given.
 
-    Judged when the task runs, since a template may render to nothing.
+    To be called when the task runs, since a template may render to nothing.
 
     :raises ConfigurationError: none was given, or several were.
     """
@@ -77,9 +77,9 @@ def _is_absent(value: Any) -> bool:
 
 
 def choice(name: str, value: str, *allowed: str) -> str:
-    """The value.
+    """Return the value if it is allowed.
 
-    :raises ConfigurationError: it is none of those allowed.
+    :raises ConfigurationError: it is not one of the allowed values.
     """
     if value not in allowed:
         raise ConfigurationError(f"{name} must be one of {', '.join(map(repr, allowed))}, not {value!r}")
@@ -87,9 +87,9 @@ def choice(name: str, value: str, *allowed: str) -> str:
 
 
 def whole_number(name: str, value: int, *, least: int) -> int:
-    """The value.
+    """Return the value if it is allowed.
 
-    :raises ConfigurationError: it is no whole number, or too small.
+    :raises ConfigurationError: it is not a whole number, or it is too small.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ConfigurationError(f"{name} must be a whole number, {least} or more, not {value!r}")
@@ -97,17 +97,17 @@ def whole_number(name: str, value: int, *, least: int) -> int:
 
 
 def number_or_none(name: str, value: int | None, *, least: int) -> int | None:
-    """The value.
+    """Return the value if it is allowed.
 
-    :raises ConfigurationError: it is neither ``None`` nor a whole number, or too small.
+    :raises ConfigurationError: it is neither ``None`` nor a whole number, or it is too small.
     """
     return None if value is None else whole_number(name, value, least=least)
 
 
 def duration(name: str, value: timedelta) -> timedelta:
-    """The value.
+    """Return the value if it is allowed.
 
-    :raises ConfigurationError: it is no timedelta, or below zero.
+    :raises ConfigurationError: it is not a timedelta, or it is below zero.
     """
     if not isinstance(value, timedelta) or value < timedelta(0):
         raise ConfigurationError(f"{name} must be a datetime.timedelta of 0 or more, not {value!r}")
@@ -115,7 +115,7 @@ def duration(name: str, value: timedelta) -> timedelta:
 
 
 def flag(name: str, value: bool) -> bool:
-    """The value.
+    """Return the value if it is allowed.
 
     :raises ConfigurationError: it is neither True nor False.
     """

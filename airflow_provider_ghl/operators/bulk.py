@@ -1,4 +1,4 @@
-"""A whole table of record pairs becomes relations."""
+"""The operator that turns a whole table of record pairs into relations."""
 
 from __future__ import annotations
 
@@ -23,68 +23,74 @@ __all__ = ["BulkCreateRelationsOperator"]
 
 
 class BulkCreateRelationsOperator(LoadOperator):
-    """Makes HighLevel hold the relations that a table of record pairs names, with a verdict for every row.
+    """Creates the relations that a table of record pairs names, where they do not exist yet, with a result for every row.
 
     Returns the load's summary: ``load_id``, ``rows``, a count for every outcome, ``stopped_by``, ``requests``, ``retries``,
     ``rate_limited``, ``seconds``, ``daily_remaining``, ``results_path``, ``results_cut``. Pushes the XCom ``results``: a dict
-    for every row, up to ``xcom_results_limit``, those that need attention before the others. Both are pushed before the task
-    fails, and neither with ``do_xcom_push=False``. With an ``execution_timeout`` the load ends up to 5 s before it, red and
-    retryable, so that they are pushed then too.
+    for each row, ``xcom_results_limit`` at most; rows that need attention come first. Both are pushed before the task fails,
+    and neither with ``do_xcom_push=False``. With an ``execution_timeout`` the load stops up to 5 s earlier, red and retryable,
+    so that both are pushed then too.
 
-    With ``location_column`` the rows may be of any number of sub-accounts, which are loaded side by side, each at its own
-    limits. The summary then has ``locations``: by id a count for every outcome, ``requests`` (of this attempt),
-    ``stopped_by``, ``daily_remaining``, ``reason``. One that is stopped does not hold up the others; the task ends red then.
+    With ``location_column`` the rows may belong to any number of sub-accounts. These are loaded in parallel, each at its own
+    limits. The summary then has ``locations``: for each id a count for every outcome, ``requests`` (of this attempt),
+    ``stopped_by``, ``daily_remaining``, ``reason``. Where one of them is stopped, the others go on, and the task ends red.
 
-    Exactly one source (``rows``, ``sql``, ``path``) and exactly one of ``association_id`` and ``association_key``.
+    Give exactly one source (``rows``, ``sql``, ``path``) and exactly one of ``association_id`` and ``association_key``.
 
-    :param location_column: column of the row's sub-account (templated), instead of the connection's and of ``location_id``.
+    :param location_column: the column of each row's sub-account (templated). It replaces the connection's sub-account and
+        ``location_id``.
     :param association_id: the association's id (templated).
-    :param association_key: its key, looked up in each sub-account (templated).
-    :param rows: list of dicts, list of pairs, DataFrame, or an XComArg of these; no generator, which another try would find
-        empty. Data, never evaluated as a template.
-    :param sql: a query, or a ``.sql`` file of one (templated). It needs ``source_conn_id``.
-    :param source_conn_id: the SQL connection that ``sql`` is for (templated).
+    :param association_key: the association's key, which is looked up in each sub-account (templated).
+    :param rows: a list of dicts, a list of pairs, a DataFrame, or an XComArg of these. Not a generator: another try would find
+        it empty. Rows are data and never evaluated as a template.
+    :param sql: a query, or a ``.sql`` file with one (templated). It needs ``source_conn_id``.
+    :param source_conn_id: the connection of the database for ``sql`` (templated).
     :param parameters: the parameters of ``sql`` (templated), in the style of the database's driver.
     :param path: a CSV, TSV, JSON Lines or Parquet file, the first three also ``.gz`` (templated): local, or any URL that
         ``ObjectStoragePath`` opens.
-    :param path_conn_id: the connection that ``path`` is opened with (templated).
-    :param separator: what stands between the fields of a CSV or TSV file, such as ``;``: one character. ``None``: a comma, in
-        ``.tsv`` a tab.
-    :param encoding: the encoding of a CSV, TSV or JSON Lines file, such as ``cp1252``: any that Python has for text.
+    :param path_conn_id: the connection that opens ``path`` (templated).
+    :param separator: the character between the fields of a CSV or TSV file, such as ``;``. ``None``: a tab in ``.tsv`` files,
+        else a comma.
+    :param encoding: the encoding of a CSV, TSV or JSON Lines file, such as ``cp1252``: any text encoding of Python.
         ``None``: UTF-8.
-    :param first_record_column: column of the association's first records (templated).
-    :param second_record_column: column of its second records (templated).
+    :param first_record_column: the column of the association's first records (templated).
+    :param second_record_column: the column of its second records (templated).
     :param first_object_key: the object of the first column's records, such as ``contact`` (templated). HighLevel may store an
-        association the other way round than it was created, and sub-accounts may differ: where it does, the columns change
-        places, and results keep the table's order. Without it the columns are the sides as HighLevel stores them.
+        association with its sides swapped, and not in all sub-accounts alike. Where it does, the columns are swapped too, and
+        results keep the table's order. Without an object key the columns are taken in the order that HighLevel stores.
     :param second_object_key: the object of the second column's records (templated). One of the two is enough.
-    :param first_object_label: what the first column's record is to the other, for an association between two records of one
-        object (templated).
-    :param row_key_column: column of your own row id, carried into every result (templated).
-    :param batch_size: rows that are claimed in the ledger together, before their requests go out.
-    :param min_rows: fewer rows than that are red before anything is sent.
-    :param diff_against: what is asked which relations are there, before any is sent. ``ledger``: what HighLevel confirmed to
-        earlier loads. ``highlevel``: HighLevel itself, by pages of 100 where that is cheaper than sending. ``none``: every row
-        is sent, and HighLevel says which ones were there. What an earlier attempt of this load learned is never asked again.
-    :param ledger_max_age: what HighLevel has not confirmed for so long is looked up again, spread evenly over the days.
-    :param failure_tolerance: rows (int) or share of rows (float in [0, 1)) that may fail before the task is red.
-    :param abort_after: the same refusal so many times with no success between stops the load; until the first success, so
-        many requests are in flight at most.
-    :param outage_timeout: how long HighLevel may give no answers in a row. Meanwhile rows wait, and one request at a time finds
-        out when it is back; after that the load is red and retryable.
-    :param max_per_first: relations of the association that one first record may have. Rows beyond that, counted over the input
-        and what is known to be there, are ``invalid``, where HighLevel would refuse them for a request each.
+    :param first_object_label: the label of the first column's side, for an association between two records of one object
+        (templated).
+    :param row_key_column: the column of your own row key, which is copied into every result (templated).
+    :param batch_size: how many rows are claimed in the ledger together, before their requests are sent.
+    :param min_rows: with fewer rows the task is red before anything is sent.
+    :param diff_against: where to look up which relations exist, before any is sent. ``ledger``: in what HighLevel confirmed to
+        earlier loads. ``highlevel``: in HighLevel itself, by pages of 100 where that is cheaper than sending. ``none``:
+        nowhere; every row is sent, and HighLevel answers which ones existed. What an earlier attempt of this load learned is
+        never asked again.
+    :param ledger_max_age: a relation that HighLevel has not confirmed for this long is checked again. These checks are spread
+        evenly over the days.
+    :param failure_tolerance: how many rows (int), or which share of the rows (float in [0, 1)), may fail before the task is
+        red.
+    :param abort_after: this many equal refusals with no success in between stop the load. Until the first success, at most
+        this many requests are in flight.
+    :param outage_timeout: how long HighLevel may give no answer. Meanwhile rows wait, and one request at a time is sent to
+        notice when it answers again. After that the load is red and retryable.
+    :param max_per_first: how many relations of the association one first record may have. Rows beyond that are ``invalid``,
+        counted over the input and the relations that are known to exist. HighLevel would refuse them for a request each.
     :param max_per_second: the same for second records.
-    :param max_requests: every request counts: reads and retries too. When they are spent the task is green with a warning, and
-        the other rows are ``not_attempted``.
-    :param plan_only: count the rows and price them; nothing is written to HighLevel. The summary has ``plan``: ``requests`` (at
-        most), ``seconds`` at the current limit, ``left_today``, ``share_of_today``, ``days``.
-    :param results_path: where every row's result is written, in input order, as ``.csv``, ``.jsonl`` or ``.parquet``; there
-        whole or not at all (templated). Local, where missing folders are made, or any URL that ``ObjectStoragePath`` writes.
-    :param results_conn_id: the connection that ``results_path`` is written with (templated).
-    :param xcom_results_limit: rows in the ``results`` XCom.
-    :param deferrable: where the day's quota is spent, free the slot, wait in the triggerer for the reset and go on.
-    :param defer_timeout: how long to wait so in all; what would take longer is red and retryable at once.
+    :param max_requests: how many requests the load may send, reads and retries included. When they are spent, the task is green
+        with a warning, and the remaining rows are ``not_attempted``.
+    :param plan_only: count the rows and estimate the cost; nothing is written to HighLevel. The summary then has ``plan``:
+        ``requests`` (at most), ``seconds`` at the current limit, ``left_today``, ``share_of_today``, ``days``.
+    :param results_path: the file for every row's result, in input order: ``.csv``, ``.jsonl`` or ``.parquet`` (templated). It
+        is written whole or not at all. A local path, for which missing folders are made, or any URL that
+        ``ObjectStoragePath`` writes.
+    :param results_conn_id: the connection that writes ``results_path`` (templated).
+    :param xcom_results_limit: how many rows the XCom ``results`` has at most.
+    :param deferrable: where the quota of the day is spent, defer the task until the reset, then go on.
+    :param defer_timeout: how long to wait for quota in all. Where a wait would exceed it, the task is red and retryable at
+        once.
     """
 
     template_fields: Sequence[str] = (

@@ -1,4 +1,4 @@
-"""From the core's errors to Airflow's: the one place that decides whether a task may be tried again.
+"""Turns the core's errors into Airflow exceptions. Only here it is decided whether a task may be retried.
 
 ::
 
@@ -12,7 +12,7 @@
     └─ GHLRetryable              a new try may help
        ├─ GHLUnavailable         HighLevel did not answer, or not clearly
        ├─ GHLQuotaSpent          the day's requests are spent
-       ├─ GHLRowsFailed          too many rows got no definite answer
+       ├─ GHLRowsFailed          too many rows failed, some without a definite answer
        ├─ GHLTooFewRows          the source has fewer rows than min_rows
        ├─ GHLSourceFailed        the database or the file's storage failed
        ├─ GHLLedgerFailed        the ledger could not be read or written
@@ -59,11 +59,11 @@ class GHLFailed(AirflowFailException):
 
 
 class GHLMisconfigured(GHLFailed, ValueError):
-    """A connection, an argument or an association is wrong; the message says what would be right."""
+    """A connection, an argument or an association is wrong. The message says what would be right."""
 
 
 class GHLTokenRefused(GHLFailed):
-    """The token is refused; the message says whether it is the token, a scope, the location or the route."""
+    """HighLevel refuses the token. The message says whether the token, a scope, the location or the route is at fault."""
 
 
 class GHLRequestRefused(GHLFailed):
@@ -87,19 +87,19 @@ class GHLQuotaSpent(GHLRetryable):
 
 
 class GHLRowsFailed(GHLRetryable):
-    """More rows than ``failure_tolerance`` allows failed, and some of them may go through in a new try."""
+    """More rows than ``failure_tolerance`` allows failed, and some of them may succeed in a new try."""
 
 
 class GHLTooFewRows(GHLRetryable):
-    """The source has fewer rows than ``min_rows``; it may have more later."""
+    """The source has fewer rows than ``min_rows``. It may have more later."""
 
 
 class GHLSourceFailed(GHLRetryable):
-    """The source broke off while it was read; its own error is the ``__cause__``."""
+    """Reading the source failed. Its own error is the ``__cause__``."""
 
 
 class GHLLedgerFailed(GHLRetryable):
-    """The ledger could not be read or written; nothing more was sent."""
+    """The ledger could not be read or written. Nothing more was sent."""
 
 
 class GHLStopped(GHLRetryable):
@@ -125,19 +125,19 @@ _KINDS: dict[Failure, type[AirflowException]] = {
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Raises Airflow's exceptions for the core's."""
+    """Raise the Airflow exception for each error of the core."""
     try:
         yield
     except GHLError as error:
         message = error.explain() if isinstance(error, Unauthorized) else str(error)
-        # Its class and its text say it all: our own frames would only push them out of sight.
+        # The class and the text are enough; a traceback of our own frames would bury them in the log.
         raise _KINDS[Failure.from_error(error)](message) from error.with_traceback(None)
 
 
 def error_for(verdict: Verdict, where: str) -> Exception:
-    """What to raise for a load that ended red.
+    """The exception for a load that ended red.
 
-    :param where: says where the rest of the results is.
+    :param where: a sentence on where to find the results.
     """
     rest = verdict.message.removeprefix(verdict.headline).strip()
     text = "\n".join(line for line in (verdict.headline, rest, where) if line)

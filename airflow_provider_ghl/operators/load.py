@@ -1,4 +1,4 @@
-"""What an operator has that runs a load of a table: its spec, its ports, and what becomes of the verdict."""
+"""The base of operators that run a load: it builds the spec and the ports, and turns the verdict into a result."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
 __all__ = ["LoadOperator"]
 
-#: Seconds of an ``execution_timeout`` that are left for writing down results.
+#: Seconds of an ``execution_timeout`` that are kept for writing the results.
 _MOST_KEPT_BACK = 5.0
 _TRIGGER_GRACE, _LONGEST_TIMEOUT = timedelta(hours=1), timedelta(days=3650)  # a date that any database holds
-#: Rows that are read at once; more where a record's rows should be together since HighLevel is read, or a location's.
+#: How many rows are read at once. More where rows of one record, or of one location, should come together.
 _AT_ONCE, _TOGETHER = 16_384, 131_072
 
 
 class LoadOperator(TableOperator):
-    """An operator that runs a load. Its arguments are those of the operators below it."""
+    """An operator that runs a load. Its subclasses define the arguments."""
 
     location_column: str | None
     row_key_column: str | None
@@ -57,16 +57,16 @@ class LoadOperator(TableOperator):
     shortest_wait = SHORTEST_WAIT
 
     def row_kind(self) -> RowKind:
-        """What its rows are.
+        """The kind of its rows.
 
-        :raises ConfigurationError: its arguments contradict each other.
+        :raises ConfigurationError: the operator's arguments contradict each other.
         """
         raise NotImplementedError
 
     def columns(self, **values: str) -> Columns:
-        """The columns that it names.
+        """The columns to read from the source.
 
-        :param values: by argument, those that say what a row is.
+        :param values: the columns with the rows' values, by the argument that names each.
         """
         from airflow_provider_ghl.load.columns import Columns
 
@@ -74,11 +74,11 @@ class LoadOperator(TableOperator):
         return Columns(*names, row_key=given(self.row_key_column), location=given(self.location_column))
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Run the load; push what became of it; return the summary, wait for quota, or raise."""
+        """Run the load and push its results. Return the summary, defer to wait for quota, or raise."""
         return self._conclude(self._load(context, is_resumed=False), context)
 
     def resume(self, context: Context, event: Any = None) -> dict[str, Any]:
-        """Go on after a wait for quota: all rows are read again, and what is known to be there is not sent."""
+        """Continue after a wait for quota. All rows are read again; rows that are known to exist are not sent."""
         self.log.info("The day's requests should be back: going on.")
         return self._conclude(self._load(context, is_resumed=True), context)
 
@@ -94,7 +94,7 @@ class LoadOperator(TableOperator):
                 return run(spec, self._ports(spec, ledger, partial(self._push, context)))
 
     def _end_before_timeout(self) -> None:
-        """Airflow's timeout strikes anywhere, and the results would be lost."""
+        """Stop the load before Airflow's timeout, which would interrupt it anywhere and lose the results."""
         if self.execution_timeout is None:
             return
         left = self.execution_timeout.total_seconds()
@@ -102,7 +102,7 @@ class LoadOperator(TableOperator):
         self.hook.stop.set_at(self.hook.get_conn().clock.monotonic() + left)
 
     def _ti(self, context: Context) -> Any:
-        """What takes XComs, if any are to be pushed."""
+        """The task instance, where XComs are to be pushed; else ``None``."""
         return context.get("ti") if self.do_xcom_push else None
 
     def _push(self, context: Context, verdict: Verdict) -> None:
@@ -110,11 +110,11 @@ class LoadOperator(TableOperator):
             return
         ti.xcom_push(key="results", value=verdict.results)
         if not verdict.is_green:
-            # Airflow pushes what execute returns, which a failing task never does.
+            # Airflow pushes the return value of execute, and a failing task returns none.
             ti.xcom_push(key="return_value", value=verdict.summary)
 
     def _conclude(self, verdict: Verdict, context: Context) -> dict[str, Any]:
-        """Say what needs attention; then return the summary, wait, or raise."""
+        """Log what needs attention. Then return the summary, defer, or raise."""
         where = self._where(verdict, pushes=self._ti(context) is not None)
         for warning in verdict.warnings:
             self.log.warning(warning)
@@ -128,17 +128,17 @@ class LoadOperator(TableOperator):
         raise error_for(verdict, where)
 
     def _wait(self, why: str, seconds: float) -> None:
-        """Free the slot, and come back when there is quota again."""
+        """Defer the task until the quota is back."""
         from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 
         moment = datetime.now(UTC) + timedelta(seconds=seconds)
         self.log.info("%s Waiting in the triggerer until %s UTC.", why, moment.strftime("%Y-%m-%d %H:%M:%S"))
-        # The load judges defer_timeout; this one is for a triggerer that does not come back.
+        # The load itself checks defer_timeout. This timeout is for a triggerer that never fires.
         timeout = min(self.defer_timeout, _LONGEST_TIMEOUT) + _TRIGGER_GRACE
         self.defer(trigger=DateTimeTrigger(moment=moment), method_name="resume", timeout=timeout)
 
     def _where(self, verdict: Verdict, *, pushes: bool) -> str:
-        """Where to read on."""
+        """A text for the log on where to find the results."""
         from airflow_provider_ghl.load.results.outcomes import FAILURES, Outcome
 
         lines = []
@@ -151,7 +151,7 @@ class LoadOperator(TableOperator):
         return " ".join(lines)
 
     def _spec(self, ti: Any, *, is_resumed: bool) -> LoadSpec:
-        """What its load is to do.
+        """The spec of the load.
 
         :param ti: the task instance, if there is one.
         """
@@ -181,9 +181,9 @@ class LoadOperator(TableOperator):
         )
 
     def _ports(self, spec: LoadSpec, ledger: Ledger, deliver: Callable[[Verdict], None]) -> Ports:
-        """What its load works with.
+        """The ports of the load.
 
-        :param deliver: takes the verdict when it is there.
+        :param deliver: called with the verdict.
         """
         from airflow_provider_ghl.load.ports import Ports
         from airflow_provider_ghl.load.results.progress import Progress
@@ -200,7 +200,7 @@ class LoadOperator(TableOperator):
         )
 
     def _single_location(self) -> str | None:
-        """The sub-account of all rows, where they do not name their own."""
+        """The sub-account of all rows; ``None`` where a column names each row's."""
         if self.location_column is not None:
             required("location_column", self.location_column)
         if given(self.location_column) is None:

@@ -1,4 +1,4 @@
-"""Which sub-accounts an agency's connection reaches."""
+"""An operator that lists the sub-accounts of an agency's connection."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ __all__ = ["ListLocationsOperator"]
 class ListLocationsOperator(GHLOperator):
     """Returns the sub-accounts in which the connection's app is installed, in the form that ``.expand_kwargs()`` takes.
 
-    ``[{"location_id": "…"}, …]``, sorted: no names, which are people's or their businesses'. The connection must be an
-    agency's (``client_id``, ``client_secret`` and ``company_id``); ``location_id`` means nothing here.
+    The value is ``[{"location_id": "…"}, …]``, sorted. It has no names, since these are names of people or of their
+    businesses. The connection must be an agency's (``client_id``, ``client_secret`` and ``company_id``); ``location_id`` is
+    ignored.
     """
 
     template_fields: Sequence[str] = ("ghl_conn_id",)
 
     def execute(self, context: Context) -> list[dict[str, str]]:
-        """A request a page of locations, under the agency's own limit."""
+        """One request for each page of locations, under the agency's own limit."""
         with translated_errors():
             found = sorted({str(location["location_id"]) for location in self.hook.list_locations()})
         self.log.info("The app is installed in %s locations", len(found))

@@ -23,16 +23,17 @@ _PAIR = ("associationId", "firstRecordId", "secondRecordId")
 
 
 class CreateRelationOperator(GHLOperator):
-    """Makes sure that two records are linked, and returns the relation as HighLevel gives it.
+    """Makes sure that two records are linked, and returns the relation as HighLevel stores it.
 
     :param association_id: the association's id (templated). Give this or ``association_key``.
     :param association_key: the association's key (templated).
-    :param first_record_id: record of the association's first object (templated).
-    :param second_record_id: record of its second object (templated).
+    :param first_record_id: the record of the association's first object (templated).
+    :param second_record_id: the record of its second object (templated).
     :param first_object_key: the object of ``first_record_id``, such as ``contact`` (templated). HighLevel may store an
-        association the other way round than it was created; without it the records are the sides as HighLevel stores them.
+        association with its sides swapped. With an object key the records go to the right sides; without one they are taken in
+        the order that HighLevel stores.
     :param second_object_key: the object of ``second_record_id`` (templated).
-    :param if_exists: ``skip`` returns the relation that is there; ``fail`` fails.
+    :param if_exists: what to do where the relation exists: ``skip`` returns it; ``fail`` fails.
     """
 
     template_fields: Sequence[str] = (
@@ -67,7 +68,7 @@ class CreateRelationOperator(GHLOperator):
         self.if_exists = choice("if_exists", if_exists, "skip", "fail")
 
     def execute(self, context: Context) -> Relation:
-        """One request, and one more for a key, for object keys or for a relation that is there."""
+        """One request. One more for a key or for object keys, and one more where the relation exists."""
         with translated_errors():
             pair = _find_pair(self, self.hook.find_association)
             try:
@@ -76,7 +77,7 @@ class CreateRelationOperator(GHLOperator):
                 if self.if_exists == "fail":
                     raise
                 self.log.info("The relation is there")
-                # HighLevel may not list yet what it says is there.
+                # HighLevel may not list yet a relation that it calls a duplicate.
                 return self.hook.find_relation(*pair) or dict(zip(_PAIR, pair, strict=True))  # type: ignore[return-value]
 
 
@@ -88,11 +89,11 @@ class DeleteRelationOperator(GHLOperator):
     :param relation_id: the relation's id (templated).
     :param association_id: the association's id (templated).
     :param association_key: the association's key (templated).
-    :param first_record_id: record of the association's first object (templated).
-    :param second_record_id: record of its second object (templated).
+    :param first_record_id: the record of the association's first object (templated).
+    :param second_record_id: the record of its second object (templated).
     :param first_object_key: the object of ``first_record_id``, as in :class:`CreateRelationOperator` (templated).
     :param second_object_key: the object of ``second_record_id`` (templated).
-    :param if_missing: where there is no such relation: ``skip`` returns False; ``fail`` fails.
+    :param if_missing: what to do where the relation does not exist: ``skip`` returns False; ``fail`` fails.
     """
 
     template_fields: Sequence[str] = (
@@ -130,7 +131,7 @@ class DeleteRelationOperator(GHLOperator):
         self.if_missing = choice("if_missing", if_missing, "skip", "fail")
 
     def execute(self, context: Context) -> bool:
-        """One request; two or more where the relation is looked up by its records."""
+        """One request. Two or more where the relation is found by its records."""
         with translated_errors():
             try:
                 self._delete()
@@ -167,17 +168,19 @@ class DeleteRelationOperator(GHLOperator):
 def _find_pair(
     operator: CreateRelationOperator | DeleteRelationOperator, find: Callable[..., Association]
 ) -> tuple[str, str, str]:
-    """The association's id and both records, as HighLevel has its sides. The association is read only where it has to be.
+    """The association's id and both records, in the order in which HighLevel stores the sides.
 
-    :param find: finds it by its id or key.
-    :raises ConfigurationError: no association has that key, or it links other objects; the message says what there is.
+    The association is read only where that is necessary.
+
+    :param find: finds the association by its id or key.
+    :raises ConfigurationError: no association has that key, or it links other objects. The message names what exists.
     """
     from airflow_provider_ghl.relations.orientation import Sides, is_swapped
 
     first, second = _record_id(operator, "first_record_id"), _record_id(operator, "second_record_id")
     sides = Sides(given(operator.first_object_key), given(operator.second_object_key))
     named = one_of(association_id=operator.association_id, association_key=operator.association_key)
-    if named == "association_id" and not sides.is_said:
+    if named == "association_id" and not sides.is_given:
         return str(operator.association_id), first, second
     association = find(**{named: str(getattr(operator, named))})
     if is_swapped(association, sides):
@@ -188,7 +191,7 @@ def _find_pair(
 def _record_id(operator: CreateRelationOperator | DeleteRelationOperator, name: str) -> str:
     """A record's id: text or an int, as in a bulk load.
 
-    :raises ConfigurationError: it is something else, or a template rendered to nothing.
+    :raises ConfigurationError: it has another type, or a template rendered to nothing.
     """
     value = required(name, getattr(operator, name))
     if isinstance(value, bool) or not isinstance(value, str | Integral):

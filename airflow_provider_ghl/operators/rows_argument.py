@@ -1,8 +1,8 @@
 """``rows`` is data, not a template.
 
 A plain template field would evaluate ``{{ }}`` in cells, take 8 s for 20,000 rows, and put rows into the serialised DAG and the
-rendered-fields table. Left out of ``template_fields``, an XComArg would not make its task an upstream. So rows travel in a
-wrapper that Airflow resolves and never looks into. The only file that uses Airflow's internal ``ResolveMixin``.
+rendered-fields table. Outside ``template_fields``, an XComArg would not make its task an upstream task. So rows are wrapped in
+an object that Airflow resolves without looking into it. Only this file uses Airflow's internal ``ResolveMixin``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["Rows", "RowsArgument"]
 
 
 class Rows:
-    """Rows at run time; as text only their number."""
+    """Rows at run time. Their text shows only how many there are."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
@@ -34,7 +34,7 @@ class Rows:
 
 
 class RowsArgument(ResolveMixin):
-    """Rows as a DAG's author gave them: data, or an XComArg of data. As text always the same, so that DAGs do not change."""
+    """Rows as the DAG's author gave them: data, or an XComArg of data. The text is constant, so the serialised DAG is too."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
@@ -44,7 +44,7 @@ class RowsArgument(ResolveMixin):
         return self.value.iter_references() if isinstance(self.value, ResolveMixin) else ()
 
     def resolve(self, context: Context) -> Rows:
-        """The rows, whatever their cells hold."""
+        """The rows. Their cells are not evaluated."""
         return Rows(self.value.resolve(context) if isinstance(self.value, ResolveMixin) else self.value)
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""What an operator has that reads a table and accounts for its rows."""
+"""The base of operators that read a table and write a result for each row."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["TableOperator", "path_as_text", "templatable"]
 
-#: How many times larger ids are when they are unpacked.
+#: How many times larger a compressed file with ids is when unpacked.
 _PACKED = 2
 
 
 class TableOperator(GHLOperator):
-    """An operator with a source of rows and a place for their results. Its arguments are those of the operators below it."""
+    """An operator with a source of rows and a destination for results. Its subclasses define the arguments."""
 
     rows: Any
     sql: str | None
@@ -51,10 +51,11 @@ class TableOperator(GHLOperator):
     template_fields_renderers = {"sql": "sql", "parameters": "json"}  # noqa: RUF012 - Airflow's own convention
 
     def read_batches(self, columns: Columns, at_once: int) -> Iterator[Batch]:
-        """Its rows, at most ``at_once`` of them in a batch.
+        """The rows of the source, in batches.
 
-        :raises ConfigurationError: none of its sources was given, or several; ``sql`` without its connection; ``separator`` or
-            ``encoding`` without ``path``.
+        :param at_once: how many rows a batch has at most.
+        :raises ConfigurationError: no source or several were given; ``sql`` was given without its connection; ``separator`` or
+            ``encoding`` was given without ``path``.
         """
         from airflow_provider_ghl.hooks.sources import file_batches, sql_batches
         from airflow_provider_ghl.load.source.rows import from_data
@@ -73,20 +74,20 @@ class TableOperator(GHLOperator):
         return sql_batches(conn_id, str(self.sql), self.parameters, columns, at_once)
 
     def count_rows(self) -> int | None:
-        """How many rows there are, where that can be told before they are read."""
+        """How many rows there are; ``None`` where that is not known before they are read."""
         from airflow_provider_ghl.load.source.rows import count_rows
 
         return count_rows(self._data()) if self.rows is not None else None
 
     def estimate_rows(self) -> int | None:
-        """About how many rows a file has, where a look at it can tell."""
+        """About how many rows a local file has; ``None`` where that is not known."""
         from airflow_provider_ghl.hooks.sources import estimate_rows
 
         path = path_as_text(self.path)
         return None if path is None else estimate_rows(path, given(self.path_conn_id))
 
     def source_bytes(self) -> int | None:
-        """How large the file is, where that can be told."""
+        """The size of the file in bytes, uncompressed; ``None`` where it is not known."""
         from airflow_provider_ghl.hooks.sources import file_size
 
         path = path_as_text(self.path)
@@ -94,7 +95,7 @@ class TableOperator(GHLOperator):
         return size * _PACKED if size is not None and path is not None and path.endswith((".gz", ".parquet")) else size
 
     def results_file(self, fields: Sequence[str]) -> ResultsFile | None:
-        """Where every row's result goes.
+        """The file for every row's result; ``None`` where none is wanted.
 
         :raises ConfigurationError: it would replace the source.
         """
@@ -118,7 +119,7 @@ class TableOperator(GHLOperator):
 
 
 def templatable(path: Any) -> Any:
-    """A path as a template field: Airflow finds templates in text only, so a ``Path`` becomes text."""
+    """A path for a template field. A ``Path`` becomes text, because Airflow renders templates only in text."""
     return str(path) if isinstance(path, os.PathLike) else path
 
 

@@ -1,4 +1,4 @@
-"""What a load takes from the task instance that runs it, and leaves there for the next try."""
+"""What a load reads from its task instance, and what it stores there for the next try."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _LEDGER_ID = "ghl_ledger_id"
 
 
 def load_id(ti: Any, task_id: str) -> str:
-    """The same over all tries and deferrals of a task instance."""
+    """The id of the load. It is the same for all tries and deferrals of a task instance."""
     parts = (getattr(ti, "dag_id", ""), getattr(ti, "run_id", ""), task_id, getattr(ti, "map_index", -1))
     return "/".join(map(str, parts))
 
 
 def try_number(ti: Any) -> int:
-    """Its number, 1 where there is no task instance."""
+    """The number of the task's try; 1 where there is no task instance."""
     number = getattr(ti, "try_number", None)
     return number if isinstance(number, int) else 1
 
 
 def note_ledger(context: Context, ledger: Ledger) -> list[str]:
-    """Leave the ledger's id in the task's state; what to say if an earlier attempt left another one there."""
+    """Store the ledger's id in the task's state. Returns a warning where an earlier attempt used another ledger."""
     state = context.get("task_state_store")
     if state is None:
         return []

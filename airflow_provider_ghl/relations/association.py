@@ -1,6 +1,4 @@
-"""The association that rows are about. Every load reads it once for each location: a stale id or key must not cost a request a
-row.
-"""
+"""Reads the association of a load's rows, once for each location: a wrong id or key must not cost a request per row."""
 
 from __future__ import annotations
 
@@ -34,10 +32,10 @@ _STOPPED_BY: dict[type[GHLError], StoppedBy] = {
 
 @dataclass(frozen=True, slots=True)
 class StoredAssociation(Target):
-    """An association as one location has it.
+    """An association as one location stores it.
 
-    :param object_keys: of its first and second side; empty where HighLevel does not say.
-    :param is_swapped: the source's columns hold its sides the other way round.
+    :param object_keys: the objects of its first and second side; empty where HighLevel names none.
+    :param is_swapped: whether the source's first column holds the association's second side.
     """
 
     object_keys: tuple[str, str] = ("", "")
@@ -47,7 +45,7 @@ class StoredAssociation(Target):
 def read_association(
     location_id: str, *, association_id: str | None, association_key: str | None, sides: Sides
 ) -> Generator[Call, Answer, TargetResult]:
-    """Read the association. It must be of this location, and link what the columns hold: the error says what there is."""
+    """Read the association. Errors: it belongs to another location, or it links other objects than the columns hold."""
     try:
         found = yield from find_in_steps(location_id, association_id, association_key)
         if (owner := found.get("locationId")) and owner != location_id:

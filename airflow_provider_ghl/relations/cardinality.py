@@ -1,8 +1,8 @@
-"""How many relations a record may have: rows beyond that are refused before a request is spent on them.
+"""Refuses rows that would exceed a record's limit of relations, before a request is spent on them.
 
-HighLevel's API does not show an association's limits, so the user names them. How many relations a record has is asked of
-the ledger once, when the record first comes up. No row of this input that names it was let through by then, so that no relation
-counts twice, as a row and as one that the ledger knows.
+HighLevel's API does not show an association's limits, so the user names them. The ledger is asked once how many relations a
+record has: when the record first comes up. At that time no row of this input with that record was accepted, so no relation is
+counted twice.
 """
 
 from __future__ import annotations
@@ -22,22 +22,23 @@ from airflow_provider_ghl.load.sorted_runs import Run, SortedRuns, find_keys
 
 __all__ = ["Cardinality", "CountThere"]
 
-#: How many relations of each record are known to be there, by the side that the records are on.
+#: Returns how many relations each record is known to have. The arguments are the records' side and the records.
 CountThere = Callable[[Side, list[str]], Numbers]
 
 _SMALL, _LARGE = (1 << 16) - 1, (1 << 32) - 1
 
 
 class Cardinality:
-    """The limits of one association in one location, and how much of them is used, over the rows of one input.
+    """The limits of one association in one location, and how much of them the rows of one input have used.
 
     Needs 12 bytes for each different record of a side that has a limit, 16 where the limit is above 65,535, and a third more
-    at the peak of a merge. A record is known by 64 bits: two different ones are taken for one, and share its room,
-    with odds of 2**-64, and any two among ten million with odds of 1 to 370,000.
+    at the peak of a merge. A record is known by a hash of 64 bits. Two different records are mistaken for one, and share a
+    limit, with a probability of 2**-64; for any two among ten million records it is 1 in 370,000.
 
-    :param max_per_first: relations that a first record may have; ``None`` is no limit. So for ``max_per_second``.
-    :param options: what the user calls the limits, first and second.
-    :raises ConfigurationError: a limit is no whole number, or below 1.
+    :param max_per_first: how many relations a first record may have; ``None`` for no limit.
+    :param max_per_second: how many relations a second record may have; ``None`` for no limit.
+    :param options: the names of these two limits in reasons.
+    :raises ConfigurationError: a limit is not a whole number, or is below 1.
     """
 
     def __init__(
@@ -50,13 +51,15 @@ class Cardinality:
         self._second = _limit("second", max_per_second, options[1])
 
     def refuse(self, first: Objects, second: Objects, count_there: CountThere, names: tuple[str, str]) -> dict[int, str]:
-        """Why rows are refused, by offset. Earlier rows win, and a row that is refused takes no room.
+        """Accept rows up to the limits, in input order. A refused row uses nothing of a limit.
 
-        What ``count_there`` raises passes, and leaves nothing behind: the same call may be made again.
+        Errors of ``count_there`` are raised and change nothing, so the same call may be repeated.
 
-        :param first: first records of rows in input order. Their pairs are neither known to be there nor those of other rows.
-        :param second: their second records.
-        :param names: the source's columns.
+        :param first: the first records of the rows. Each pair is new: neither known to exist nor in another row.
+        :param second: the second records of the rows.
+        :param count_there: counts the relations that records are known to have.
+        :param names: the names of the two columns in the source.
+        :returns: why rows are refused, by offset.
         """
         sides = zip((self._first, self._second), (first, second), names, strict=True)
         usages = [limit.usage(records, count_there, name) for limit, records, name in sides if limit is not None]
@@ -66,9 +69,9 @@ class Cardinality:
         return refused
 
     def note_there(self, first: Objects, second: Objects) -> None:
-        """Take in rows that were found to be there only now.
+        """Count rows that were found to exist only now.
 
-        They take room of records that came up before. Where a record comes up later, the ledger counts them.
+        Only records that came up before are counted here. For a record that comes up later, the ledger counts them.
         """
         for limit, records in ((self._first, first), (self._second, second)):
             if limit is not None and len(records):
@@ -105,14 +108,14 @@ class _Limit:
         self.side = side
         self.option = option
         self.most = most
-        #: Larger numbers are kept as this one, which is not below the limit either.
+        #: Larger counts are stored as this number, which is above the limit or equal to it.
         self.highest = _SMALL if most <= _SMALL else _LARGE
-        self._key = secrets.token_hex(8)  # random, so that nobody can prepare records that collide
-        #: By record: how many relations were known to be there when it first came up, and how many rows were let through.
+        self._key = secrets.token_hex(8)  # random, so that nobody can construct ids that collide
+        #: For each record: how many relations it was known to have when it first came up, and how many rows were accepted.
         self._runs = SortedRuns()
 
     def usage(self, records: Objects, count_there: CountThere, name: str) -> _Usage:
-        """How much the records of some rows have used."""
+        """How much of the limit the records of some rows have used."""
         words = hash_array(records, hash_key=self._key, categorize=False)
         keys, leads, groups = np.unique(words, return_index=True, return_inverse=True)
         known, taken = np.full(len(keys), -1, dtype=np.int64), np.zeros(len(keys), dtype=np.int64)
@@ -127,7 +130,7 @@ class _Limit:
         return _Usage(self, name, groups, keys, known, taken, places, new)
 
     def take(self, records: Objects) -> None:
-        """Count rows in, for those of their records that came up before."""
+        """Count rows as accepted, for those of their records that came up before."""
         keys, counts = np.unique(hash_array(records, hash_key=self._key, categorize=False), return_counts=True)
         for run in self._runs:
             _, taken = run.columns
@@ -135,21 +138,29 @@ class _Limit:
             taken[at] = np.minimum(taken[at].astype(np.int64) + counts[asked], self.highest)
 
     def add(self, keys: Words, known: Numbers, taken: Numbers) -> None:
-        """Remember new records, of ascending keys."""
+        """Remember new records.
+
+        :param keys: ascending.
+        """
         small = np.uint16 if self.highest == _SMALL else np.uint32
         self._runs.add(Run(keys, (known.astype(small), taken.astype(small))))
 
 
 @dataclass(frozen=True, slots=True)
 class _Usage:
-    """How much of a limit the records of some rows have used, each record once.
+    """How much of a limit the records of some rows have used. Each record stands here once.
 
-    By relations that are ``known`` to be there, and by rows that have ``taken`` room.
+    :param name: the name of the records' column in the source.
+    :param groups: for each row, the position of its record in the arrays below.
+    :param keys: the records' hashes.
+    :param known: how many relations each record is known to have.
+    :param taken: how many rows were accepted for each record.
+    :param places: where the records stand that came up before.
+    :param new: the positions of the records that come up first.
     """
 
     limit: _Limit
     name: str
-    #: By row: the position of its record in what follows.
     groups: Numbers
     keys: Words
     known: Numbers
@@ -158,42 +169,42 @@ class _Usage:
     new: Numbers
 
     def is_near(self) -> Flags:
-        """Which rows have a record that may have too little room for all of these rows."""
+        """For each row, whether its record may reach the limit within these rows."""
         asked = np.bincount(self.groups, minlength=len(self.keys))
         flags: Flags = (self.known + self.taken + asked > self.limit.most)[self.groups]
         return flags
 
     def take(self, rows: Flags) -> None:
-        """Let rows through."""
+        """Accept rows."""
         self.taken[:] += np.bincount(self.groups[rows], minlength=len(self.keys))
 
     def take_one(self, row: int) -> None:
-        """Let one row through."""
+        """Accept one row."""
         self.taken[self.groups[row]] += 1
 
     def is_full(self, row: int) -> bool:
-        """Whether the row's record has no room."""
+        """Whether the row's record has reached the limit."""
         group = self.groups[row]
         return bool(self.known[group] + self.taken[group] >= self.limit.most)
 
     def reason(self, row: int) -> str:
-        """Why a row is refused."""
+        """Why the row is refused."""
         group, limit = self.groups[row], self.limit
         counts = f"known to be there: {self.known[group]}, earlier rows: {self.taken[group]}"
         return f"column '{self.name}': {limit.option}={limit.most} is reached ({counts})"
 
     def keep(self) -> None:
-        """Remember it."""
+        """Store these counts in the limit."""
         for place in self.places:
             _, taken = place.run.columns
             taken[place.at] = self.taken[place.asked]
-        self.places.clear()  # so that runs are freed one by one as they are merged
+        self.places.clear()  # so that each run is freed as soon as it is merged
         if self.new.size:
             self.limit.add(self.keys[self.new], self.known[self.new], self.taken[self.new])
 
 
 class _Places(NamedTuple):
-    """Where some of the asked records stand in a run."""
+    """The positions of some records in a run: ``at`` in the run, ``asked`` among the records."""
 
     run: Run
     at: Numbers

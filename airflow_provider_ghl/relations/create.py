@@ -1,7 +1,7 @@
-"""The requests of one row, from its first to its verdict.
+"""The requests of one row, from the first to its result.
 
-Written as a conversation: it yields the requests that it needs and is sent their answers (or has their errors thrown in), so
-that the order of things reads top to bottom while ``dispatch`` keeps hundreds of them in flight.
+A row is a conversation: a generator that yields requests and is sent their answers, or has their errors thrown in. So the order
+of its requests reads top to bottom, while ``dispatch`` keeps hundreds of conversations in flight.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from airflow_provider_ghl.exceptions import (
 )
 from airflow_provider_ghl.load.results.outcomes import SUCCESSES, Evidence, Outcome, RowResult, StoppedBy, without_ids
 
-__all__ = ["create", "verdict_on"]
+__all__ = ["create", "result_of_error"]
 
 _Conversation = Generator[Call, Answer, RowResult]
 
-#: Successes without a relation in them, after which a create is given up.
+#: After this many successful answers that contain no relation, the row has failed.
 _CLEAR_WITHIN = 2
-#: What ends a row's requests from our side, and says nothing of the row.
+#: Errors from our side that end a row's requests and are no evidence about the row.
 _ENDED_BY_US = (QuotaExhausted, BudgetSpent, Stopped)
 
 
@@ -48,11 +48,11 @@ def create(
     is_again: bool = False,
     duplicates: set[str] | None = None,
 ) -> _Conversation:
-    """Create the relation of one pair, and settle what the answer leaves open.
+    """Create the relation of one pair. Where the answer is ambiguous, read whether the relation exists.
 
-    :param is_again: an earlier attempt of this load may have sent it, and had no answer.
-    :param duplicates: refusals (status and message, ids removed) that were found to mean that the relation is there. What is
-        found here is added.
+    :param is_again: an earlier attempt of this load may have sent the pair and got no answer.
+    :param duplicates: refusals that were found to mean that the relation exists, as status and message without ids. New ones
+        are added.
     """
     duplicates = set() if duplicates is None else duplicates
     unclear = 0
@@ -62,33 +62,33 @@ def create(
         except GHLError as error:
             error.unanswered_before += unclear
             if isinstance(error, DuplicateRelation):
-                return _there(error, Evidence.ANSWER, None, is_again)
-            # HighLevel may word tomorrow otherwise what it words so today: it is read once what it means.
-            wording = (
+                return _existing(error, Evidence.ANSWER, None, is_again)
+            # HighLevel may change its messages, so no text is known in advance: read once what each one means.
+            refusal = (
                 f"{error.status}: {without_ids(error.message, first, second)}" if isinstance(error, PossibleDuplicate) else ""
             )
-            if isinstance(error, PossibleDuplicate) and wording in duplicates:
-                return _there(error, Evidence.ANSWER, None, is_again)
+            if isinstance(error, PossibleDuplicate) and refusal in duplicates:
+                return _existing(error, Evidence.ANSWER, None, is_again)
             if not isinstance(error, PossibleDuplicate | RelationLimitReached):
-                return verdict_on(error)
+                return result_of_error(error)
             result = yield from _settle_by_reading(error, location_id, association_id, first, second, is_again)
-            if wording and result.outcome in SUCCESSES:
-                duplicates.add(wording)
+            if refusal and result.outcome in SUCCESSES:
+                duplicates.add(refusal)
             return result
         if relation_id := read_relation_id(answer.data):
             return RowResult(Outcome.CREATED, Evidence.ANSWER, relation_id, answer.status, trace_id=answer.trace_id)
-        # A proxy's empty 200, say. Asked again, HighLevel says whether the relation is there.
+        # For example a proxy's empty 200. On a second request HighLevel tells whether the relation exists.
         unclear += 1
     reason = "the answers name no relation: is it HighLevel that answers?"
     return RowResult(Outcome.FAILED, None, None, answer.status, reason, answer.trace_id)
 
 
-def verdict_on(error: GHLError) -> RowResult:
-    """What an error that ends a row's requests says of the row."""
+def result_of_error(error: GHLError) -> RowResult:
+    """The result of a row whose requests ended with this error."""
     reason = _reason(error)
     status, trace_id = (error.status, error.trace_id) if isinstance(error, APIError) else (None, None)
     if isinstance(error, Unauthorized):
-        # A refused token says nothing of what an earlier try without an answer did.
+        # A refused token is no evidence about an earlier try that got no answer.
         never_sent = Outcome.NOT_ATTEMPTED if error.is_unsent else Outcome.REJECTED
         outcome = Outcome.FAILED if error.unanswered_before else never_sent
         return RowResult(outcome, None, None, status, reason, trace_id, stops=StoppedBy.TOKEN)
@@ -104,9 +104,10 @@ def verdict_on(error: GHLError) -> RowResult:
 def _settle_by_reading(
     error: RequestRejected, location_id: str, association_id: str, first: str, second: str, is_again: bool
 ) -> _Conversation:
-    """The same answer comes for a pair that is there and for one that is refused: only reading tells them apart.
+    """Read whether the relation exists: HighLevel gives the same answer for an existing pair and for a refused one.
 
-    The record that the answer names is full, and may be a hub of thousands: the other one is read, which is a page mostly.
+    The record that the answer names is full and may have thousands of relations. So the other record's relations are read,
+    which is mostly a single page.
     """
     other = second if first in error.message else first
     pages = Pages()
@@ -116,32 +117,32 @@ def _settle_by_reading(
             answer = yield call
             for relation in pages.take(*read_page(call, answer.data)):
                 if is_pair(relation, association_id, first, second):
-                    return _there(error, Evidence.READ, read_relation_id(relation), is_again)
+                    return _existing(error, Evidence.READ, read_relation_id(relation), is_again)
     except GHLError as unreadable:
         return _unsettled(error, unreadable)
     if isinstance(error, PossibleDuplicate) and (error.unanswered_before or is_again):
-        # We may have made it just now, and HighLevel may not list it yet.
+        # This load may have created it just now, and HighLevel may not list it yet.
         reason = mask(f"{error.message}; it is not listed")
         return RowResult(Outcome.FAILED, None, None, error.status, reason, error.trace_id)
-    return verdict_on(error)
+    return result_of_error(error)
 
 
 def _unsettled(error: RequestRejected, unreadable: GHLError) -> RowResult:
-    """HighLevel said no, and whether that means "it is there" could not be read."""
+    """The result where HighLevel refused the pair and reading could not show whether it exists."""
     if isinstance(unreadable, _ENDED_BY_US) and not (error.unanswered_before or unreadable.unanswered_before):
-        return verdict_on(unreadable)
+        return result_of_error(unreadable)
     is_definite = isinstance(unreadable, Unauthorized | RequestRejected | ConfigurationError) and not error.unanswered_before
     outcome = Outcome.REJECTED if is_definite else Outcome.FAILED
-    # A token may lack only the scope to read; if it is refused as such, no other row needs to find out.
+    # A token may only lack the scope to read. If the token itself is refused, stop the location: other rows would fail too.
     is_refused = isinstance(unreadable, Unauthorized) and unreadable.kind in {"token", "location"}
     why = mask(f"{error.message}; whether the pair is there could not be read: {_reason(unreadable)}")
     stops = StoppedBy.TOKEN if is_refused else None
     return RowResult(outcome, None, None, error.status, why, error.trace_id, stops=stops)
 
 
-def _there(error: APIError, evidence: Evidence, relation_id: str | None, is_again: bool) -> RowResult:
+def _existing(error: APIError, evidence: Evidence, relation_id: str | None, is_again: bool) -> RowResult:
     if error.unanswered_before or is_again:
-        # We sent this pair before and never heard of it: that try made it.
+        # An earlier try of this load sent the pair and got no answer: that try created it.
         outcome, evidence = Outcome.CREATED, Evidence.PRESUMED
     else:
         outcome = Outcome.ALREADY_EXISTS

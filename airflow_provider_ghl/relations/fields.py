@@ -1,4 +1,4 @@
-"""How a row that becomes a relation is told in results."""
+"""The names of the result fields of a row that becomes a relation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the ids of a column look like: contacts' or those of custom objects' records."""
+"""Recognises from its ids whether a column holds contacts or records of custom objects."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from itertools import islice
 __all__ = ["IdShape", "find_shape", "hint_at_swap"]
 
 _MOST_JUDGED = 100
-#: The share of ids that must look alike.
+#: The share of ids that must have the same shape.
 _NEARLY_ALL = 0.95
 
 
 class IdShape(StrEnum):
-    """What ids look like; as text, whose they are."""
+    """The shape of ids. Its text names whose ids have it."""
 
     CONTACT = "contacts"
     RECORD = "custom object records"
@@ -25,7 +25,7 @@ _FORMS = {IdShape.CONTACT: re.compile("[A-Za-z0-9]{20}"), IdShape.RECORD: re.com
 
 
 def find_shape(ids: Iterable[str]) -> IdShape | None:
-    """The shape that nearly all of the first hundred ids have, if they have one. Missing ids (``""``) do not count."""
+    """The shape of nearly all of the first hundred ids; ``None`` where they have none. Missing ids (``""``) do not count."""
     judged = list(islice(filter(None, ids), _MOST_JUDGED))
     for shape, form in _FORMS.items():
         if judged and sum(form.fullmatch(one) is not None for one in judged) >= _NEARLY_ALL * len(judged):
@@ -36,11 +36,11 @@ def find_shape(ids: Iterable[str]) -> IdShape | None:
 def hint_at_swap(
     columns: tuple[str, str], ids: tuple[Iterable[str], Iterable[str]], object_keys: tuple[str, str]
 ) -> str | None:
-    """What to say of two columns that look as if each held the other side's records; ``None`` where they do not.
+    """A message for the user where each column seems to hold the other side's records; ``None`` where that is not so.
 
-    :param columns: their names, first and second.
-    :param ids: what is in them.
-    :param object_keys: the association's objects, as HighLevel stores it.
+    :param columns: the names of the first and the second column.
+    :param ids: the ids in these columns.
+    :param object_keys: the objects of the association's first and second side, as HighLevel stores it.
     """
     expected = [_expected_shape(key) for key in object_keys]
     if None in expected or expected[0] is expected[1]:

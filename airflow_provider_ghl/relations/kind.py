@@ -1,4 +1,4 @@
-"""Rows that become relations."""
+"""The kind of row that becomes a relation."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ _WAS_THERE = (Knowledge.STALE, Knowledge.OURS_STALE)
 
 @dataclass(frozen=True, kw_only=True)
 class RelationRows:
-    """Each row is a pair of records: a :class:`~airflow_provider_ghl.load.kind.RowKind`.
+    """Rows that are pairs of records: a :class:`~airflow_provider_ghl.load.kind.RowKind`.
 
-    :param columns: those of the first and the second record.
-    :param sides: which sides of the association they hold.
-    :param association_id: the association's id; or
-    :param association_key: its key.
-    :param max_per_first: relations that one first record may have; ``None``: HighLevel says when it is full.
+    :param columns: the columns of the first and the second record.
+    :param sides: which sides of the association the columns hold.
+    :param association_id: the association's id. Give this or ``association_key``.
+    :param association_key: the association's key.
+    :param max_per_first: how many relations one first record may have; ``None``: only HighLevel's own limit applies.
     :param max_per_second: the same for second records.
-    :raises ConfigurationError: neither or both of id and key are given, or a limit is no whole number from 1 on.
+    :raises ConfigurationError: neither or both of id and key are given, or a limit is not a whole number from 1 on.
     """
 
     columns: Columns
@@ -54,7 +54,7 @@ class RelationRows:
     def __post_init__(self) -> None:
         if bool(self.association_id) == bool(self.association_key):
             raise ConfigurationError("give exactly one of association_id and association_key")
-        Cardinality(self.max_per_first, self.max_per_second)  # a limit that is none is found before any request
+        Cardinality(self.max_per_first, self.max_per_second)  # raises for a wrong limit before any request
 
     @property
     def fields(self) -> ResultFields:
@@ -72,7 +72,7 @@ class RelationRows:
         return self.association_id
 
     def validate(self, batch: Batch) -> Valid:
-        """Ids as text, or why they are none."""
+        """Convert ids to text, and refuse values that are no ids."""
         return validate(batch, self.columns)
 
     def find_target(self, location_id: str) -> Generator[Call, Answer, TargetResult]:
@@ -81,17 +81,17 @@ class RelationRows:
         return read_association(location_id, **named, sides=self.sides)
 
     def handler(self, target: Target, memory: Memory) -> RelationHandler:
-        """The rows of one location."""
+        """The handler of one location's pairs."""
         return RelationHandler(self, target, memory)
 
 
 class RelationHandler:
-    """The pairs of one location: a :class:`~airflow_provider_ghl.load.kind.RowHandler`."""
+    """Handles the pairs of one location: a :class:`~airflow_provider_ghl.load.kind.RowHandler`."""
 
     def __init__(self, rows: RelationRows, target: Target, memory: Memory) -> None:
         self._target = target
         self._memory = memory
-        # From here on, first and second are HighLevel's.
+        # In this class first and second are the sides as HighLevel stores them.
         self._is_swapped = isinstance(target, StoredAssociation) and target.is_swapped
         self._object_keys = target.object_keys if isinstance(target, StoredAssociation) else ("", "")
         first, second = rows.columns.values
@@ -100,18 +100,18 @@ class RelationHandler:
         self._cardinality = Cardinality(*limits, self._ordered(("max_per_first", "max_per_second")))
         self._policy = ReadingPolicy()
         self._duplicates: set[str] = set()
-        #: How many of a record's relations were read for earlier chunks; ``None``: all, so that what was not seen is not there.
+        #: How many of a record's relations were read for earlier chunks; ``None``: all, so no other relation of it exists.
         self._read_to: dict[str, int | None] = {}
-        #: What a user should know of how it went.
+        #: Warnings for the user.
         self.warnings: list[str] = []
 
     def as_stored(self, values: tuple[Objects, ...]) -> tuple[Objects, ...]:
-        """The columns change places where the location stores the association the other way round."""
+        """Swap the columns where the location stores the association's sides the other way round."""
         first, second = values
         return self._ordered((first, second))
 
     def objection(self, chunk: Chunk) -> str | None:
-        """Columns whose ids look like the other side's: HighLevel would refuse every row."""
+        """Object where the columns seem to hold each other's records: HighLevel would refuse every row."""
         first, second = chunk.rows(chunk.todo)
         hint = hint_at_swap(self._names, (first.tolist(), second.tolist()), self._object_keys)
         if hint is None:
@@ -129,11 +129,11 @@ class RelationHandler:
         return create(*where, first, second, is_again=is_again, duplicates=self._duplicates)
 
     def count_reads(self, chunk: Chunk, offsets: Numbers) -> int:
-        """A request for each record of several rows, at most: no group costs more than its rows and one request."""
+        """One request for each record that several rows name. Reading costs no more than that on top of sending the rows."""
         return count_groups(*chunk.rows(offsets)) if offsets.size else 0
 
     def reads(self, chunk: Chunk, offsets: Numbers) -> Iterator[GroupRead]:
-        """Read the relations of records that several rows name, where that is expected to be cheaper than sending the rows."""
+        """Read the relations of records that several rows name, where that is likely to be cheaper than sending the rows."""
         for record, positions in groups_by_record(*chunk.rows(offsets)):
             start = self._read_to.get(record, 0)
             if not self._policy.is_worthwhile(len(positions)) or start is None:
@@ -143,7 +143,7 @@ class RelationHandler:
             yield GroupRead(record, asked, read_relations(self._target.location_id, self._target.id, record, wanted, start))
 
     def stored_ids(self, chunk: Chunk, read: GroupRead, result: ReadResult) -> dict[int, str | None]:
-        """The rows whose relations were seen."""
+        """The ids of the rows whose relations were read, by offset."""
         self._read_to[read.subject] = result.read_to
         ids = {one.values: one.id for one in result.stored}
         there = {offset: ids[chunk.row(offset)] for offset in read.offsets if chunk.row(offset) in ids}
@@ -156,9 +156,9 @@ class RelationHandler:
         return there
 
     def refusals(self, chunk: Chunk) -> dict[int, str]:
-        """Rows that are one relation too many for a record."""
+        """Refuse the rows that exceed a record's limit of relations."""
         was_there = np.isin(chunk.knowledge[chunk.todo], _WAS_THERE)
-        # Pairs that were there, and are only to be looked up again, have their room, whatever stands before them.
+        # Pairs that existed and are only checked again keep their room, whatever rows come before them.
         self._refuse(chunk, chunk.todo[np.flatnonzero(was_there)])
         new = chunk.todo[np.flatnonzero(~was_there)]
         return {int(new[at]): reason for at, reason in self._refuse(chunk, new).items()}
@@ -168,7 +168,7 @@ class RelationHandler:
         return self._cardinality.refuse(first, second, self._count_there, self._names)
 
     def _count_there(self, side: Side, records: list[str]) -> Numbers:
-        """For each record, how many relations of it are known to be there.
+        """How many relations each record is known to have.
 
         :raises LedgerError: the ledger cannot be read.
         """

@@ -1,4 +1,4 @@
-"""Which column holds which side: HighLevel may store an association the other way round than it was asked for."""
+"""Which column holds which side. HighLevel may store an association with its sides swapped."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ __all__ = ["Sides", "is_swapped"]
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """What a user says of two columns, or of two records. Nothing said: they are in HighLevel's order.
+    """How a user describes two columns, or two records. Without a description they are in HighLevel's order.
 
-    :param first_object_key: the object of the first one's records, such as ``contact``.
-    :param second_object_key: that of the second one's.
-    :param first_object_label: what the first one's record is to the other, for an association between two of one object.
+    :param first_object_key: the object of the first column's records, such as ``contact``.
+    :param second_object_key: the object of the second column's records.
+    :param first_object_label: the label of the first column's side, for an association between two records of one object.
     """
 
     first_object_key: str | None = None
@@ -27,18 +27,18 @@ class Sides:
     first_object_label: str | None = None
 
     @property
-    def is_said(self) -> bool:
-        """Whether anything is."""
+    def is_given(self) -> bool:
+        """Whether the user has described them."""
         return bool(self.first_object_key or self.second_object_key or self.first_object_label)
 
 
 def is_swapped(association: Association, sides: Sides) -> bool:
-    """Whether HighLevel stores the association the other way round than the user names its sides. Case does not count.
+    """Whether HighLevel stores the association's sides in the opposite order to the user's. Case is ignored.
 
-    :raises ConfigurationError: the association links other objects, or its sides cannot be told apart by what is said.
+    :raises ConfigurationError: the association links other objects, or has no side with the given label.
     """
     stored = _folded(association.get("firstObjectKey")), _folded(association.get("secondObjectKey"))
-    if not sides.is_said or not all(stored):
+    if not sides.is_given or not all(stored):
         return False
     asked = _folded(sides.first_object_key), _folded(sides.second_object_key)
     fits, fits_swapped = _fits(asked, stored), _fits(asked, stored[::-1])
@@ -50,7 +50,7 @@ def is_swapped(association: Association, sides: Sides) -> bool:
 
 
 def _is_swapped_by_label(association: Association, sides: Sides) -> bool:
-    """For an association between two of one object."""
+    """For an association between two records of one object, whose sides differ only in their labels."""
     label = _folded(sides.first_object_label)
     if not label:
         return False

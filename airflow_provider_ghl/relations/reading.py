@@ -1,4 +1,4 @@
-"""Relations read from HighLevel, where that costs less than to send them: a page of 100 answers for 100 rows at best."""
+"""Reads relations from HighLevel where that costs less than sending them: one page may settle 100 rows."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ from airflow_provider_ghl.load.results.outcomes import StoppedBy
 
 __all__ = ["ReadingPolicy", "count_groups", "groups_by_record", "read_relations"]
 
-#: Rows that are taken to be there before the first was read: whoever has HighLevel read expects to find something.
+#: The hit rate starts as if this many rows had been asked and found: a user who has HighLevel read expects hits.
 _HOPE = 100
 
 
 @dataclass(slots=True)
 class ReadingPolicy:
-    """Whether reading pays, by what it brought so far."""
+    """Decides whether reading is worthwhile, by its hit rate so far."""
 
     asked: int = 0
     found: int = 0
-    #: Not any more, where the token may not read.
+    #: ``False`` once HighLevel has refused the token for reading.
     is_allowed: bool = True
 
     def is_worthwhile(self, rows: int) -> bool:
-        """Whether one request that answers for so many rows is cheaper than sending them."""
+        """Whether one request that may settle this many rows is cheaper than sending them."""
         return self.is_allowed and rows * (self.found + _HOPE) / (self.asked + _HOPE) > 1.0
 
     def note(self, rows: int, found: int) -> None:
-        """Take in that so many of a group's rows were there."""
+        """Note how many of a group's rows were found."""
         self.asked += rows
         self.found += found
 
 
 def groups_by_record(first: Objects, second: Objects) -> list[tuple[str, list[int]]]:
-    """Records that several pairs have in common, with the positions of these pairs, the largest groups first.
+    """The records that several pairs have in common, each with the positions of its pairs. The largest groups come first.
 
-    The records are of that side which has fewer of them.
+    All records are of one side: the one with fewer different records.
     """
     codes, records = _records(first, second)
     positions: dict[int, list[int]] = {}
@@ -62,21 +62,23 @@ def count_groups(first: Objects, second: Objects) -> int:
 
 
 def _records(first: Objects, second: Objects) -> tuple[Numbers, Objects]:
-    """The different records of the side that has fewer of them, and for each pair which of them it has."""
+    """For the side with fewer different records: the position of each pair's record, and these records."""
     return min((pandas.factorize(side) for side in (first, second)), key=lambda side: len(side[1]))
 
 
 def read_relations(
     location_id: str, association_id: str, record: str, wanted: Collection[tuple[str, ...]], start: int = 0
 ) -> Generator[Call, Answer, ReadResult]:
-    """Read a record's relations until all that is wanted was found, or the other pages cost more than sending the rest.
+    """Read a record's relations until all wanted pairs are found, or until reading on costs more than sending the rest.
 
-    Each page has to pay for itself: where fewer was found than pages were read, most of what is wanted is not there, or is
-    far between others. So a group costs one request more than sending its rows, at most.
+    Reading stops where fewer pairs were found than pages were read: then most of the wanted pairs do not exist, or are far
+    apart. So reading costs at most one request more than sending the rows.
 
-    :param start: relations that were read before, and are not wanted.
+    While others write, paging by ``skip`` can miss a relation. Then its row is sent and HighLevel answers "duplicate".
 
-    While others write, paging by ``skip`` can miss a relation. That costs a create that says "duplicate", no more.
+    :param record: the id of the record.
+    :param wanted: the pairs of the group's rows.
+    :param start: how many of the record's relations were read before and are skipped.
     """
     pages, missing, found = Pages(start), set(wanted), _FoundRelations(association_id)
     left, read = 1, 0
@@ -100,7 +102,7 @@ class _FoundRelations:
     all: list[StoredRow] = field(default_factory=list)
 
     def take(self, relations: list[dict[str, object]]) -> Iterator[tuple[str, ...]]:
-        """The pairs of this association among them, which are kept."""
+        """Keep the relations of this association, and yield their pairs."""
         for relation in relations:
             pair = relation.get("firstRecordId"), relation.get("secondRecordId")
             if relation.get("associationId") == self.association_id and all(isinstance(one, str) and one for one in pair):

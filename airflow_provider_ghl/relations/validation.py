@@ -1,4 +1,4 @@
-"""What can be refused before any request, with every reason of a row."""
+"""Refuses rows with values that can be no ids, before any request. Each row gets all its reasons."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _LONGEST_DECIMAL = 40
 #: Characters of a number that a reason shows.
 _SHOWN = 40
 _DELETE = 0x7F
-#: HighLevel's have 20 letters and digits. What looks like a phone number has no letter.
+#: HighLevel's location ids have 20 letters and digits. Digits alone look like a phone number.
 _LOCATION = re.compile(r"(?!\d{7,}$)[A-Za-z0-9_-]{1,100}")
-#: Characters of an id. HighLevel's have 20 to 36; a text of thousands is another column's, and no database could index it.
+#: The most characters of an id. HighLevel's have 20 to 36. A text of thousands is no id, and no database could index it.
 _LONGEST = 500
 
 
 def validate(batch: Batch, columns: Columns) -> Valid:
-    """Ids as text, without spaces at their ends. Ints, UUIDs and whole Decimals become text; other types are refused.
+    """Convert ids to text, without spaces at their ends. Ints, UUIDs and whole Decimals become text; other types are refused.
 
-    A reason names the column and what to do; it quotes no text from the source.
+    A reason names the column and what to do. It quotes no text from the source.
     """
     problems = dict(batch.unreadable)
     values = [_texts(name, cells, batch, problems) for name, cells in zip(columns.values, batch.cells, strict=False)]
@@ -50,7 +50,7 @@ def _texts(name: str, cells: Objects, batch: Batch, problems: dict[int, str], *,
 
 
 def _refuse_keys(texts: list[str]) -> dict[int, str]:
-    """Blank the texts that are e-mail addresses, and say so. No id holds an ``@``."""
+    """Refuse texts that look like e-mail addresses, and blank them. No id contains an ``@``."""
     if "@" not in "".join(texts):
         return {}
     found = {at: " looks like an e-mail address; keys need a look-up" for at, text in enumerate(texts) if "@" in text}
@@ -60,7 +60,7 @@ def _refuse_keys(texts: list[str]) -> dict[int, str]:
 
 
 def _refuse_locations(texts: list[str]) -> dict[int, str]:
-    """Blank the texts that are no location's id, and say so: a load's account names its locations."""
+    """Refuse texts that are no location's id, and blank them: the load's summary would show them."""
     odd = {text for text in set(texts) if text and not _LOCATION.fullmatch(text)}
     found = {at: " holds no id of a location" for at, text in enumerate(texts) if text in odd} if odd else {}
     for at in found:
@@ -72,7 +72,7 @@ def _column(values: list[Any]) -> tuple[list[str], dict[int, str]]:
     kinds = set(map(type, values))
     if kinds == {str}:
         together = "".join(values)
-        # Nothing to strip, and nothing to refuse but empty texts.
+        # The fast path: there is nothing to strip, and only empty texts are refused.
         if together.isascii() and _is_visible(together) and max(map(len, values)) <= _LONGEST:
             return values, dict(_empty(values))
     if kinds <= {str, int}:
@@ -87,7 +87,7 @@ def _column(values: list[Any]) -> tuple[list[str], dict[int, str]]:
 
 
 def _is_visible(text: str) -> bool:
-    """Whether an ASCII text has no spaces and no control characters. ``str.isprintable`` takes five times as long."""
+    """Whether an ASCII text has no spaces and no control characters. Five times as fast as ``str.isprintable``."""
     octets = numpy.frombuffer(text.encode(), dtype=numpy.uint8)
     return not octets.size or bool(octets.min() > ord(" ") and octets.max() < _DELETE)
 
@@ -111,7 +111,7 @@ def _one_by_one(values: list[Any]) -> tuple[list[str], dict[int, str]]:
 
 
 def _text(value: Any) -> tuple[str, str]:
-    """The id as text, or ``""`` and why not."""
+    """The id as text and no reason, or ``""`` and why the value is refused."""
     if isinstance(value, str):
         return _stripped(str.__str__(value))
     if _missing(value):
@@ -134,7 +134,7 @@ def _stripped(text: str) -> tuple[str, str]:
         return "", " holds text that is not Unicode"
     if len(text) > _LONGEST:
         return "", f" holds {len(text):,} characters, and no record's id is longer than {_LONGEST}"
-    if "\0" in text:  # which neither XCom nor PostgreSQL can hold
+    if "\0" in text:  # neither XCom nor PostgreSQL can hold it
         return "", " holds a NUL character"
     return text, "" if text else " is empty"
 

@@ -1,4 +1,4 @@
-"""What tests of a ledger that fails have in common: something to write, and a look at the error."""
+"""Helpers for tests of a failing ledger: a statement that writes, and a check of the error."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COUNT = "SELECT count(*) FROM ghl_ledger WHERE name = 'made by a test'"
 
 @contextlib.contextmanager
 def failing(match: str, *secrets: str) -> Iterator[None]:
-    """The block fails with a LedgerError; nothing that would be logged of it holds a secret."""
+    """Expect a LedgerError from the block. Its traceback contains no secret."""
     with pytest.raises(LedgerError, match=match) as caught:
         yield
     logged = "".join(traceback.format_exception(caught.value)).partition("LedgerError: ")[2]

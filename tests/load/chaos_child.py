@@ -1,7 +1,7 @@
 """Runs loads that may kill themselves, each in a process of its own.
 
-Run as a program that reads jobs, a JSON list of them in a line, runs those of a line at once, and says in JSON how their
-processes ended. It forks after all imports, so that a process takes no second to start.
+As a program it reads lines, each a JSON list of jobs. It runs the jobs of a line at once, and prints their exit codes as JSON.
+It forks after all imports, so that a process starts in far less than a second.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from airflow_provider_ghl.load.tolerance import Tolerance
 
 __all__ = ["SECONDS"]
 
-#: After which a process that did not end is ended: a wait that never ends must not stop the tests.
+#: Seconds after which a process is killed, so that an endless wait does not stop the tests.
 SECONDS = 600
 
 
 def load(job: dict[str, Any]) -> None:
-    """One attempt. What it came to is written to a file."""
+    """Run one attempt, and write its verdict to a file."""
     diary = Diary(job["diary"])
     fuse = Fuse(diary, job["kill"], job["kill_at"])
     draw = random.Random(job["seed"])
@@ -71,13 +71,13 @@ def load(job: dict[str, Any]) -> None:
         results_file=ChaosFile(Path(job["results_path"]), fuse),
     )
     verdict = run(spec, ports)
-    told = {
+    verdict_data = {
         "end": verdict.end,
         "message": verdict.message,
         "summary": verdict.summary,
         "results": sorted(verdict.results, key=lambda result: int(result["row"])),
     }
-    Path(job["verdict"]).write_text(json.dumps(told))
+    Path(job["verdict"]).write_text(json.dumps(verdict_data))
 
 
 def _forked(job: dict[str, Any], start: tuple[int, int]) -> int:
@@ -88,12 +88,12 @@ def _forked(job: dict[str, Any], start: tuple[int, int]) -> int:
     try:
         signal.alarm(SECONDS)
         os.close(start[1])
-        os.read(start[0], 1)  # which ends when all are there
+        os.read(start[0], 1)  # returns when all processes are ready
         if job["begins_after"] is not None:
             _wait_for_sends(*job["begins_after"])
         load(job)
         status = 0
-    except BaseException:  # noqa: BLE001 - nothing may get past the fork
+    except BaseException:  # noqa: BLE001 - the child must not run on as the parent
         traceback.print_exc()
     finally:
         sys.stderr.flush()

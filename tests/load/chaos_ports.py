@@ -1,4 +1,4 @@
-"""What a load that is to be killed works with: ports that keep a diary, and kill their own process at a chosen call.
+"""Ports for a load that is to be killed. They keep a diary, and kill their own process at a chosen call.
 
 The diary is written line by line with one system call each, so that a kill loses none of them:
 
@@ -35,18 +35,18 @@ __all__ = ["ChaosFile", "ChaosLedger", "ChaosTransport", "ChaosWorkers", "Diary"
 
 
 class Diary:
-    """What one attempt did."""
+    """A log of what one attempt did."""
 
     def __init__(self, path: str) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
-    def note(self, *words: object) -> None:
-        """One line."""
-        os.write(self._file, (" ".join(map(str, words)) + "\n").encode())
+    def note(self, *parts: object) -> None:
+        """Write one line."""
+        os.write(self._file, (" ".join(map(str, parts)) + "\n").encode())
 
 
 class Fuse:
-    """Kills the process at the n-th call of a kind; never, where no kind is given."""
+    """Kills the process at the n-th call of a kind; never where no kind is given."""
 
     def __init__(self, diary: Diary, kind: str | None, at: int) -> None:
         self._diary = diary
@@ -55,7 +55,7 @@ class Fuse:
         self._calls: Counter[str] = Counter()
 
     def reach(self, kind: str) -> None:
-        """Say that a call of this kind is made."""
+        """Count a call of this kind, and kill the process if it is the chosen one."""
         self._calls[kind] += 1
         if kind == self._kind and self._calls[kind] == self._at:
             self._diary.note("k", kind, self._at)
@@ -63,9 +63,9 @@ class Fuse:
 
 
 class ChaosTransport(RequestsTransport):
-    """The real one.
+    """The real transport.
 
-    :param limited: the share of requests that something between here and there answers 429.
+    :param limited: the share of requests that a simulated gateway answers with 429.
     """
 
     def __init__(self, host: str, diary: Diary, fuse: Fuse, seed: int, limited: float) -> None:
@@ -92,11 +92,11 @@ class ChaosTransport(RequestsTransport):
             self._diary.note("g", "broken", *pair)
             raise
         self._fuse.reach("sent and unanswered")
-        self._diary.note("g", _told(answer[0], answer[2]), *pair)
+        self._diary.note("g", _answer_name(answer[0], answer[2]), *pair)
         return answer
 
 
-def _told(status: int, body: bytes) -> str:
+def _answer_name(status: int, body: bytes) -> str:
     try:
         message = json.loads(body)
     except ValueError:
@@ -105,7 +105,7 @@ def _told(status: int, body: bytes) -> str:
 
 
 class ChaosWorkers(ThreadWorkers):
-    """The real ones."""
+    """The real workers."""
 
     def __init__(self, diary: Diary) -> None:
         super().__init__()
@@ -125,7 +125,7 @@ class ChaosWorkers(ThreadWorkers):
 
 
 class ChaosLedger(Ledger):
-    """The real one."""
+    """The real ledger."""
 
     def __init__(self, engine: sa.Engine, fuse: Fuse) -> None:
         super().__init__(engine)
@@ -167,7 +167,7 @@ class _Loads(LedgerLoads):
 
 
 class ChaosFile(ResultsFile):
-    """A local one."""
+    """A local results file."""
 
     def __init__(self, path: Path, fuse: Fuse) -> None:
         self._fuse = fuse

@@ -1,4 +1,4 @@
-"""Loads that are killed, as the test sees them: it starts attempts, reads their diaries, and knows what each kill may cost."""
+"""Loads that are killed, as a test sees them. It starts attempts, reads their diaries, and knows what each kill may cost."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["KEY", "KILLED", "Attempt", "Forks", "Pair", "World", "forks"]
 Pair = tuple[str, str]
 KEY = "student_teacher"
 KILLED = -9
-#: Answers after which at the latest they are committed.
+#: After at most this many answers the ledger commits them.
 MOST_UNCOMMITTED = 100
 _DEFAULTS: dict[str, Any] = {
     "batch_size": 30,
@@ -38,7 +38,7 @@ _DEFAULTS: dict[str, Any] = {
     "kill": None,
     "kill_at": 0,
     "try_number": 1,
-    #: The diary of another attempt, and how many creates that one must have sent first.
+    #: The diary of another attempt, and how many creates it must have sent before this one begins.
     "begins_after": None,
 }
 
@@ -50,7 +50,7 @@ class Forks:
         self._process = process
 
     def run(self, jobs: Sequence[dict[str, Any]]) -> list[int]:
-        """Run them at once, to their ends; how each process ended."""
+        """Run the jobs at once and wait for them. Returns the exit code of each process."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(list(jobs)) + "\n")
@@ -63,7 +63,7 @@ class Forks:
 def forks() -> Iterator[Forks]:
     """The program, ready to fork."""
     program = [sys.executable, "-W", "ignore::DeprecationWarning", str(Path(__file__).with_name("chaos_child.py"))]
-    alone = os.environ | {"OPENBLAS_NUM_THREADS": "1"}  # who forks has no threads
+    alone = os.environ | {"OPENBLAS_NUM_THREADS": "1"}  # a process that forks should have no threads
     with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=alone) as process:
         yield Forks(process)
         assert process.stdin is not None
@@ -72,7 +72,7 @@ def forks() -> Iterator[Forks]:
 
 @dataclass
 class Attempt:
-    """What one attempt did, by its diary; and what the ledger knew when it was over."""
+    """What one attempt did according to its diary, and what the ledger knew afterwards."""
 
     load_id: str
     ended: int
@@ -88,38 +88,38 @@ class Attempt:
 
     @property
     def sends(self) -> Counter[Pair]:
-        """How often each pair went out."""
+        """How often each pair was sent."""
         return Counter((words[1], words[2]) for words in self.diary if words[0] == "s")
 
     @property
     def requests(self) -> int:
-        """That went out, as far as the process lived to send them."""
+        """How many requests the process sent before it ended."""
         return sum(words[0] in "sr" for words in self.diary)
 
     @property
     def answers(self) -> Counter[str]:
-        """To creates."""
+        """The answers to creates, counted."""
         return Counter(words[1] for words in self.diary if words[0] == "g")
 
     def answers_to(self, pair: Pair) -> list[str]:
-        """In their order."""
+        """The answers to creates of a pair, in order."""
         return [words[1] for words in self.diary if words[0] == "g" and (words[2], words[3]) == pair]
 
     @property
     def in_flight(self) -> int:
-        """Requests that were in flight when its last turn began, and those that were sent in it."""
+        """How many requests were in flight when its last round began, or were sent in that round."""
         taken = [int(words[1]) for words in self.diary if words[0] == "t"]
         return sum(words[0] == "q" for words in self.diary) - sum(taken[:-1])
 
     @property
     def between_tries(self) -> int:
-        """Pairs that would have been sent again in any case, since their last answer was none."""
+        """How many pairs would be sent again in any case, since their last answer settled nothing."""
         last = {(words[2], words[3]): words[1] for words in self.diary if words[0] == "g"}
         return sum(not is_definite(answer) for answer in last.values())
 
     @property
     def most_again(self) -> int:
-        """Requests that may be spent again after it."""
+        """How many requests the next attempt may have to repeat."""
         return self.in_flight + MOST_UNCOMMITTED + self.between_tries
 
 
@@ -130,7 +130,7 @@ def is_definite(answer: str) -> bool:
 
 @dataclass
 class World:
-    """A sandbox, a ledger and a folder; loads of one table into them."""
+    """A sandbox, a ledger and a folder, and the loads of one table with them."""
 
     sandbox: Sandbox
     forks: Forks
@@ -152,7 +152,7 @@ class World:
         Ledger(self._engine)
 
     def job(self, load_id: str = "load", **more: Any) -> dict[str, Any]:
-        """An attempt's orders."""
+        """The job of an attempt."""
         number = len(list(self.folder.glob("*.diary")))
         places = {name: str(self.folder / f"{number}.{name}") for name in ("diary", "verdict")}
         Path(places["diary"]).touch()
@@ -170,62 +170,62 @@ class World:
         return _DEFAULTS | self.settings | places | given | more
 
     def results_path(self, load_id: str) -> Path:
-        """Where a load's results go."""
+        """The path of a load's results file."""
         return self.folder / f"{load_id}.csv"
 
     def run(self, *jobs: dict[str, Any]) -> list[Attempt]:
-        """Attempts, at once."""
+        """Run jobs at once, and return their attempts."""
         ended = self.forks.run(jobs)
         claims, there = self.claims(), self.there()
         done = []
         for job, status in zip(jobs, ended, strict=True):
             diary = [line.split() for line in Path(job["diary"]).read_text().splitlines()]
             verdict = Path(job["verdict"])
-            told = json.loads(verdict.read_text()) if verdict.exists() else None
-            done.append(Attempt(job["load_id"], status, diary, claims, there, told))
+            verdict_data = json.loads(verdict.read_text()) if verdict.exists() else None
+            done.append(Attempt(job["load_id"], status, diary, claims, there, verdict_data))
         self.attempts.extend(done)
         return done
 
     def ask(self, statement: str) -> list[tuple[Any, ...]]:
-        """What the ledger's database says."""
+        """Query the ledger's database."""
         with self._engine.connect() as connection:
             return [tuple(row) for row in connection.exec_driver_sql(statement)]
 
     def claims(self) -> set[Pair]:
-        """Pairs that are claimed and not known to be there."""
+        """The pairs that are claimed and not known to exist."""
         return {(a, b) for a, b in self.ask("SELECT first_record_id, second_record_id FROM ghl_relations WHERE state = 0")}
 
     def there(self) -> set[Pair]:
-        """Pairs that are known to be there."""
+        """The pairs that are known to exist."""
         return {(a, b) for a, b in self.ask("SELECT first_record_id, second_record_id FROM ghl_relations WHERE state = 1")}
 
     def close(self) -> None:
-        """Let go of the ledger."""
+        """Close the connections to the ledger."""
         self._engine.dispose()
 
     # What must hold
 
     def check_highlevel(self) -> None:
-        """Each pair is there once, and was created once."""
+        """Each pair exists once, and was created once."""
         assert self.sandbox.state.pairs(self.association_id) == set(self.rows) | self.before
         stats = self.sandbox.stats()
         assert stats["relations"] == len(set(self.rows) | self.before)
         assert stats["writes"] == len(set(self.rows) - self.before)
 
     def check_ledger(self) -> None:
-        """It is whole, knows exactly what is there, and nobody has a claim any more."""
+        """The ledger is intact, knows exactly the pairs that exist, and has no claims left."""
         if self.ledger_url.startswith("sqlite"):
             assert self.ask("PRAGMA integrity_check") == [("ok",)]
         assert self.ask("SELECT count(*) FROM ghl_relations") == [(len(set(self.rows)),)]
         assert self.there() == set(self.rows)
         owned = "SELECT count(*) FROM ghl_relations WHERE attempt IS NOT NULL"
         if self.settings.get("diff_against") == "highlevel":
-            # What was read is there, whoever claimed it; the name of a killed attempt that did may stay, and means nothing.
+            # A pair that was read exists, whoever claimed it. The number of a killed attempt may stay with it, without meaning.
             owned += " AND attempt IN (SELECT max(number) FROM ghl_attempts)"
         assert self.ask(owned) == [(0,)]
 
     def check_file(self, load_id: str = "load", rows: Sequence[Pair] | None = None) -> pandas.DataFrame | None:
-        """What can be seen of the results is whole."""
+        """The results file, if it exists, is complete."""
         path, wanted = self.results_path(load_id), rows or self.rows
         if not path.exists():
             return None
@@ -237,7 +237,7 @@ class World:
         return frame
 
     def check_verdict(self, attempt: Attempt, rows: Sequence[Pair] | None = None) -> None:
-        """Green, every row one outcome, the sums right, the file the same."""
+        """The end is green, every row has one outcome, the sums are correct, and the file agrees."""
         wanted = list(rows or self.rows)
         assert attempt.ended == 0
         assert attempt.verdict is not None

@@ -1,4 +1,4 @@
-"""Databases for tests of the ledger."""
+"""Databases and ledgers for tests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from ledgers import KINDS, Place, place_of
+from ledgers import KINDS, Place, open_place
 from remembering import Time
 
 from airflow_provider_ghl.load.ledger.ledger import Ledger
@@ -15,21 +15,21 @@ from airflow_provider_ghl.load.ledger.ledger import Ledger
 
 @pytest.fixture(params=KINDS)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    """A database, one after the other of each kind; ``parametrize`` it for some of them."""
+    """A database of each kind in turn. ``parametrize`` it for fewer kinds."""
     url = request.getfixturevalue("postgresql") if request.param == "postgresql" else ""
-    with place_of(request.param, tmp_path, url) as made:
+    with open_place(request.param, tmp_path, url) as made:
         yield made
 
 
 @pytest.fixture
 def time() -> Time:
-    """The ledger's."""
+    """The time of the ledger's database."""
     return Time()
 
 
 @pytest.fixture
 def ledger(time: Time) -> Iterator[Ledger]:
-    """One for loads in simulated time."""
+    """A ledger for loads in simulated time."""
     made = Ledger(sa.create_engine("sqlite://"), database_time=time)
     yield made
     made.close()

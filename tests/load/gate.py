@@ -1,4 +1,4 @@
-"""A way to a database server that a test can close: then connections break, and new ones are refused."""
+"""A proxy for a database server that a test can close: then connections break, and new ones are refused."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["Gate"]
 
 
 class Gate:
-    """Passes on what comes to a port of its own, as long as it is open.
+    """Forwards connections from its own port to the server while it is open.
 
-    :param url: of the server.
+    :param url: the server's URL.
     """
 
     def __init__(self, url: str) -> None:
@@ -22,17 +22,17 @@ class Gate:
         self._port = 0
         self._listener: socket.socket | None = None
         self._sockets: list[socket.socket] = []
-        #: Whether the server's next commit is to be the last that it does for this connection, unheard.
+        #: Whether to break the connection at the next commit: the server commits, and the client gets no answer.
         self.swallows_commit = False
         self.open()
 
     @property
     def url(self) -> sa.URL:
-        """The server's, by way of the gate."""
+        """The server's URL through the gate."""
         return self._server.set(port=self._port)
 
     def open(self) -> None:
-        """Let everybody in."""
+        """Accept connections."""
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", self._port))

@@ -1,4 +1,4 @@
-"""What several processes do to one ledger at once; run as a program, which says in JSON what came of it."""
+"""Actions of several processes on one ledger at once. Run as a program, it prints its result as JSON."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ _FORK = multiprocessing.get_context("fork")
 
 
 def opened(url: str) -> Ledger:
-    """By this process."""
+    """A ledger, opened by this process."""
     return Ledger(sa.create_engine(url))
 
 
 def begun(ledger: Ledger, name: str) -> tuple[Attempt, int]:
-    """A load's attempt and its target."""
+    """Begin a load. Returns its attempt and the number of its target."""
     attempt = ledger.loads.begin(name, try_number=1, is_resumed=False, location_id="location", association="friends")
     return attempt, ledger.relations.target("https://x", "location", "friends")
 
 
 def open_empty(url: str, number: int, barrier: Any) -> str:
-    """The id of the ledger."""
+    """Open an empty ledger. Returns its id."""
     barrier.wait()
     return opened(url).id
 
 
 def claim_same(url: str, number: int, barrier: Any) -> list[int]:
-    """What the claims of the same pairs came to, by pair; each process goes through them in an order of its own."""
+    """Claim the same pairs as the other processes, each in its own order. Returns the claim results by pair."""
     ledger = opened(url)
     attempt, target = begun(ledger, f"load {number}")
     pairs = [(f"first {row}", f"second {row}") for row in range(PAIRS)]
@@ -54,19 +54,19 @@ def claim_same(url: str, number: int, barrier: Any) -> list[int]:
     barrier.wait()
     for start in range(0, PAIRS, CLAIMED_AT_ONCE):
         rows = order[start : start + CLAIMED_AT_ONCE]
-        of = Pairs.of(ledger, [pairs[row] for row in rows])
+        of = Pairs.build(ledger, [pairs[row] for row in rows])
         codes = ledger.relations.claim(attempt, target, of.high, of.low, of.first, of.second, FOREVER)
         for row, code in zip(rows, codes.tolist(), strict=True):
             results[row] = code
-    barrier.wait()  # who ends gives up its claims
+    barrier.wait()  # a process that ends loses its claims
     return results
 
 
 def write_on(url: str, number: int, barrier: Any) -> tuple[int, float]:
-    """Commits, and the longest one in seconds."""
+    """Write for a while. Returns the number of commits, and the longest one in seconds."""
     ledger = opened(url)
     attempt, target = begun(ledger, f"load {number}")
-    answers(ledger, number, 0)  # loads what hashes pairs, which takes as long as many commits
+    answers(ledger, number, 0)  # the first call imports the hashing, which takes as long as many commits
     barrier.wait()
     until, longest = time.monotonic() + _SECONDS, 0.0
     for commits in count():
@@ -84,8 +84,8 @@ def write_on(url: str, number: int, barrier: Any) -> tuple[int, float]:
 
 
 def answers(ledger: Ledger, number: int, commit: int, size: int = 100) -> tuple[Pairs, Notes]:
-    """New pairs, and that they were made."""
-    of = Pairs.of(ledger, [(f"{number} {commit}", str(row)) for row in range(size)])
+    """New pairs, and notes that they were created."""
+    of = Pairs.build(ledger, [(f"{number} {commit}", str(row)) for row in range(size)])
     results = [
         {"row": commit * size + row, "outcome": "created", "requests": 1, "try_number": 1, "relation_id": f"relation {row}"}
         for row in range(size)
@@ -94,7 +94,7 @@ def answers(ledger: Ledger, number: int, commit: int, size: int = 100) -> tuple[
 
 
 def write_until_killed(url: str, number: int, barrier: Any) -> None:
-    """Say the number of each commit once it is done."""
+    """Write until killed, and print the number of each commit when it is done."""
     ledger = opened(url)
     attempt, target = begun(ledger, "killed")
     for commit in count():

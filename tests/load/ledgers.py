@@ -1,4 +1,4 @@
-"""Ledgers to test with: in a file, in memory, in PostgreSQL; and a few words to use them by."""
+"""Ledgers for tests: in a file, in memory and in PostgreSQL; with short methods to use them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from airflow_provider_ghl.load.ledger.notes import ClaimResult, Freshness, Knowl
 from airflow_provider_ghl.load.ledger.pairs import keys_from_words
 from airflow_provider_ghl.load.ledger.process import Process
 
-__all__ = ["KINDS", "NOW", "Clock", "Pairs", "Place", "Worker", "place_of"]
+__all__ = ["KINDS", "NOW", "Clock", "Pairs", "Place", "Worker", "open_place"]
 
 KINDS = ("sqlite", "memory", "postgresql")
 NOW = 1_800_000_000.0
@@ -28,19 +28,19 @@ FOREVER = Freshness(now=NOW, since=0.0, max_age=None)
 
 
 class Clock:
-    """The database's time, for tests that are about time."""
+    """The database's time, set by the test."""
 
     def __init__(self) -> None:
         self.now = NOW
 
     def __call__(self, connection: sa.Connection) -> float:
-        """As :class:`Ledger` asks for it."""
+        """The time, in the form that :class:`Ledger` needs."""
         return self.now
 
 
 @dataclass
 class Place:
-    """A database of the test's own."""
+    """A database for one test."""
 
     kind: str
     url: str
@@ -48,7 +48,7 @@ class Place:
     _open: list[sa.Engine] = field(default_factory=list)
 
     def engine(self) -> sa.Engine:
-        """A new engine; in memory always the same."""
+        """A new engine; for a database in memory always the same."""
         if self.kind == "memory":
             return self.shared
         self._open.append(sa.create_engine(self.url))
@@ -56,18 +56,18 @@ class Place:
 
     @cached_property
     def shared(self) -> sa.Engine:
-        """The engine of all ledgers and of what is asked beside them: to connect takes longer than most tests."""
+        """One engine for all ledgers and queries of the test, since connecting takes longer than most tests."""
         is_memory = self.kind == "memory"
         options = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}} if is_memory else {}
         self._open.append(sa.create_engine(self.url, **options))
         return self._open[-1]
 
     def ledger(self, process: Process | None = None) -> Ledger:
-        """Opened by a process, with the test's clock."""
+        """A ledger that a process has opened, with the test's clock."""
         return Ledger(self.shared, database_time=self.clock, process=process)
 
     def worker(self, load_id: str = "load", process: Process | None = None, **begin: Any) -> Worker:
-        """A load's next attempt."""
+        """The next attempt of a load."""
         options: dict[str, Any] = {
             "try_number": 1,
             "is_resumed": False,
@@ -79,24 +79,24 @@ class Place:
         return Worker(ledger, ledger.loads.begin(load_id, **options), target_id)
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
-        """What the database itself says."""
+        """Query the database directly."""
         with self.shared.connect() as connection:
             return [tuple(row) for row in connection.exec_driver_sql(statement)]
 
     def change(self, statement: str) -> None:
-        """Somebody else changes it."""
+        """Change the database from outside the ledger."""
         with self.shared.begin() as connection:
             connection.exec_driver_sql(statement)
 
     def close(self) -> None:
-        """Let go of all engines."""
+        """Close all engines."""
         for engine in self._open:
             engine.dispose()
 
 
 @contextlib.contextmanager
-def place_of(kind: str, folder: Path, postgresql: str) -> Iterator[Place]:
-    """An empty database; in PostgreSQL a schema."""
+def open_place(kind: str, folder: Path, postgresql: str) -> Iterator[Place]:
+    """An empty database; in PostgreSQL an empty schema."""
     if kind == "postgresql":
         schema = f"test_{secrets.token_hex(6)}"
         server = sa.create_engine(postgresql, isolation_level="AUTOCOMMIT", poolclass=NullPool)
@@ -117,7 +117,7 @@ def place_of(kind: str, folder: Path, postgresql: str) -> Iterator[Place]:
 
 @dataclass
 class Pairs:
-    """Pairs as a load has them."""
+    """Pairs with their identities, as a load has them."""
 
     first: Any
     second: Any
@@ -125,20 +125,20 @@ class Pairs:
     low: Any
 
     @classmethod
-    def of(cls, ledger: Ledger, pairs: Sequence[tuple[str, str]]) -> Pairs:
-        """With their identities in the ledger."""
+    def build(cls, ledger: Ledger, pairs: Sequence[tuple[str, str]]) -> Pairs:
+        """Compute the pairs' identities in a ledger."""
         first, second = (np.array([*ids, None], dtype=object)[:-1] for ids in (zip(*pairs, strict=True) if pairs else ((), ())))
         return cls(first, second, *ledger.identity((first, second)))
 
     @property
     def keys(self) -> list[bytes]:
-        """As notes name them."""
+        """The pairs' keys, as in notes."""
         return keys_from_words(self.high, self.low)
 
 
 @dataclass
 class Worker:
-    """An attempt at work on one target. Pairs are written ``"a-b"``."""
+    """An attempt that works on one target. Pairs are written ``"a-b"``."""
 
     ledger: Ledger
     attempt: Attempt
@@ -146,31 +146,31 @@ class Worker:
     freshness: Freshness = FOREVER
 
     def pairs(self, *pairs: str) -> Pairs:
-        """Of their short names."""
-        return Pairs.of(self.ledger, [(first, second) for first, _, second in (pair.partition("-") for pair in pairs)])
+        """The pairs of these short names."""
+        return Pairs.build(self.ledger, [(first, second) for first, _, second in (pair.partition("-") for pair in pairs)])
 
     def claim(self, *pairs: str) -> list[ClaimResult]:
-        """Ask for them."""
+        """Claim pairs."""
         of = self.pairs(*pairs)
         codes = self.ledger.relations.claim(self.attempt, self.target_id, of.high, of.low, of.first, of.second, self.freshness)
         assert codes.dtype == np.uint8
         return [ClaimResult(code) for code in codes]
 
     def release(self, *pairs: str, again: Sequence[str] = ()) -> None:
-        """Give them back."""
+        """Release claims."""
         of, flags = self.pairs(*pairs), np.array([pair in again for pair in pairs])
         self.ledger.relations.release(self.attempt, self.target_id, of.high, of.low, flags)
 
     def made(self, *pairs: str, relation_id: str | None = "id", is_ours: bool = True) -> None:
-        """Note that they are there."""
+        """Note that pairs were created or exist."""
         self.note(there=[(key, relation_id, is_ours) for key in self.pairs(*pairs).keys])
 
     def refused(self, *pairs: str) -> None:
-        """Note that they got a no."""
+        """Note that pairs were refused."""
         self.note(refused=self.pairs(*pairs).keys)
 
     def learned(self, *pairs: str, relation_id: str | None = "id", **also: Any) -> None:
-        """Note that HighLevel showed them."""
+        """Note that pairs were read from HighLevel."""
         of = self.pairs(*pairs)
         self.note(learned=[(key, (a, b), relation_id) for key, a, b in zip(of.keys, of.first, of.second, strict=True)], **also)
 
@@ -179,19 +179,19 @@ class Worker:
         self.ledger.write(self.attempt, self.target_id, Notes(**notes))
 
     def knows(self, *pairs: str, load_number: int | None = None) -> list[Knowledge]:
-        """Look them up, as this load unless another is given."""
+        """Look pairs up, as this load or as another one."""
         of, load_number = self.pairs(*pairs), self.attempt.load_number if load_number is None else load_number
         codes = self.ledger.relations.look_up(self.target_id, of.high, of.low, self.freshness, load_number)
         assert codes.dtype == np.uint8
         return [Knowledge(code) for code in codes]
 
     def ids(self, *pairs: str) -> list[str | None]:
-        """HighLevel's ids."""
+        """HighLevel's ids of pairs."""
         of = self.pairs(*pairs)
         return self.ledger.relations.relation_ids(self.target_id, of.high, of.low)
 
     def at(self, moment: float, max_age: float | None = None) -> None:
-        """Judge by this moment from now on."""
+        """Set the moment and the age by which freshness is judged."""
         self.freshness = replace(FOREVER, now=moment, since=moment, max_age=max_age)
 
     def end(self, *, is_well: bool = False, **end_options: Any) -> None:

@@ -18,18 +18,18 @@ _OF_KIND = ("columns", "sides", "association_id", "association_key", "max_per_fi
 
 
 def relation_spec(**settings: Any) -> LoadSpec:
-    """What to do with rows that become relations."""
+    """The spec of a load whose rows become relations."""
     of_kind = {name: settings.pop(name) for name in _OF_KIND if name in settings}
     return LoadSpec(kind=RelationRows(**of_kind), **settings)
 
 
 def relation_report(keep: int, file: ResultsFile | None = None) -> Report:
-    """Of one location."""
+    """A report with one location."""
     report = Report(RELATION_FIELDS, keep, file, try_number=2)
     report.open_location("location", "association")
     return report
 
 
 def begin_batch(report: Report, first: Any, second: Any, row_keys: list[Any] | None = None) -> None:
-    """More rows, all of the first location."""
+    """Begin a batch of rows, all of the first location."""
     report.begin(report.rows, (first, second), row_keys, np.zeros(len(first), dtype=np.int64))

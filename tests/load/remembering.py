@@ -1,4 +1,4 @@
-"""Loads that remember, in simulated time: the table, HighLevel, and what is asked of a load and of its ledger."""
+"""Helpers for loads with a ledger, in simulated time."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ DAY = 86_400.0
 
 
 class Time:
-    """The database's."""
+    """The time of the ledger's database."""
 
     def __init__(self) -> None:
         self.now = 1_800_000_000.0
 
     def __call__(self, connection: sa.Connection) -> float:
-        """As the ledger asks for it."""
+        """The time, in the form that the ledger needs."""
         return self.now
 
 
 def server(**options: Any) -> SimulatedServer:
-    """A HighLevel of the test's own."""
+    """A simulated HighLevel for one test."""
     return SimulatedServer(FakeClock(), **options)
 
 
 def evidence(load: Load) -> Counter[tuple[str, str | None]]:
-    """Rows by outcome and evidence."""
+    """How many rows have each outcome and evidence."""
     return Counter((result["outcome"], result["evidence"]) for result in load.results)
 
 
 def known(ledger: Ledger) -> int:
-    """Relations that it knows to be there."""
+    """How many relations the ledger knows to exist."""
     return int(ledger.statistics()["relations"])

@@ -1,4 +1,4 @@
-"""Several locations in simulated time, each with its own limits, day, faults, relations and associations."""
+"""Several locations in simulated time, each with its own limits, quota, faults, relations and associations."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ __all__ = [
     "check_highlevel",
     "check_sums",
     "load_rows",
-    "place_of",
+    "make_rows",
     "row",
-    "rows_of",
+    "row_place",
 ]
 
 COLUMNS = Columns("first", "second", location="location_id")
-#: What HighLevel answers to a location that is none of the token's.
+#: HighLevel's answer for a location that the token may not access.
 FORBIDDEN = 403, "The token does not have access to this location."
 Row = dict[str, Any]
 #: Location, first record, second record.
 Place = tuple[str, str, str]
-#: Requests of few locations that may be in flight at once.
+#: How many requests few locations may have in flight.
 _MOST_IN_FLIGHT = 256
 
 
@@ -60,12 +60,12 @@ _MOST_IN_FLIGHT = 256
 class SimulatedLocation(SimulatedServer):
     """One of several locations."""
 
-    #: What it answers to everything.
+    #: The answer to every request, where the location refuses all.
     refused: tuple[int, str] | None = None
 
     @property
     def association_id(self) -> str:
-        """Of its first association."""
+        """The id of its first association."""
         return next(iter(self.associations.values()), ASSOCIATION)
 
     def handle(self, call: Call, fault: str | None) -> RawAnswer:
@@ -82,14 +82,14 @@ class SimulatedLocation(SimulatedServer):
 
 @dataclass
 class SimulatedAgency(SimulatedServer):
-    """The servers of its locations behind one address; what names none of them is ``unknown``. Carries requests only."""
+    """The servers of several locations behind one address. A request for another location is answered with ``unknown``."""
 
     clock: FakeClock = field(default_factory=FakeClock)
     locations: dict[str, SimulatedLocation] = field(default_factory=dict)
     unknown: tuple[int, str] = FORBIDDEN
-    #: Gives tokens and looks at them; ``None``: one token is good for all.
+    #: Issues and checks tokens; ``None``: one token is valid for all locations.
     tokens: OAuthServer | None = None
-    #: Seconds that the answer to the request which was sent last takes.
+    #: Seconds until the answer to the last request.
     latency: float = 0.3
 
     def __post_init__(self) -> None:
@@ -97,8 +97,8 @@ class SimulatedAgency(SimulatedServer):
         self.asked: Counter[str] = Counter()
 
     @classmethod
-    def of(cls, locations: Sequence[str], latency: float = 0.3, **each: Any) -> SimulatedAgency:
-        """With so many locations, each with an association of its own under the same key."""
+    def build(cls, locations: Sequence[str], latency: float = 0.3, **each: Any) -> SimulatedAgency:
+        """An agency with these locations. Each has its own association, all under the same key."""
         agency = cls(latencies=spread_around(latency, 0.3, 1))
         for number, location in enumerate(locations):
             world = {"associations": {KEY: f"{number:024x}"}, "association_location": location, "latencies": agency.latencies}
@@ -127,7 +127,7 @@ class SimulatedAgency(SimulatedServer):
         return server.handle(call, server.drawn_fault)
 
     def last_writes(self) -> dict[str, float]:
-        """Seconds from the beginning to the last relation that was made, by location."""
+        """For each location, the seconds from the beginning to its last new relation."""
         return {name: server.write_times[-1] - 1_000.0 for name, server in self.locations.items() if server.write_times}
 
 
@@ -136,7 +136,7 @@ def _refusal(status: int, message: str) -> RawAnswer:
 
 
 class _Workers(SimulatedWorkers):
-    """A request takes effect when it is sent; how long its answer takes is its location's."""
+    """A request takes effect when it is sent. Its location decides how long the answer takes."""
 
     def __init__(self, agency: SimulatedAgency) -> None:
         super().__init__(agency)
@@ -156,8 +156,8 @@ def row(location: Any, first: Any, second: Any, **more: Any) -> Row:
     return {"location_id": location, "first": first, "second": second, **more}
 
 
-def rows_of(locations: Sequence[str], each: int, *, is_sorted: bool = False, hubs: int = 50) -> list[Row]:
-    """So many pairs in each location: the same records' ids in all of them."""
+def make_rows(locations: Sequence[str], each: int, *, is_sorted: bool = False, hubs: int = 50) -> list[Row]:
+    """Rows with this many pairs in each location. The ids are the same in all locations."""
     rows = [row(location, f"s{n}", f"t{n % hubs}") for n in range(each) for location in locations]
     return sorted(rows, key=lambda one: locations.index(one["location_id"])) if is_sorted else rows
 
@@ -195,7 +195,7 @@ def load_rows(
 
 
 def check_sums(load: Load, rows: int) -> None:
-    """Every row has one outcome, and the lines of the locations add up with the rows that are of none."""
+    """Every row has one outcome, and the locations' counts plus the rows without a location add up to all."""
     results, summary = load.results, load.summary
     assert [result["row"] for result in results] == list(range(rows))
     counted = Counter(result["outcome"] for result in results)
@@ -209,24 +209,24 @@ def check_sums(load: Load, rows: int) -> None:
     assert {result["outcome"] for result in results if not result["location_id"]} <= {"invalid"}
 
 
-def _text_of(value: Any) -> str | None:
-    """An id, by the rules of the README; written apart from the code."""
+def _id_text(value: Any) -> str | None:
+    """An id by the rules of the README, independent of the package's code."""
     text = str(value) if type(value) is int else value
     return text.strip() or None if isinstance(text, str) else None
 
 
-def place_of(one: Row) -> Place | None:
-    """The location and the pair that a row names."""
-    texts = [_text_of(one[name]) for name in ("location_id", "first", "second")]
+def row_place(one: Row) -> Place | None:
+    """A row's location and pair; ``None`` where it has none."""
+    texts = [_id_text(one[name]) for name in ("location_id", "first", "second")]
     return (texts[0], texts[1], texts[2]) if texts[0] and texts[1] and texts[2] else None
 
 
 def _check_places(load: Load, rows: list[Row]) -> None:
-    """A row's invalidity and repeats are those that anybody can see in the table; a pair in two locations is no repeat."""
+    """Invalid and repeated rows are those that the table shows. A pair in two locations is no repeat."""
     first_rows: dict[Place, int] = {}
     for at, (one, result) in enumerate(zip(rows, load.results, strict=True)):
-        place = place_of(one)
-        assert result["location_id"] == _text_of(one["location_id"])
+        place = row_place(one)
+        assert result["location_id"] == _id_text(one["location_id"])
         if place is None:
             assert result["outcome"] == "invalid"
         elif place in first_rows:
@@ -239,17 +239,17 @@ def _check_places(load: Load, rows: list[Row]) -> None:
 
 
 def check_highlevel(load: Load, agency: SimulatedAgency, before: set[Place]) -> None:
-    """What HighLevel holds of each location is what the results say."""
-    said: dict[str, set[Place]] = {}
+    """HighLevel has in each location the relations that the results name."""
+    by_outcome: dict[str, set[Place]] = {}
     for result in load.results:
         place = result["location_id"], result["first_record_id"], result["second_record_id"]
-        said.setdefault(result["outcome"], set()).add(place)
+        by_outcome.setdefault(result["outcome"], set()).add(place)
         if result["outcome"] == "created" and result["evidence"] == "answer":
             assert result["relation_id"] == agency[place[0]].relations[place[1:]]
             assert result["association_id"] == agency[place[0]].association_id
     there = {(name, *pair) for name, server in agency.locations.items() for pair in server.relations}
     assert all(set(server.creations.values()) <= {1} for server in agency.locations.values())
-    created, existed, failed = (said.get(outcome, set()) for outcome in ("created", "already_exists", "failed"))
+    created, existed, failed = (by_outcome.get(outcome, set()) for outcome in ("created", "already_exists", "failed"))
     assert created | existed <= there
     assert there - before <= created | failed
     assert existed <= before
@@ -263,7 +263,10 @@ def _check_requests(load: Load, agency: SimulatedAgency) -> None:
 
 
 def check(load: Load, agency: SimulatedAgency, rows: list[Row], before: set[Place]) -> None:
-    """All that holds of any load, whatever befell it. ``before``: what was there."""
+    """Check everything that is true of any load, whatever happened to it.
+
+    :param before: what existed before the load.
+    """
     check_sums(load, len(rows))
     _check_places(load, rows)
     check_highlevel(load, agency, before)

@@ -26,16 +26,16 @@ from airflow_provider_ghl.load.results.verdict import Verdict
 from airflow_provider_ghl.load.source.rows import from_data
 from airflow_provider_ghl.load.tolerance import Tolerance
 
-__all__ = ["COLUMNS", "Load", "SimulatedWorkers", "client_of", "load_pairs"]
+__all__ = ["COLUMNS", "Load", "SimulatedWorkers", "load_pairs", "make_client"]
 
 COLUMNS = Columns("first_record_id", "second_record_id")
 _TURNS_WITHOUT_TIME = 100_000
 
 
 class SimulatedWorkers:
-    """``Workers`` in simulated time: a request takes effect at its moment, and its answer comes out at its own.
+    """``Workers`` in simulated time. A request takes effect, and its answer arrives, at a simulated moment.
 
-    ``wait`` moves the clock to the next answer, or by as many seconds as it may.
+    ``wait`` moves the clock to the next answer, or by its whole timeout.
     """
 
     def __init__(self, server: SimulatedServer) -> None:
@@ -48,7 +48,7 @@ class SimulatedWorkers:
         self.in_flight = 0
         self.most_in_flight = 0
         self.is_closed = False
-        #: Seconds that each wait takes too long, as on a machine that is busy.
+        #: Seconds by which each wait is too long, as on a busy machine.
         self.overslept = 0.0
 
     def at(self, moment: float, action: Callable[[], None]) -> None:
@@ -95,8 +95,8 @@ class SimulatedWorkers:
         self._clock.sleep(max(0.0, moment - self._clock.now))
 
 
-def client_of(server: SimulatedServer, *, stop: Stop | None = None, seed: int = 0, **more: Any) -> Client:
-    """A client whose only unreal parts are time, chance and the wire."""
+def make_client(server: SimulatedServer, *, stop: Stop | None = None, seed: int = 0, **more: Any) -> Client:
+    """A real client, but with simulated time, chance and transport."""
     draw = random.Random(seed).random
     return Client(
         BearerToken(TOKEN),
@@ -111,7 +111,7 @@ def client_of(server: SimulatedServer, *, stop: Stop | None = None, seed: int = 
 
 @dataclass
 class Load:
-    """A load that ran: what it said, and what was seen of it."""
+    """A finished load: its verdict, and what was observed."""
 
     verdict: Verdict
     server: SimulatedServer
@@ -125,7 +125,7 @@ class Load:
 
     @property
     def results(self) -> list[dict[str, Any]]:
-        """By row; the verdict has those first that need attention."""
+        """The results in input order; the verdict has failures first."""
         return sorted(self.verdict.results, key=lambda result: int(result["row"]))
 
     @property
@@ -148,8 +148,11 @@ def load_pairs(
     load_id: str = "load",
     **spec: Any,
 ) -> Load:
-    """Run a whole load. ``rows``: pairs, or an iterator of batches."""
-    client = client_of(server, stop=stop, seed=seed)
+    """Run a whole load.
+
+    :param rows: pairs, or an iterator of batches.
+    """
+    client = make_client(server, stop=stop, seed=seed)
     workers = SimulatedWorkers(server)
     if prepare is not None:
         prepare(workers)

@@ -1,4 +1,4 @@
-"""What needs attention after a load, in lines that fit a laptop."""
+"""The rows that need attention after a load, as short log lines."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def ids(*values: str) -> object:
     return np.array([*values, None], dtype=object)[:-1]
 
 
-def test_per_reason_how_many_and_the_first_rows(ledger: Ledger) -> None:
+def test_each_reason_has_its_count_and_first_rows(ledger: Ledger) -> None:
     pairs = [(f"student{n}", f"teacher{n}") for n in range(8)]
     missing = frozenset({"student1", "student3", "student5", "student6"})
     load = load_pairs([*pairs, ("", "teacher9")], SimulatedServer(FakeClock(), missing=missing), ledger=ledger)
@@ -41,12 +41,12 @@ def test_per_reason_how_many_and_the_first_rows(ledger: Ledger) -> None:
     assert load.verdict.headline == "5 of 9 rows failed, 4 of them rejected: 400: Contact with id <id> not found."
 
 
-def test_nothing_needs_attention_after_a_load_that_failed_no_row(ledger: Ledger) -> None:
+def test_without_failed_rows_there_are_no_lines(ledger: Ledger) -> None:
     assert load_pairs([("student", "teacher")], SimulatedServer(FakeClock()), ledger=ledger).verdict.attention == []
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_first_rows_are_the_first_whatever_order_answers_come_in(seed: int) -> None:
+def test_the_first_rows_do_not_depend_on_the_order_of_answers(seed: int) -> None:
     report = relation_report(0)
     names = [f"r{row}" for row in range(50)]
     begin_batch(report, ids(*names), ids(*names))
@@ -61,7 +61,7 @@ def lines(report: Report, *keys: object) -> list[str]:
     return attention_lines(report.reasons(), report.fields, failures=report.failures(), rows=report.rows, load_number=None)
 
 
-def test_a_key_that_could_be_a_persons_is_not_told() -> None:
+def test_a_key_that_may_be_personal_is_hidden() -> None:
     report = relation_report(0)
     names = ids("a", "b", "c")
     begin_batch(report, names, names, ["ann@example.com", "+49 151 1234567", 12345678])
@@ -74,7 +74,7 @@ def test_a_key_that_could_be_a_persons_is_not_told() -> None:
     ]
 
 
-def test_lines_fit_a_laptop_however_many_reasons_there_are() -> None:
+def test_lines_stay_short_and_few_with_many_reasons() -> None:
     report = relation_report(0)
     names = ids(*(f"{GHOST}{row}" for row in range(40)))
     begin_batch(report, names, names)

@@ -1,4 +1,4 @@
-"""When to stop asking: the same no, so many times, with no success between."""
+"""The breaker stops a location after equal refusals with no success in between; and reasons without ids."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def rejected(reason: str, status: int = 400) -> RowResult:
 
 
 def notes(breaker: Breaker, *results: tuple[RowResult, str, str]) -> list[str | None]:
-    """What it says after each."""
+    """What the breaker returns after each result, as text."""
     stoppages = [breaker.note(result, (first, second)) for result, first, second in results]
     return [None if stoppage is None else stoppage.text for stoppage in stoppages]
 
 
-def test_the_same_refusal_of_different_rows() -> None:
+def test_equal_refusals_of_different_rows_stop_the_location() -> None:
     breaker = Breaker(3)
     assert notes(breaker, *((rejected("wrong side"), f"a{n}", f"b{n}") for n in range(3))) == [None, None, "400: wrong side"]
 
@@ -37,7 +37,7 @@ def test_short_ids_make_no_difference_either() -> None:
     assert notes(breaker, *results) == [None] * 4 + ["400: the relation is refused"]
 
 
-def test_status_and_message_make_a_kind() -> None:
+def test_status_and_message_together_are_a_kind() -> None:
     breaker = Breaker(2)
     assert not any(notes(breaker, (rejected("no"), "a", "b"), (rejected("no", 422), "c", "d"), (rejected("nope"), "e", "f")))
 
@@ -49,7 +49,7 @@ def test_a_success_begins_the_count_anew() -> None:
     assert notes(breaker, (rejected("no"), "e", "f"), (rejected("no"), "g", "h")) == [None, "400: no"]
 
 
-def test_a_record_that_is_named_counts_once() -> None:
+def test_a_refusal_that_names_a_record_counts_once_per_record() -> None:
     breaker = Breaker(2)
     results = [(rejected("record hub not found"), "hub", f"b{n}") for n in range(50)]
     assert not any(notes(breaker, *results))
@@ -70,7 +70,7 @@ def test_an_outage_is_worth_another_try() -> None:
 
 
 @pytest.mark.parametrize("outcome", [Outcome.INVALID, Outcome.NOT_ATTEMPTED, Outcome.REPEATED])
-def test_other_outcomes_say_nothing(outcome: Outcome) -> None:
+def test_other_outcomes_do_not_count(outcome: Outcome) -> None:
     assert not any(notes(Breaker(1), (RowResult(outcome, reason="no"), "a", "b")))
 
 
@@ -86,11 +86,11 @@ def test_other_outcomes_say_nothing(outcome: Outcome) -> None:
         ("row 12, column 'x'", (), "row <id>, column 'x'"),
     ],
 )
-def test_gist(reason: str, ids: tuple[str, ...], expected: str) -> None:
+def test_reasons_without_ids(reason: str, ids: tuple[str, ...], expected: str) -> None:
     assert without_ids(reason, *ids) == expected
 
 
-def test_an_id_is_named_where_it_is_a_word() -> None:
+def test_an_id_is_mentioned_only_as_a_whole_word() -> None:
     assert mentions("record[ab] is full", "ab")
     assert not mentions("record[abc] is full", "ab")
     assert not mentions("record[] is full", "")

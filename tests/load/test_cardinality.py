@@ -1,4 +1,4 @@
-"""Rows over a limit are refused as a count of each row by itself would refuse them, however the input is cut."""
+"""Rows over a limit are refused as in a count row by row, however the input is divided into chunks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def objects(values: list[str]) -> Any:
 
 @dataclass
 class Memory:
-    """A ledger that knows some relations from before, and learns at once of all that is made."""
+    """A ledger that knows some relations, and learns at once of each new one."""
 
     there: Counter[Record] = field(default_factory=Counter)
     asked: Counter[Record] = field(default_factory=Counter)
@@ -46,13 +46,13 @@ class Memory:
 
 @dataclass
 class Load:
-    """Chunks of pairs that go through one set of limits, and whose relations are made at once."""
+    """Puts chunks of pairs through the same limits, and creates the accepted ones at once."""
 
     limits: Cardinality
     memory: Memory = field(default_factory=Memory)
 
     def refused(self, *pairs: Pair) -> dict[int, str]:
-        """Of one chunk."""
+        """The reasons of the refused pairs of one chunk, by offset."""
         first, second = (objects([pair[at] for pair in pairs]) for at in (0, 1))
         refused = self.limits.refuse(first, second, self.memory.count, NAMES)
         for offset, pair in enumerate(pairs):
@@ -61,13 +61,13 @@ class Load:
         return refused
 
     def in_chunks(self, pairs: list[Pair], cuts: list[int]) -> dict[int, str]:
-        """By row."""
+        """The reasons of the refused pairs of all chunks, by row."""
         borders = list(zip([0, *cuts], [*cuts, len(pairs)], strict=True))
         return {start + at: why for start, end in borders for at, why in self.refused(*pairs[start:end]).items()}
 
 
 def model(pairs: list[Pair], limits: tuple[int | None, int | None], there: Counter[Record]) -> dict[int, str]:
-    """One row after the other."""
+    """The reasons by a count row by row."""
     taken: Counter[Record] = Counter()
     refused: dict[int, str] = {}
     for row, pair in enumerate(pairs):
@@ -97,7 +97,7 @@ def inputs(draw: st.DrawFn) -> tuple[list[Pair], list[int], Counter[Record]]:
 
 
 @given(inputs(), LIMITS, LIMITS)
-def test_any_split_gives_what_a_count_row_by_row_gives(
+def test_chunks_of_any_size_give_the_result_of_a_count_row_by_row(
     given_input: tuple[list[Pair], list[int], Counter[Record]], per_first: int | None, per_second: int | None
 ) -> None:
     pairs, cuts, there = given_input
@@ -110,7 +110,7 @@ def test_any_split_gives_what_a_count_row_by_row_gives(
 
 
 @pytest.mark.parametrize("size", [1_000, 16_384, 200_000])
-def test_a_large_input_whose_records_come_up_again_and_again(size: int) -> None:
+def test_a_large_input_with_many_rows_per_record(size: int) -> None:
     chance = random.Random(size)
     drawn = ((f"{chance.randrange(60_000):024x}", f"{chance.randrange(60_000):024x}") for _ in range(200_000))
     pairs = list(dict.fromkeys(drawn))
@@ -130,23 +130,23 @@ def test_a_reason_names_the_column_the_limit_and_the_count() -> None:
     }
 
 
-def test_a_row_must_fit_on_both_sides_and_takes_no_room_where_it_does_not() -> None:
+def test_a_row_over_one_limit_uses_nothing_of_the_other() -> None:
     load = Load(Cardinality(1, 1), Memory(Counter({("second", "full"): 1})))
     refused = load.refused(("t", "full"), ("t", "a"), ("t", "full"), ("u", "a"))
     assert [why.count("is reached") for why in refused.values()] == [1, 2, 1]
     assert list(refused) == [0, 2, 3]
 
 
-def test_sides_are_counted_each_by_itself() -> None:
+def test_each_side_has_its_own_count() -> None:
     load = Load(Cardinality(1, 1), Memory())
     assert not load.refused(("a", "b"), ("b", "a"))
 
 
-def test_an_earlier_attempt_counts_by_what_it_made() -> None:
+def test_relations_of_an_earlier_attempt_count() -> None:
     memory = Memory()
     rows = [("t", "a"), ("t", "b"), ("t", "c"), ("t", "d")]
     assert list(Load(Cardinality(3, None), memory).refused(*rows)) == [3]
-    # What is there is not asked about any more; one of the relations was removed.
+    # Only new pairs are counted; one of the known relations was removed.
     memory.there["first", "t"] -= 1
     assert list(Load(Cardinality(3, None), memory).refused(("t", "b"), ("t", "d"))) == [1]
 
@@ -185,7 +185,7 @@ def test_a_limit_beyond_16_bits(most: int) -> None:
 
 
 @pytest.mark.parametrize(("most", "there"), [(65_535, 10**6), (1, 10**6), (1, 2**40), (10**6, 2**40)])
-def test_more_there_than_is_kept_is_still_too_much(most: int, there: int) -> None:
+def test_a_count_too_large_to_store_is_still_over_the_limit(most: int, there: int) -> None:
     load = Load(Cardinality(most, None), Memory(Counter({("first", "t"): there})))
     assert list(load.refused(("t", "a"), ("u", "a"))) == [0]
     assert list(load.refused(("t", "b"))) == [0]

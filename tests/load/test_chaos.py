@@ -1,6 +1,6 @@
-"""A load that is killed again and again, at chosen moments and under faults; then one attempt is left alone, and all is well.
+"""A load that is killed many times, at chosen moments and with faults. Then one attempt runs to its end and completes it.
 
-Every table, fault and kill follows from the seed, which stands in the test's name.
+The seed in the test's name determines every table, fault and kill.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ FAULTS = [
     Fault("html_502", 0.01),
     Fault("timeout_401", 0.01, after_write=True),
 ]
-#: Something in between answers so many creates 429.
+#: A simulated gateway answers this share of creates with 429.
 LIMITED = 0.005
 SEEDS = range(1, 2 * LONGER)
 
 
 class Phase(NamedTuple):
-    """Moments at which a load is killed: how often, at which calls, and up to which of them."""
+    """When a load is killed: how often, at which kind of call, and at which call at most."""
 
     kills: int
     calls: tuple[str, ...]
@@ -44,7 +44,7 @@ class Phase(NamedTuple):
     settings: dict[str, Any]
 
 
-#: So few requests that the load comes to its end and its file while there are rows left.
+#: So few requests that the load ends and writes its file while rows are left.
 FEW = {"max_requests": 60}
 PHASES = (
     Phase(1, ("begun",), 1, {}),
@@ -57,7 +57,7 @@ PHASES = (
     Phase(2, ("in the file",), 3, {}),
     Phase(3, ("before the file is in its place", "the file is in its place", "before its end is noted"), 1, FEW),
 )
-#: Fewer, where it is about what is asked before anything is sent.
+#: Fewer kills for tests of what is read before anything is sent.
 SOME = (
     Phase(1, ("before a claim",), 3, {}),
     Phase(1, ("claimed and unsent",), 3, {}),
@@ -68,8 +68,8 @@ SOME = (
 )
 
 
-def kills_of(draw: random.Random, phases: tuple[Phase, ...]) -> list[dict[str, Any]]:
-    """All kills, in some order."""
+def draw_kills(draw: random.Random, phases: tuple[Phase, ...]) -> list[dict[str, Any]]:
+    """All kills, in random order."""
     kills = [
         {"kill": phase.calls[number % len(phase.calls)], "kill_at": draw.randint(1, phase.most), **phase.settings}
         for phase in phases
@@ -79,8 +79,8 @@ def kills_of(draw: random.Random, phases: tuple[Phase, ...]) -> list[dict[str, A
     return kills
 
 
-def table_of(draw: random.Random, size: int) -> tuple[list[Pair], set[Pair]]:
-    """Pairs of some hubs with many others, a few of them twice; and those that are there before anything happens."""
+def draw_table(draw: random.Random, size: int) -> tuple[list[Pair], set[Pair]]:
+    """Pairs of a few records with many others, some pairs twice; and the pairs that exist before the load."""
     rows = [(f"student{number}", f"teacher{draw.randrange(20)}") for number in range(size)]
     draw.shuffle(rows)
     before = set(draw.sample(rows, size // 8))
@@ -96,7 +96,7 @@ def program() -> Iterator[Forks]:
 @pytest.fixture
 def world(request: pytest.FixtureRequest, program: Forks, tmp_path: Path) -> Iterator[World]:
     seed, size, settings = request.param
-    rows, before = table_of(random.Random(seed), size)
+    rows, before = draw_table(random.Random(seed), size)
     with Sandbox(limit=100, interval=0.25, latency=0.01, latency_spread=0.5, faults=FAULTS, seed=seed) as sandbox:
         print(f"{sandbox!r}")  # noqa: T201
         ledger = f"sqlite:///{tmp_path / 'ledger.db'}"
@@ -108,9 +108,9 @@ def world(request: pytest.FixtureRequest, program: Forks, tmp_path: Path) -> Ite
 
 
 def run_to_its_end(world: World, phases: tuple[Phase, ...]) -> Attempt:
-    """Kill it as often as it is to be killed, then leave it alone."""
-    for number, kill in enumerate(kills_of(random.Random(world.seed), phases), 1):
-        world.sandbox.foreign(60)  # who comes back finds the window as its predecessor left it
+    """Kill the load at each of the planned moments, then let one attempt finish."""
+    for number, kill in enumerate(draw_kills(random.Random(world.seed), phases), 1):
+        world.sandbox.foreign(60)  # the next attempt finds the window partly used
         (attempt,) = world.run(world.job(try_number=number, **kill))
         assert (attempt.ended, attempt.killed_at) == (KILLED, kill["kill"])
         world.check_file()
@@ -119,10 +119,10 @@ def run_to_its_end(world: World, phases: tuple[Phase, ...]) -> Attempt:
 
 
 def check_outcomes(world: World, last: Attempt) -> None:
-    """What this load made is ``created``, what was there is ``already_exists``.
+    """Pairs that this load made are ``created``, and pairs that existed before are ``already_exists``.
 
-    But for what nobody can know: a pair that was there, and that an attempt which did not live to hear of it had claimed; and
-    one that was there and whose first try got no answer.
+    There are two exceptions, since nobody can know better. An existing pair may be ``created`` if a killed attempt had claimed
+    it, or if its first try got no answer.
     """
     assert last.verdict is not None
     outcomes = {
@@ -145,12 +145,12 @@ def was_unheard(answers: list[str]) -> bool:
 
 
 def check_results(world: World, last: Attempt, *, is_all: bool) -> None:
-    """The ledger keeps the same of each row that the last attempt sent, and of all that the load made."""
+    """The ledger has the same results as the last attempt, of each row that it sent and of all rows that the load created."""
     assert last.verdict is not None
     kept = {row: outcome for row, outcome in world.ask("SELECT row, outcome FROM ghl_load_results")}
-    said = {result["row"]: result["outcome"] for result in last.verdict["results"] if result["outcome"] != "repeated"}
-    assert kept.items() <= said.items()
-    assert not is_all or {row for row, outcome in said.items() if outcome == "created"} <= kept.keys()
+    outcomes = {result["row"]: result["outcome"] for result in last.verdict["results"] if result["outcome"] != "repeated"}
+    assert kept.items() <= outcomes.items()
+    assert not is_all or {row for row, outcome in outcomes.items() if outcome == "created"} <= kept.keys()
     (load,) = world.ask('SELECT load_id, "end", ended_well FROM ghl_loads')
     assert (load[0], load[1], bool(load[2])) == ("load", "green", True)
     (noted,) = world.ask("SELECT count(*) FROM ghl_attempts")[0]
@@ -158,14 +158,14 @@ def check_results(world: World, last: Attempt, *, is_all: bool) -> None:
 
 
 def check_requests(world: World) -> list[int]:
-    """No request was spent twice but for a kill or an answer that settles nothing. Returns what each kill cost."""
+    """A request was repeated only after a kill or an answer that settles nothing. Returns the cost of each kill."""
     attempts, spent_again = world.attempts, []
     later: set[Pair] = set()
     for attempt in reversed(attempts):
         sends = attempt.sends
         spent_again.append(len(later & set(sends)))
         assert spent_again[-1] <= attempt.most_again
-        # Sent again within an attempt: for an answer that settles nothing, each.
+        # Within an attempt a pair is sent again only after an answer that settles nothing.
         unsettling = sum(number for answer, number in attempt.answers.items() if not is_definite(answer))
         assert sends.total() - len(sends) <= unsettling
         later |= set(sends)
@@ -183,12 +183,12 @@ def check_requests(world: World) -> list[int]:
 def tell(world: World, spent_again: list[int]) -> None:
     bounds = [attempt.most_again for attempt in world.attempts[:-1]]
     kinds = Counter(attempt.killed_at for attempt in world.attempts[:-1])
-    said = f"seed {world.seed}: {len(spent_again)} kills {dict(kinds)}; spent again: {sorted(spent_again)}, "
-    print(f"{said}median {median(spent_again)}, worst {max(spent_again)}; bounds: {sorted(bounds)}")  # noqa: T201
+    text = f"seed {world.seed}: {len(spent_again)} kills {dict(kinds)}; spent again: {sorted(spent_again)}, "
+    print(f"{text}median {median(spent_again)}, worst {max(spent_again)}; bounds: {sorted(bounds)}")  # noqa: T201
 
 
 @pytest.mark.parametrize("world", [(seed, 1000, {}) for seed in SEEDS], indirect=True, ids=lambda given: f"seed {given[0]}")
-def test_a_load_that_is_killed_again_and_again(world: World) -> None:
+def test_a_load_survives_many_kills(world: World) -> None:
     last = run_to_its_end(world, PHASES)
     spent_again = check_requests(world)
     tell(world, spent_again)
@@ -206,7 +206,7 @@ def test_a_load_that_is_killed_again_and_again(world: World) -> None:
     indirect=True,
     ids=lambda given: f"{given[2]['diff_against']}, seed {given[0]}",
 )
-def test_whatever_is_asked_first(world: World) -> None:
+def test_a_load_that_reads_first_survives_many_kills(world: World) -> None:
     last = run_to_its_end(world, SOME)
     tell(world, check_requests(world))
     world.check_verdict(last)

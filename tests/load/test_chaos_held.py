@@ -1,4 +1,4 @@
-"""Rows that wait for another load: whatever their order and whatever becomes of them, none is lost and no wait is for ever."""
+"""Rows that another load has claimed: in any order, and whatever happens to them, no row is lost and no wait is endless."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def ledger() -> Iterator[Ledger]:
 
 
 class Other:
-    """Another load, of which only its claims matter."""
+    """Another load; only its claims matter."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -49,8 +49,8 @@ class Other:
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 15, 20, 1000])
-def test_rows_of_several_chunks_that_are_held_for_long(ledger: Ledger, batch_size: int) -> None:
-    """Those that are held still go to the end of the queue, behind rows of later chunks."""
+def test_rows_of_several_chunks_that_are_held_for_a_long_time(ledger: Ledger, batch_size: int) -> None:
+    """Rows that are still held go to the end of the queue, behind rows of later chunks."""
     world, other = SimulatedServer(FakeClock()), Other(ledger)
     other.claim(PAIRS[2:27] + PAIRS[30:33] + PAIRS[55:])
     batches = from_data(PAIRS, COLUMNS, 28)
@@ -65,20 +65,20 @@ def test_rows_of_several_chunks_that_are_held_for_long(ledger: Ledger, batch_siz
     assert set(world.creations.values()) == {1}
 
 
-def test_a_row_that_got_no_answer_is_not_kept_from_others(ledger: Ledger) -> None:
-    """Two loads would else wait for each other, each for what the other will not send again."""
+def test_another_load_may_claim_a_row_without_an_answer(ledger: Ledger) -> None:
+    """Otherwise two loads would wait for each other, each for rows that the other will not send again."""
     world = SimulatedServer(FakeClock(), failing=frozenset({"student3"}))
     other = Other(ledger)
     other.claim(PAIRS[50:])
-    told: list[ClaimResult] = []
+    claims: list[ClaimResult] = []
 
     def look() -> None:
-        told.extend(other.claim(PAIRS[3:4]))
+        claims.extend(other.claim(PAIRS[3:4]))
         other.end()
 
     load = load_pairs(PAIRS, world, ledger=ledger, prepare=lambda workers: workers.at(world.clock.now + 400.0, look))
     assert (load.summary["created"], load.summary["failed"]) == (59, 1)
-    assert told == [ClaimResult.CLAIMED]
+    assert claims == [ClaimResult.CLAIMED]
 
 
 def test_the_next_attempt_still_knows_that_it_may_have_been_sent(ledger: Ledger) -> None:

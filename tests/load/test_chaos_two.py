@@ -1,4 +1,4 @@
-"""Two loads of one table at once, as two processes on one ledger: no pair is sent twice, and neither waits for ever."""
+"""Two loads of one table at once, in two processes on one ledger: no pair is sent twice, and no wait is endless."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def shuffled(world: World) -> list[Pair]:
 
 
 def asked(*attempts: Attempt) -> Counter[Pair]:
-    """How often HighLevel was asked for each pair; what it refused for the limit's sake is not counted."""
+    """How often each pair was sent; requests that the rate limit refused do not count."""
     sends: Counter[Pair] = Counter()
     for attempt in attempts:
         sends += attempt.sends
@@ -64,7 +64,7 @@ def asked(*attempts: Attempt) -> Counter[Pair]:
 
 
 def at_once(world: World, first_job: dict[str, Any], load_id: str, rows: list[Pair], **more: Any) -> tuple[Attempt, Attempt]:
-    """The second one has files of its own."""
+    """Run two attempts at once. The second one has its own files."""
     job = world.job(load_id, rows=rows, results_path=str(world.results_path("second")), **more)
     places = {name: f"{job[name]}.second" for name in ("diary", "verdict")}
     began = time.monotonic()
@@ -96,11 +96,11 @@ def test_no_pair_is_sent_twice(world: World, second_id: str, is_shuffled: bool) 
     world.check_ledger()
     assert set(asked(first, second).values()) == {1}
     assert (first.answers + second.answers)["duplicate"] == len(world.before)
-    said = [evidence(first), evidence(second)]
-    # One load that runs twice has made the row in either case; its first attempt does not ask what a second one did.
+    both = [evidence(first), evidence(second)]
+    # Where one load runs twice, it has created the row in either case. Its first attempt ignores what its second one did.
     others = {"already_exists"} if second_id != "load" else {"created", "already_exists"}
     for pair in world.rows:
-        (outcome, by_answer), (other, by_ledger) = sorted((one[pair] for one in said), key=lambda told: told[1])
+        (outcome, by_answer), (other, by_ledger) = sorted((one[pair] for one in both), key=lambda result: result[1])
         assert (by_answer, by_ledger) == ("answer", "ledger")
         assert outcome == ("already_exists" if pair in world.before else "created")
         assert other in ({"already_exists"} if pair in world.before else others)
@@ -117,10 +117,10 @@ def test_no_pair_is_sent_twice(world: World, second_id: str, is_shuffled: bool) 
     ],
     indirect=["place"],
 )
-def test_of_two_one_is_killed_and_the_other_takes_over(world: World, second_id: str, kill: str, kill_at: int) -> None:
-    """The process is provably gone, so that nobody waits for its heartbeat to grow old."""
+def test_when_one_of_two_is_killed_the_other_takes_over(world: World, second_id: str, kill: str, kill_at: int) -> None:
+    """The process is provably gone, so nobody waits until its heartbeat is too old."""
     rows, first_job = shuffled(world), world.job(kill=kill, kill_at=kill_at)
-    # However fast the other is: this one comes to what kills it.
+    # However fast the other one is, this one reaches the call that kills it.
     sends = {"sent and unanswered": kill_at - 1, "answered and uncommitted": 1}.get(kill, 0)
     first, second = at_once(world, first_job, second_id, rows, begins_after=(first_job["diary"], sends))
     assert (first.ended, first.killed_at) == (KILLED, kill)
@@ -132,12 +132,12 @@ def test_of_two_one_is_killed_and_the_other_takes_over(world: World, second_id: 
     (again,) = world.run(world.job(try_number=2))
     world.check_verdict(again)
     assert again.requests == 1
-    assert {told[1] for told in evidence(again).values()} == {"ledger"}
+    assert {result[1] for result in evidence(again).values()} == {"ledger"}
 
 
 @pytest.mark.parametrize("place", ["sqlite"], indirect=True)
-def test_two_whose_rows_fail_do_not_wait_for_each_other(world: World) -> None:
-    """Each keeps a claim on rows that it got no answer for, and will not ask again."""
+def test_two_loads_with_failed_rows_do_not_wait_for_each_other(world: World) -> None:
+    """Each keeps claims on rows without an answer, and will not send them again."""
     world.sandbox.add_fault(Fault("error_before", 0.5, method="POST"))
     first, second = at_once(world, world.job(max_failures=2), "second", shuffled(world), max_failures=2)
     for attempt in (first, second):

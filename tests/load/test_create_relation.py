@@ -1,4 +1,4 @@
-"""The requests of one row, driven by hand: each answer, and what it says of the row."""
+"""The conversation of one row, driven by hand: each answer and its result."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ def begin() -> tuple[Conversation, Call]:
     return conversation, next(conversation)
 
 
-def end_of(conversation: Conversation, said: Answer | GHLError, unanswered: int = 0) -> RowResult:
-    """The verdict after this answer, which must be the last."""
+def finish(conversation: Conversation, answer: Answer | GHLError, unanswered: int = 0) -> RowResult:
+    """The result after this answer, which must be the last one."""
     with pytest.raises(StopIteration) as end:
-        tell(conversation, said, unanswered)
+        give(conversation, answer, unanswered)
     result: RowResult = end.value.value
     return result
 
 
-def tell(conversation: Conversation, said: Answer | GHLError, unanswered: int = 0) -> Call:
-    if isinstance(said, Answer):
-        return conversation.send(said)
-    said.unanswered_before = unanswered
-    return conversation.throw(said)
+def give(conversation: Conversation, answer: Answer | GHLError, unanswered: int = 0) -> Call:
+    if isinstance(answer, Answer):
+        return conversation.send(answer)
+    answer.unanswered_before = unanswered
+    return conversation.throw(answer)
 
 
 def api_error(kind: type[APIError], status: int, message: str = "no") -> APIError:
@@ -64,9 +64,9 @@ def page(*pairs: tuple[str, str], total: int | None = None, start: int = 0) -> A
 
 
 def settling(unanswered: int = 0) -> tuple[Conversation, Call]:
-    """A conversation whose create was answered that a record has all relations it may have."""
+    """A conversation after the answer that a record has reached its limit of relations."""
     conversation, _ = begin()
-    return conversation, tell(conversation, api_error(RelationLimitReached, 400, "Max relation limit[1] reached"), unanswered)
+    return conversation, give(conversation, api_error(RelationLimitReached, 400, "Max relation limit[1] reached"), unanswered)
 
 
 def test_it_begins_with_the_create() -> None:
@@ -89,7 +89,7 @@ def test_it_begins_with_the_create() -> None:
 @pytest.mark.parametrize(("data", "relation_id"), [({"id": "r1"}, "r1"), ({"relationId": "r2"}, "r2")])
 def test_a_success_is_created(data: Any, relation_id: str, unanswered: int) -> None:
     conversation, _ = begin()
-    result = end_of(conversation, Answer(201, data, TRACE, unanswered))
+    result = finish(conversation, Answer(201, data, TRACE, unanswered))
     assert result == RowResult(Outcome.CREATED, Evidence.ANSWER, relation_id, 201, None, TRACE)
 
 
@@ -97,10 +97,10 @@ EMPTY: list[Any] = [None, {}, [], {"success": False, "message": "nope"}]
 
 
 @pytest.mark.parametrize("data", EMPTY)
-def test_a_success_without_a_relation_is_asked_again(data: Any) -> None:
+def test_a_success_without_a_relation_is_sent_again(data: Any) -> None:
     conversation, first = begin()
     assert conversation.send(Answer(200, data)) == first
-    result = end_of(conversation, api_error(DuplicateRelation, 400))
+    result = finish(conversation, api_error(DuplicateRelation, 400))
     assert (result.outcome, result.evidence) == (Outcome.CREATED, Evidence.PRESUMED)
 
 
@@ -108,41 +108,41 @@ def test_a_success_without_a_relation_is_asked_again(data: Any) -> None:
 def test_a_success_that_never_names_a_relation_is_no_definite_answer(data: Any) -> None:
     conversation, _ = begin()
     conversation.send(Answer(200, data))
-    result = end_of(conversation, Answer(204, data, TRACE))
+    result = finish(conversation, Answer(204, data, TRACE))
     assert (result.outcome, result.status_code) == (Outcome.FAILED, 204)
 
 
 def test_a_stop_after_a_success_without_a_relation_is_failed() -> None:
     conversation, _ = begin()
     conversation.send(Answer(200, None))
-    assert end_of(conversation, Stopped("stop")).outcome is Outcome.FAILED
+    assert finish(conversation, Stopped("stop")).outcome is Outcome.FAILED
 
 
-def test_a_duplicate_was_there() -> None:
-    result = end_of(begin()[0], api_error(DuplicateRelation, 400))
+def test_a_duplicate_already_exists() -> None:
+    result = finish(begin()[0], api_error(DuplicateRelation, 400))
     assert result == RowResult(Outcome.ALREADY_EXISTS, Evidence.ANSWER, None, 400, None, TRACE)
 
 
 def test_a_duplicate_after_a_try_without_an_answer_is_presumed_ours() -> None:
-    result = end_of(begin()[0], api_error(DuplicateRelation, 400), unanswered=1)
+    result = finish(begin()[0], api_error(DuplicateRelation, 400), unanswered=1)
     assert result == RowResult(Outcome.CREATED, Evidence.PRESUMED, None, 400, None, TRACE)
 
 
 @pytest.mark.parametrize("unanswered", [0, 1])
 @pytest.mark.parametrize(("kind", "status"), [(NotFound, 404), (RequestRejected, 422), (RequestRejected, 409)])
 def test_a_definite_no_is_rejected(kind: type[APIError], status: int, unanswered: int) -> None:
-    result = end_of(begin()[0], api_error(kind, status, "no such record"), unanswered)
+    result = finish(begin()[0], api_error(kind, status, "no such record"), unanswered)
     is_missing = kind is NotFound
     assert result == RowResult(Outcome.REJECTED, None, None, status, "no such record", TRACE, is_missing=is_missing)
 
 
 def test_a_refused_token_stops_the_load() -> None:
-    result = end_of(begin()[0], api_error(Unauthorized, 401))
+    result = finish(begin()[0], api_error(Unauthorized, 401))
     assert (result.outcome, result.stops) == (Outcome.REJECTED, StoppedBy.TOKEN)
 
 
-def test_a_refused_token_says_nothing_of_an_earlier_try() -> None:
-    result = end_of(begin()[0], api_error(Unauthorized, 401), unanswered=1)
+def test_a_refused_token_is_no_evidence_about_an_earlier_try() -> None:
+    result = finish(begin()[0], api_error(Unauthorized, 401), unanswered=1)
     assert (result.outcome, result.stops) == (Outcome.FAILED, StoppedBy.TOKEN)
 
 
@@ -155,41 +155,41 @@ def test_a_refused_token_says_nothing_of_an_earlier_try() -> None:
     ],
 )
 def test_no_definite_answer_is_failed(error: GHLError) -> None:
-    result = end_of(begin()[0], error, unanswered=6)
+    result = finish(begin()[0], error, unanswered=6)
     assert (result.outcome, result.reason, result.stops) == (Outcome.FAILED, "down", None)
 
 
 @pytest.mark.parametrize("error", [Stopped("told"), BudgetSpent("spent"), api_error(QuotaExhausted, 429, "spent")])
-def test_what_we_end_ourselves_is_not_attempted_unless_a_try_is_open(error: GHLError) -> None:
-    assert end_of(begin()[0], error).outcome is Outcome.NOT_ATTEMPTED
-    assert end_of(begin()[0], error, unanswered=1).outcome is Outcome.FAILED
+def test_a_row_that_we_end_is_not_attempted_unless_a_try_got_no_answer(error: GHLError) -> None:
+    assert finish(begin()[0], error).outcome is Outcome.NOT_ATTEMPTED
+    assert finish(begin()[0], error, unanswered=1).outcome is Outcome.FAILED
 
 
 def test_a_limit_is_settled_by_reading_the_first_record() -> None:
     conversation, call = settling()
     assert (call.method, call.path) == ("GET", f"/associations/relations/{FIRST}")
     assert call.params == {"locationId": "location", "skip": 0, "limit": 100, "associationIds": ["association"]}
-    result = end_of(conversation, page(("x", "y"), (SECOND, FIRST), (FIRST, SECOND)))
+    result = finish(conversation, page(("x", "y"), (SECOND, FIRST), (FIRST, SECOND)))
     assert result == RowResult(Outcome.ALREADY_EXISTS, Evidence.READ, "relation2", 400, None, TRACE)
 
 
-def test_a_limit_after_a_try_without_an_answer_and_the_pair_is_there() -> None:
-    result = end_of(settling(unanswered=1)[0], page((FIRST, SECOND)))
+def test_a_limit_after_a_try_without_an_answer_where_the_pair_exists() -> None:
+    result = finish(settling(unanswered=1)[0], page((FIRST, SECOND)))
     assert result == RowResult(Outcome.CREATED, Evidence.PRESUMED, "relation0", 400, None, TRACE)
 
 
 @pytest.mark.parametrize("there", [(), ((FIRST, "other"),), ((SECOND, FIRST),), ((FIRST.upper(), SECOND),)])
-def test_a_limit_and_the_pair_is_not_there(there: tuple[tuple[str, str], ...]) -> None:
-    result = end_of(settling()[0], page(*there))
+def test_a_limit_where_the_pair_does_not_exist(there: tuple[tuple[str, str], ...]) -> None:
+    result = finish(settling()[0], page(*there))
     assert result == RowResult(Outcome.REJECTED, None, None, 400, "Max relation limit[1] reached", TRACE)
 
 
 @pytest.mark.parametrize(("full", "read"), [(FIRST, SECOND), (SECOND, FIRST)])
 def test_the_record_that_is_not_full_is_read(full: str, read: str) -> None:
-    """The full one may have a thousand relations, which every row of it would read again."""
+    """The full record may have a thousand relations, and each of its rows would read them again."""
     conversation, _ = begin()
     message = f"Max relation limit[1000] reached for record[{full}] for association[association]"
-    call = tell(conversation, api_error(RelationLimitReached, 400, message))
+    call = give(conversation, api_error(RelationLimitReached, 400, message))
     assert call.path.endswith(read)
 
 
@@ -201,14 +201,14 @@ def test_a_limit_is_settled_over_all_pages() -> None:
         call = conversation.send(page(*((FIRST, f"other{start + n}") for n in range(100)), total=201, start=start))
     skips.append(call.params and call.params["skip"])
     assert skips == [0, 100, 200]
-    assert end_of(conversation, page((FIRST, SECOND), total=201, start=200)).outcome is Outcome.ALREADY_EXISTS
+    assert finish(conversation, page((FIRST, SECOND), total=201, start=200)).outcome is Outcome.ALREADY_EXISTS
 
 
-def test_a_limit_that_cannot_be_settled_for_good_is_rejected() -> None:
+def test_a_limit_that_may_never_be_read_is_rejected() -> None:
     error = api_error(Unauthorized, 401, "The token is not authorized for this scope.")
     assert isinstance(error, Unauthorized)
     error.kind = "scope"
-    result = end_of(settling()[0], error)
+    result = finish(settling()[0], error)
     assert (result.outcome, result.status_code, result.stops) == (Outcome.REJECTED, 400, None)
     assert result.reason == (
         "Max relation limit[1] reached; whether the pair is there could not be read: "
@@ -217,41 +217,41 @@ def test_a_limit_that_cannot_be_settled_for_good_is_rejected() -> None:
 
 
 def test_a_limit_that_cannot_be_settled_and_a_try_without_an_answer_is_failed() -> None:
-    assert end_of(settling(unanswered=1)[0], api_error(NotFound, 404)).outcome is Outcome.FAILED
+    assert finish(settling(unanswered=1)[0], api_error(NotFound, 404)).outcome is Outcome.FAILED
 
 
 @pytest.mark.parametrize("error", [api_error(ServerError, 503), TransportError("down"), api_error(RateLimited, 429)])
 def test_a_limit_that_cannot_be_settled_now_is_failed(error: GHLError) -> None:
-    assert end_of(settling()[0], error, unanswered=6).outcome is Outcome.FAILED
+    assert finish(settling()[0], error, unanswered=6).outcome is Outcome.FAILED
 
 
-def test_a_page_that_is_none_does_not_mean_that_nothing_is_there() -> None:
-    result = end_of(settling()[0], Answer(200, {"message": "hello"}))
+def test_an_answer_that_is_no_page_is_no_evidence_of_absence() -> None:
+    result = finish(settling()[0], Answer(200, {"message": "hello"}))
     assert result.outcome is Outcome.FAILED
 
 
-def test_a_limit_that_we_leave_unsettled_is_not_attempted_unless_a_try_is_open() -> None:
-    assert end_of(settling()[0], Stopped("told")).outcome is Outcome.NOT_ATTEMPTED
-    assert end_of(settling(unanswered=1)[0], Stopped("told")).outcome is Outcome.FAILED
-    assert end_of(settling()[0], Stopped("told"), unanswered=1).outcome is Outcome.FAILED
+def test_a_limit_that_we_leave_is_not_attempted_unless_a_try_got_no_answer() -> None:
+    assert finish(settling()[0], Stopped("told")).outcome is Outcome.NOT_ATTEMPTED
+    assert finish(settling(unanswered=1)[0], Stopped("told")).outcome is Outcome.FAILED
+    assert finish(settling()[0], Stopped("told"), unanswered=1).outcome is Outcome.FAILED
 
 
 def test_a_token_that_is_refused_while_settling_stops_the_load() -> None:
-    result = end_of(settling()[0], api_error(Unauthorized, 401, "Invalid JWT"))
+    result = finish(settling()[0], api_error(Unauthorized, 401, "Invalid JWT"))
     assert (result.outcome, result.stops) == (Outcome.REJECTED, StoppedBy.TOKEN)
 
 
 def test_reasons_are_short_and_hold_no_addresses() -> None:
     error = api_error(RelationLimitReached, 400, "Max relation limit[1] reached for ada@example.com " + "x" * 190)
     conversation, _ = begin()
-    tell(conversation, error)
-    reason = end_of(conversation, api_error(NotFound, 404)).reason or ""
+    give(conversation, error)
+    reason = finish(conversation, api_error(NotFound, 404)).reason or ""
     assert len(reason) <= 200
     assert "ada@example.com" not in reason
 
 
-class TestWordedOtherwise:
-    """A refusal that may mean that the relation is there: read once what it means."""
+class TestPossibleDuplicates:
+    """A refusal that may mean that the relation exists: reading shows once what it means."""
 
     def begin(self, duplicates: set[str], *, is_again: bool = False, first: str = FIRST) -> Conversation:
         conversation = create("location", "association", first, SECOND, is_again=is_again, duplicates=duplicates)
@@ -261,32 +261,32 @@ class TestWordedOtherwise:
     def refusal(self, first: str = FIRST) -> APIError:
         return api_error(PossibleDuplicate, 409, f"Relation of {first} already exists")
 
-    def test_what_was_learned_holds_for_the_next_row(self) -> None:
+    def test_a_refusal_that_was_understood_holds_for_the_next_row(self) -> None:
         duplicates: set[str] = set()
         conversation = self.begin(duplicates)
-        assert tell(conversation, self.refusal()).method == "GET"
-        result = end_of(conversation, page((FIRST, SECOND)))
+        assert give(conversation, self.refusal()).method == "GET"
+        result = finish(conversation, page((FIRST, SECOND)))
         assert (result.outcome, result.evidence, result.made_id) == (Outcome.ALREADY_EXISTS, Evidence.READ, "relation0")
         other = "6758b5c1f5e2a1d3c4b5a698"
-        result = end_of(self.begin(duplicates, first=other), self.refusal(other))
+        result = finish(self.begin(duplicates, first=other), self.refusal(other))
         assert (result.outcome, result.evidence) == (Outcome.ALREADY_EXISTS, Evidence.ANSWER)
 
     def test_one_that_is_not_there_is_refused_and_teaches_nothing(self) -> None:
         duplicates: set[str] = set()
         conversation = self.begin(duplicates)
-        tell(conversation, self.refusal())
-        assert end_of(conversation, page()).outcome is Outcome.REJECTED
+        give(conversation, self.refusal())
+        assert finish(conversation, page()).outcome is Outcome.REJECTED
         assert duplicates == set()
 
     @pytest.mark.parametrize(("unanswered", "is_again"), [(1, False), (0, True)])
     def test_after_a_lost_answer_it_is_ours(self, unanswered: int, is_again: bool) -> None:
         conversation = self.begin(set(), is_again=is_again)
-        tell(conversation, self.refusal(), unanswered)
-        result = end_of(conversation, page((FIRST, SECOND)))
+        give(conversation, self.refusal(), unanswered)
+        result = finish(conversation, page((FIRST, SECOND)))
         assert (result.outcome, result.evidence) == (Outcome.CREATED, Evidence.PRESUMED)
 
     @pytest.mark.parametrize(("unanswered", "is_again"), [(1, False), (0, True)])
     def test_after_a_lost_answer_one_that_is_not_listed_is_no_refusal(self, unanswered: int, is_again: bool) -> None:
         conversation = self.begin(set(), is_again=is_again)
-        tell(conversation, self.refusal(), unanswered)
-        assert end_of(conversation, page()).outcome is Outcome.FAILED
+        give(conversation, self.refusal(), unanswered)
+        assert finish(conversation, page()).outcome is Outcome.FAILED

@@ -1,4 +1,4 @@
-"""Blocks of plain lines and the ``csv`` module say the same of a table, wherever the blocks end."""
+"""Blocks of plain lines and the ``csv`` module read a table alike, wherever the blocks end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROWS = st.lists(st.one_of(st.lists(CELLS, min_size=3, max_size=3), st.lists(CELL
 
 
 def read(data: bytes, block: int, batch_size: int, columns: Columns = COLUMNS) -> list[tuple[object, ...] | str]:
-    """All rows in order, why not where a row is unreadable, and the error that ended it."""
+    """All rows in order, or the reason of an unreadable one; and the error that ended the source."""
     rows: list[tuple[object, ...] | str] = []
     try:
         for batch in from_delimited(Lines(io.BufferedReader(io.BytesIO(data)), "t.csv", block), ",", columns, batch_size):
@@ -49,13 +49,13 @@ def test_what_csv_writes_is_read_back(rows: list[list[str]], block: int, batch_s
     batch_size=st.integers(1, 5),
 )
 @example(lines=["a,b,c", "", "x,y,z"], block=100, batch_size=3)
-def test_blocks_of_any_size_say_the_same(lines: list[str], block: int, batch_size: int) -> None:
+def test_blocks_of_any_size_give_the_same_rows(lines: list[str], block: int, batch_size: int) -> None:
     data = "\n".join(["a,b,c", *lines]).encode()
     # A block of one line at most is what the csv module would read.
     assert read(data, block, batch_size) == read(data, 1, 1000)
 
 
-def test_a_line_that_is_not_utf8_is_named_wherever_it_stands() -> None:
+def test_a_line_that_is_not_utf8_is_named_in_any_position() -> None:
     data = b"a,b,c\n" + b"x,y,z\n" * 5 + b"x,\xff,z\n"
     for block in (1, 10, 1000):
         rows = read(data, block, 100)

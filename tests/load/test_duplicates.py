@@ -1,4 +1,4 @@
-"""Repeats are found as a dict of all pairs would find them, however the input is cut into batches."""
+"""Repeats are found as a dict of all pairs would find them, however the input is divided into batches."""
 
 from __future__ import annotations
 
@@ -52,20 +52,20 @@ def inputs(draw: st.DrawFn) -> tuple[list[Pair], list[int], list[bool]]:
 
 
 @given(inputs())
-def test_any_split_gives_what_a_dict_gives(given_input: tuple[list[Pair], list[int], list[bool]]) -> None:
+def test_batches_of_any_size_give_the_result_of_a_dict(given_input: tuple[list[Pair], list[int], list[bool]]) -> None:
     pairs, cuts, usable = given_input
     assert earlier(pairs, cuts, usable) == expected(pairs, usable)
 
 
 def weak(values: Any) -> tuple[Any, Any]:
-    """An identity whose high words collide all the time, and whose low words tell all."""
+    """An identity whose high words often collide, and whose low words are unique."""
     words = [int.from_bytes(f"{a}\1{b}".encode(), "big") for a, b in zip(*values, strict=True)]
     low = numpy.array([word % 2**64 for word in words], dtype=numpy.uint64)
     return numpy.array([(word % 3) << 62 for word in words], dtype=numpy.uint64), low
 
 
 @given(st.lists(st.tuples(st.text("ab", max_size=2), st.text("ab", max_size=2)), max_size=80), st.integers(1, 20))
-def test_half_of_an_identity_may_collide(pairs: list[Pair], size: int) -> None:
+def test_high_words_may_collide(pairs: list[Pair], size: int) -> None:
     usable = [True] * len(pairs)
     assert earlier(pairs, list(range(size, len(pairs), size)), usable, weak) == expected(pairs, usable)
 
@@ -78,7 +78,7 @@ def test_a_large_input_with_many_repeats(size: int) -> None:
     assert earlier(pairs, list(range(size, len(pairs), size)), usable) == expected(pairs, usable)
 
 
-def test_order_and_case_count_and_so_does_the_border() -> None:
+def test_order_case_and_the_border_between_values_matter() -> None:
     pairs = [("a", "b"), ("b", "a"), ("A", "b"), ("ab", ""), ("", "ab"), ("a", "b")]
     assert earlier(pairs, [], [True] * 6) == [-1, -1, -1, -1, -1, 0]
 
@@ -101,7 +101,7 @@ def test_what_was_expected_is_found_and_its_repeats_too(data: st.DataObject) -> 
     pairs = st.tuples(numbers, numbers)
     known = sorted(data.draw(st.sets(pairs)))
     batches = data.draw(st.lists(st.lists(pairs, max_size=8), max_size=6))
-    learned_before = data.draw(st.integers(0, 2))  # that many batches
+    learned_before = data.draw(st.integers(0, 2))  # this many batches
     seen = Duplicates()
     firsts: dict[tuple[int, int], int] = {}
     start = 0
@@ -121,7 +121,7 @@ def test_what_was_expected_is_found_and_its_repeats_too(data: st.DataObject) -> 
         start += len(batch)
 
 
-def test_it_costs_few_bytes_a_row_and_few_runs() -> None:
+def test_it_needs_few_bytes_per_row_and_few_runs() -> None:
     seen, count, size = Duplicates(), 400_000, 2_000
     chance = numpy.random.default_rng(2)
     for start in range(0, count, size):

@@ -1,4 +1,4 @@
-"""A faulty quote costs its own row at most; what stands inside a quoted field is never taken for a row."""
+"""A faulty quote costs only its own row, and text inside a quoted field is never read as a row."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ HEAD = b"student_id,teacher_id,note\n"
 MEBIBYTE = 1 << 20
 
 
-def batches_of(body: bytes, size: int = 2, name: str = "pairs.csv") -> Iterator[Batch]:
+def read_batches(body: bytes, size: int = 2, name: str = "pairs.csv") -> Iterator[Batch]:
     return from_file(lambda: io.BytesIO(HEAD + body), name, COLUMNS, size)
 
 
 def until_end(body: bytes, size: int = 2) -> tuple[list[tuple[Any, ...]], dict[int, str], str]:
-    """The rows, why some could not be read, and what ended the source."""
+    """The rows, the reasons of unreadable rows, and the error that ended the source."""
     rows: list[tuple[Any, ...]] = []
     unreadable: dict[int, str] = {}
     try:
-        for batch in batches_of(body, size):
+        for batch in read_batches(body, size):
             rows.extend(zip(*batch.cells, strict=True))
             unreadable |= {batch.start + at: why for at, why in batch.unreadable.items()}
     except ConfigurationError as error:
@@ -84,7 +84,7 @@ def test_a_long_field_is_read() -> None:
 
 
 @pytest.mark.parametrize("quote", [b'"', b""])
-def test_a_field_beyond_all_reason_ends_the_source(quote: bytes) -> None:
+def test_a_field_that_is_far_too_long_ends_the_source(quote: bytes) -> None:
     inside = b"\nevil1,evil2,3\n" if quote else b""
     note = b"x" * (16 * MEBIBYTE + 1) + inside
     rows, unreadable, ended = until_end(b"a,v,1\nb,w," + quote + note + quote + b"\nc,x,3\n")
@@ -94,7 +94,7 @@ def test_a_field_beyond_all_reason_ends_the_source(quote: bytes) -> None:
     assert "is a quote left open" in ended
 
 
-def test_a_larger_limit_of_somebody_else_is_kept() -> None:
+def test_a_larger_field_limit_of_the_process_is_kept() -> None:
     before = csv.field_size_limit(32 * MEBIBYTE)
     try:
         assert until_end(b"a,v," + b"x" * (17 * MEBIBYTE) + b"\n") == ([("a", "v")], {}, "")

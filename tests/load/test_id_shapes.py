@@ -1,4 +1,4 @@
-"""What the ids of a column look like, and what that says of two columns."""
+"""The shape of ids in a column, and the hint that two columns are swapped."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_contacts_and_records() -> None:
 @pytest.mark.parametrize(
     "ids", [[], ["", ""], ["contact-1"], ["A" * 19], ["A" * 21], ["64F1A2B3C4D5E6F708192A3B"], ["ü" * 20], ["g" * 24]]
 )
-def test_what_has_no_shape(ids: list[str]) -> None:
+def test_ids_without_a_shape(ids: list[str]) -> None:
     assert find_shape(ids) is None
 
 
@@ -40,7 +40,7 @@ def test_the_first_hundred_ids_are_looked_at() -> None:
 
 
 @given(st.lists(st.text(max_size=30)))
-def test_any_text_may_be_asked_about(ids: list[str]) -> None:
+def test_any_text_is_accepted(ids: list[str]) -> None:
     assert find_shape(ids) in (None, *IdShape)
 
 
@@ -67,5 +67,5 @@ def test_swapped_columns_are_named() -> None:
         ((RECORDS, CONTACTS), ("custom_objects.a", "custom_objects.b")),
     ],
 )
-def test_nothing_is_said_without_reason(ids: tuple[list[str], list[str]], objects: tuple[str, str]) -> None:
+def test_columns_that_may_be_right_get_no_hint(ids: tuple[list[str], list[str]], objects: tuple[str, str]) -> None:
     assert hint_at_swap(COLUMNS, ids, objects) is None

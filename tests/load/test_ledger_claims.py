@@ -1,4 +1,4 @@
-"""A pair is sent by one attempt at a time, and what an earlier attempt left open is known from what nobody sent."""
+"""A pair is sent by one attempt at a time, and the next attempt knows which pairs may have been sent without an answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OTHER = Process("another machine", 1, "1")
 CLAIMED, AGAIN, THERE, OURS, HELD = ClaimResult
 
 
-def test_a_pair_is_claimed_once_and_the_same_question_gets_the_same_answer(place: Place) -> None:
+def test_a_pair_is_claimed_once_and_a_repeated_claim_gets_the_same_result(place: Place) -> None:
     mine, theirs = place.worker("mine"), place.worker("theirs")
     assert mine.claim("a-b", "b-a", "A-b") == [CLAIMED] * 3
     assert theirs.claim("b-a", "x-y", "a-b") == [HELD, CLAIMED, HELD]
@@ -37,7 +37,7 @@ def test_an_answer_ends_a_claim(place: Place) -> None:
     assert mine.ids("was-there", "made-1", "no-such") == [None, "id", None]
 
 
-def test_the_next_attempt_is_told_what_was_left_open(place: Place) -> None:
+def test_the_next_attempt_knows_which_pairs_got_no_answer(place: Place) -> None:
     first = place.worker("mine")
     first.claim("open-1", "done-1")
     first.made("done-1")
@@ -75,7 +75,7 @@ def test_a_load_that_ended_well_starts_anew(place: Place) -> None:
     assert not again.ledger.relations.known(again.target_id, again.freshness, again.attempt.load_number).is_ours.any()
 
 
-def test_silence_of_a_minute_is_death(place: Place) -> None:
+def test_an_attempt_without_a_heartbeat_for_a_minute_is_dead(place: Place) -> None:
     theirs, mine = place.worker("theirs", OTHER), place.worker("mine")
     theirs.claim("a-b")
     place.clock.now = NOW + 60
@@ -172,7 +172,7 @@ def test_more_pairs_than_a_statement_holds(place: Place) -> None:
     assert mine.ids(*pairs[10_999:11_001]) == ["id", None]
     mine.release(*pairs[11_000:])
     known = mine.ledger.relations.known(mine.target_id, mine.freshness, None)
-    of = Pairs.of(mine.ledger, [tuple(pair.split("-", 1)) for pair in pairs[:11_000]])  # type: ignore[misc]
+    of = Pairs.build(mine.ledger, [tuple(pair.split("-", 1)) for pair in pairs[:11_000]])  # type: ignore[misc]
     assert sorted(zip(of.high.tolist(), of.low.tolist(), strict=True)) == list(
         zip(known.high.tolist(), known.low.tolist(), strict=True)
     )
@@ -184,7 +184,7 @@ def test_more_pairs_than_a_statement_holds(place: Place) -> None:
 def test_ids_are_kept_as_they_are(place: Place) -> None:
     mine = place.worker("mine")
     odd = ["'; DROP TABLE ghl_relations; --", '"%s" {x} :y $1 \\', "ü 🙂 e\u0301", " ", "x" * 5_000]
-    of = Pairs.of(mine.ledger, [(one, one[::-1]) for one in odd])
+    of = Pairs.build(mine.ledger, [(one, one[::-1]) for one in odd])
     results = mine.ledger.relations.claim(mine.attempt, mine.target_id, of.high, of.low, of.first, of.second, mine.freshness)
     assert not np.any(results)
     found = place.rows("SELECT first_record_id, second_record_id FROM ghl_relations")

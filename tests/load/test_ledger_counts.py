@@ -1,4 +1,4 @@
-"""How many relations of a record are known to be there: the same as all pairs one by one, and in a few statements."""
+"""Counts of the relations that a record is known to have: equal to a count pair by pair, with few statements."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def counts(of: Worker, side: Side, *records: str) -> list[int]:
     return list(map(int, counts))
 
 
-def test_what_is_there_is_counted_on_each_side_by_itself(place: Place) -> None:
+def test_each_side_is_counted_separately(place: Place) -> None:
     mine = place.worker()
     mine.learned("a-b", "a-c", "b-a", "A-b")
     mine.claim("a-d")
@@ -47,7 +47,7 @@ def test_neither_claims_nor_refusals_nor_other_associations_count(place: Place) 
     assert mine.ledger.relations.count_by_record(other, "first", ["a"], mine.freshness).tolist() == [2]
 
 
-def test_only_what_is_fresh_counts(place: Place) -> None:
+def test_only_fresh_relations_count(place: Place) -> None:
     mine = place.worker()
     mine.learned("a-b", "a-c")
     place.clock.now += 10

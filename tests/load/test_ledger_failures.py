@@ -1,4 +1,4 @@
-"""A database that fails: every method says LedgerError, and no error holds a password, a user or a value."""
+"""A failing database: every method raises LedgerError, and no error contains a password, a user or a value."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def test_threads_take_turns_in_memory(place: Place) -> None:
 @only("place", ["postgresql"], indirect=True)
 def test_a_deadlock_is_run_again(place: Place) -> None:
     mine, theirs = place.worker("mine"), place.worker("theirs")
-    of = Pairs.of(mine.ledger, [("a", "b"), ("c", "d")])
+    of = Pairs.build(mine.ledger, [("a", "b"), ("c", "d")])
     mine.learned("a-b", "c-d")
     both_began = threading.Barrier(2)
     change = "UPDATE ghl_relations SET confirmed = confirmed + 1 WHERE first_record_id = '{}'"

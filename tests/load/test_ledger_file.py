@@ -1,4 +1,4 @@
-"""The file of an SQLite ledger: who may read it, and what a load does when it is deleted or replaced under its hands."""
+"""The file of an SQLite ledger: who may read it, and what a load does when the file is deleted or replaced."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class TestMode:
 
 
 def under_a_load(file: Path, ledger: Ledger, world: SimulatedServer, act: Callable[[], None]) -> Load:
-    """Something happens to the file halfway through a load."""
+    """Run a load, and do something to the ledger's file halfway."""
     return load_pairs(PAIRS, world, ledger=ledger, batch_size=50, prepare=lambda workers: workers.at(HALFWAY, act))
 
 
@@ -117,7 +117,7 @@ class TestDeleted:
 
     @pytest.mark.parametrize("place", ["sqlite"], indirect=True)
     def test_others_that_have_it_open_turn_to_the_copy(self, place: Place, tmp_path: Path) -> None:
-        """Two processes, each with connections of its own."""
+        """Two processes, each with its own connections."""
         mine, theirs = place.worker("mine"), place.worker("theirs")
         theirs.ledger = Ledger(place.engine(), database_time=place.clock)
         mine.claim("a-b")

@@ -1,4 +1,4 @@
-"""When a pair that was there is to be looked up again: the same by Python and by SQL, never late, and spread evenly."""
+"""When a known pair is checked again: Python and SQL agree, no check is late, and checks are spread evenly."""
 
 from __future__ import annotations
 

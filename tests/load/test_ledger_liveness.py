@@ -59,7 +59,7 @@ def test_a_process_of_another_user_is_there() -> None:
     ("after", "is_alive"), [(-SILENCE - 1, False), (-SILENCE, True), (SILENCE, True), (SILENCE + 1, False)]
 )
 def test_a_heartbeat_of_long_ago_or_to_come_is_none(place: Place, after: float, is_alive: bool) -> None:
-    """A clock that was wrong once must not keep a dead attempt's claims for ever."""
+    """A clock that was wrong once must not keep a dead attempt's claims forever."""
     number = place.worker("load", Process("elsewhere", 1, "1")).attempt.number
 
     def ask(connection: sa.Connection) -> set[int]:

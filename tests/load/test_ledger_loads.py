@@ -1,4 +1,4 @@
-"""What each load did: tries, resumes, lost ones, results, and what is forgotten with age."""
+"""What the ledger keeps of each load: tries, resumes, lost attempts and results; and what it deletes with age."""
 
 from __future__ import annotations
 

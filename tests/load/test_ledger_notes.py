@@ -1,4 +1,4 @@
-"""What is read from HighLevel or answered by it becomes known; what is not there any more is forgotten."""
+"""What HighLevel answers becomes known, and what no longer exists is forgotten."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A PostgreSQL server that is away for a while: it is waited for, nothing is lost, and nothing is written twice."""
+"""A PostgreSQL server that is away for a while: the ledger waits, nothing is lost, and nothing is written twice."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.parametrize("place", ["postgresql"], indirect=True)
 
 
 class Scheduled(FakeClock):
-    """Lets things happen at their moments, when somebody waits until then."""
+    """A clock that runs actions at their moments, when something waits until then."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class Scheduled(FakeClock):
 
 
 class Away:
-    """A ledger behind a gate, in a time of its own."""
+    """A ledger behind a gate, with its own simulated time."""
 
     def __init__(self, place: Place) -> None:
         self.gate, self.clock = Gate(place.url), Scheduled()
@@ -52,12 +52,12 @@ class Away:
         self.ledger = Ledger(self.engine, database_time=place.clock, clock=self.clock)
 
     def for_(self, seconds: float) -> None:
-        """Close the gate for so long."""
+        """Close the gate for this many seconds."""
         self.gate.close()
         self.clock.after(seconds, self.gate.open)
 
     def worker(self, load_id: str = "load") -> Worker:
-        """A load's next attempt."""
+        """The next attempt of a load."""
         attempt = self.ledger.loads.begin(
             load_id, try_number=1, is_resumed=False, location_id="location", association="friends"
         )
@@ -124,7 +124,7 @@ def test_without_patience_it_fails_at_once(away: Away) -> None:
     engine.dispose()
 
 
-def test_who_is_told_to_stop_waits_half_a_second(away: Away) -> None:
+def test_after_a_stop_it_waits_half_a_second(away: Away) -> None:
     mine, stopped_at = away.worker(), away.clock.now + 3.0
     away.ledger.end_waits_when(lambda: away.clock.now >= stopped_at)
     away.for_(20.0)
@@ -158,7 +158,7 @@ def test_too_many_connections_are_waited_out(place: Place, away: Away, caplog: p
 
 
 Work = Callable[[Worker], Any]
-#: Every way to write. What is done twice must leave what it leaves when it is done once, and say the same.
+#: All methods that write. Calling one twice must have the same effect and result as calling it once.
 WORK: dict[str, Work] = {
     "begin": lambda mine: (
         mine.ledger.loads.begin(
@@ -184,14 +184,14 @@ WORK: dict[str, Work] = {
     "results": lambda mine: mine.note(results=[{"row": 1, "outcome": "created", "requests": 1, "try_number": 1}]),
     "forget": lambda mine: mine.ledger.forget(RelationFilter(record_id="old")),
 }
-#: They say how many rows they deleted, which nobody knows any more.
+#: Methods that return how many rows they deleted, which a second call cannot know.
 _COUNTS = {"prune", "forget"}
 #: What differs from ledger to ledger, or with the number of runs.
 _VARIES = {"ghl_ledger": {"value"}, "ghl_relations": {"pair", "phase"}, "ghl_attempts": {"number"}}
 
 
 def contents(place: Place) -> dict[str, list[str]]:
-    """All rows of all tables, as far as they may be compared."""
+    """All rows of all tables, without the columns that differ anyway."""
     found = {}
     for table in ("ledger", "targets", "relations", "loads", "attempts", "load_results"):
         with place.shared.connect() as connection:
@@ -202,7 +202,7 @@ def contents(place: Place) -> dict[str, list[str]]:
 
 
 def prepared(mine: Worker) -> Worker:
-    """What there is before it is written to."""
+    """The content before each write."""
     old = mine.ledger.loads.begin("ended well", try_number=1, is_resumed=False, location_id="location", association="friends")
     earlier = Worker(mine.ledger, old, mine.target_id)
     earlier.claim("old-1", "old-2", "given-back")

@@ -1,4 +1,4 @@
-"""Tables are made and brought up to date by whoever comes first."""
+"""The first process that opens a database creates its tables or upgrades them."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_where_names_neither_user_nor_password(place: Place) -> None:
 
 
 def test_the_same_keys_give_the_same_bits_for_ever() -> None:
-    """What a ledger knows is found by these bits: a release of pandas that hashes otherwise must not pass unseen."""
+    """A ledger finds its pairs by these bits. A release of pandas with other hashes must not go unnoticed."""
     first, second = (np.array([*ids, None], dtype=object)[:-1] for ids in (["a", "ü🙂", "ab"], ["b", "'", ""]))
     high, low = keyed_identity(("0123456789abcdef", "fedcba9876543210"))((first, second))
     assert [f"{a:016x} {b:016x}" for a, b in zip(high.tolist(), low.tolist(), strict=True)] == [

@@ -1,4 +1,4 @@
-"""What a ledger holds, in numbers, and what it is to forget."""
+"""The statistics of a ledger, and deleting from it."""
 
 from __future__ import annotations
 

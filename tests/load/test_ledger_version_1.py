@@ -1,4 +1,4 @@
-"""A ledger that an earlier release wrote: it opens, saves the same requests, and is listed and forgets as before."""
+"""A ledger of an earlier release: it opens, saves the same requests, and can be listed and pruned as before."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ DUMP = Path(__file__).with_name("data") / "ledger_version_1.sql"
 NIGHTLY = [(f"student{n}", f"teacher{n % 3}") for n in range(6)]
 READ = [("hub", f"teacher{n}") for n in range(5)]
 KILLED = [(f"late{n}", "teacher9") for n in range(12)]
-#: The last of them was sent, took effect, and got no answer.
+#: The last pair was sent and took effect, but its answer was lost.
 ANSWERED, UNANSWERED = [*KILLED[:4], *KILLED[5:9]], KILLED[4]
 
 
 @pytest.fixture
 def ledger(time: Time, tmp_path: Path) -> Iterator[Ledger]:
-    """The file, opened an hour later."""
+    """The ledger's file, opened an hour later."""
     file = tmp_path / "ledger.db"
     with sqlite3.connect(file) as connection:
         connection.executescript(DUMP.read_text())
@@ -38,7 +38,7 @@ def ledger(time: Time, tmp_path: Path) -> Iterator[Ledger]:
 
 
 def highlevel() -> SimulatedServer:
-    """As the loads left it."""
+    """HighLevel as the loads left it."""
     world = server()
     world.add(*NIGHTLY, *READ, *ANSWERED, UNANSWERED)
     return world

@@ -1,4 +1,4 @@
-"""A ledger that others hold: it is waited for, and left where the load is told to stop."""
+"""A ledger locked by others: the load waits, and stops waiting when it is stopped."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ only = pytest.mark.parametrize
 
 
 class Hurried(Clock):
-    """Time flies: half of the time for which locks are waited for passes between two looks."""
+    """A fast clock: half of the time for which locks are waited for passes between two checks."""
 
     def __init__(self) -> None:
         self.looks = 0
@@ -57,7 +57,7 @@ def test_others_that_write_are_waited_for_with_patience(place: Place) -> None:
 
 @contextlib.contextmanager
 def blocked(place: Place) -> Iterator[None]:
-    """Somebody else holds all of the ledger's locks."""
+    """Another connection holds all of the ledger's locks."""
     with place.engine().connect() as holder:
         if place.kind == "sqlite":
             holder.connection.dbapi_connection.isolation_level = None  # type: ignore[union-attr]
@@ -71,7 +71,7 @@ def blocked(place: Place) -> Iterator[None]:
 
 @only("way", ["write", "alone"])
 @only("place", ["sqlite", "postgresql"], indirect=True)
-def test_who_is_told_to_stop_waits_no_longer(place: Place, way: str) -> None:
+def test_after_a_stop_nothing_is_waited_for(place: Place, way: str) -> None:
     place.ledger()
     stop, database = Stop(), Database(place.engine())
     database.end_waits_when(lambda: stop.is_set)
@@ -94,7 +94,7 @@ def test_who_is_told_to_stop_waits_no_longer(place: Place, way: str) -> None:
 
 @only("way", ["write", "alone"])
 @only("place", ["sqlite", "postgresql"], indirect=True)
-def test_who_is_not_told_to_stop_waits_on(place: Place, way: str) -> None:
+def test_without_a_stop_it_waits_on(place: Place, way: str) -> None:
     place.ledger()
     run = getattr(Database(place.engine()), way)
     waiting = threading.Thread(target=lambda: run(lambda connection: connection.execute(INSERT)))
@@ -107,7 +107,7 @@ def test_who_is_not_told_to_stop_waits_on(place: Place, way: str) -> None:
 
 
 @only("place", ["sqlite"], indirect=True)
-def test_a_ledger_is_told_to_stop(place: Place) -> None:
+def test_a_ledger_can_be_stopped(place: Place) -> None:
     mine = place.worker()
     mine.ledger.end_waits_when(lambda: True)
     began = time.monotonic()
@@ -117,7 +117,7 @@ def test_a_ledger_is_told_to_stop(place: Place) -> None:
 
 
 @only("place", ["sqlite", "postgresql"], indirect=True)
-def test_a_load_that_is_told_to_stop_ends_before_it_is_killed(place: Place) -> None:
+def test_a_stopped_load_ends_before_it_is_killed(place: Place) -> None:
     stop, ledger = Stop(), place.ledger()
     with contextlib.ExitStack() as others:
 

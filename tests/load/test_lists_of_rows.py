@@ -1,4 +1,4 @@
-"""What a mapped task gives is a sequence of lists of rows; one level of lists is taken away, and no pair is taken apart."""
+"""A mapped task returns a sequence of lists of rows: one level of lists is removed, and no pair is split."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FRAME = pandas.DataFrame([AV, BW])
 
 
 class LazySequence(Sequence[Any]):
-    """As Airflow's: items are fetched one by one, and it has no kinship with list."""
+    """Like Airflow's lazy sequence: it fetches items one by one, and is no subclass of list."""
 
     def __init__(self, items: Sequence[Any]) -> None:
         self._items = items
@@ -31,7 +31,7 @@ class LazySequence(Sequence[Any]):
         return self._items[at]
 
 
-#: What may hold the rows.
+#: The types that may contain the rows.
 SEQUENCES: tuple[Callable[[Any], Any], ...] = (list, tuple, iter, LazySequence)
 
 

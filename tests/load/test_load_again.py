@@ -1,4 +1,4 @@
-"""A table that was loaded before costs next to nothing, and nothing is skipped that is not there."""
+"""A table that was loaded before costs almost nothing, and no missing relation is skipped."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class TestAgain:
         assert evidence(again) == {("already_exists", "ledger"): 300, ("created", "answer"): 1, ("repeated", None): 5}
         assert again.results[-1]["reason"] == "the same pair as row 4"
 
-    def test_what_was_there_before_is_remembered_too(self, ledger: Ledger) -> None:
+    def test_relations_that_existed_before_are_remembered_too(self, ledger: Ledger) -> None:
         world = server()
         world.add(*PAIRS)
         assert evidence(load_pairs(PAIRS, world, ledger=ledger)) == {("already_exists", "answer"): 300}
@@ -38,14 +38,14 @@ class TestAgain:
 
     @pytest.mark.parametrize("rows", [10, 5_000])
     def test_a_small_and_a_large_table_find_the_same(self, ledger: Ledger, rows: int) -> None:
-        """A few pairs are looked up one by one, many are loaded at once."""
+        """A few pairs are looked up one by one; many are loaded all at once."""
         pairs = [(f"s{n}", "t") for n in range(rows)]
         world = server(limit=10_000)
         load_pairs(pairs[::2], world, ledger=ledger)
         again = load_pairs(pairs, world, ledger=ledger, load_id="tomorrow")
         assert evidence(again) == {("already_exists", "ledger"): rows // 2, ("created", "answer"): rows // 2}
 
-    def test_a_refusal_is_asked_again(self, ledger: Ledger) -> None:
+    def test_a_refused_pair_is_sent_again(self, ledger: Ledger) -> None:
         world = server(missing=frozenset({"student3"}))
         assert load_pairs(PAIRS[:6], world, ledger=ledger, tolerance=1).summary["rejected"] == 1
         world.missing = frozenset()
@@ -67,25 +67,25 @@ class TestAgain:
         load_pairs(rows, world, ledger=ledger)
         world.missing = frozenset({"gone"})
         load_pairs([("gone", "teacher3")], world, ledger=ledger, tolerance=1)
-        # On the other side it may be another kind of record, that is there.
+        # The same id on the other side may be another record, one that exists.
         assert known(ledger) == 1
 
 
 class TestAge:
-    def test_nothing_is_older_than_it_may_be(self, ledger: Ledger, time: Time) -> None:
+    def test_no_known_relation_exceeds_its_age(self, ledger: Ledger, time: Time) -> None:
         world = server()
         load_pairs(PAIRS, world, ledger=ledger)
         looked_up = []
         for day in range(30):
             time.now += DAY
             looked_up.append(load_pairs(PAIRS, world, ledger=ledger, load_id=f"day {day}").summary["requests"] - 1)
-        # Each in a day of its own; some of a teacher's students come up together, and are read at once.
+        # Each relation is due on its own day. Several relations of a teacher may be due together, and are read at once.
         assert 7 <= sum(looked_up) <= 300
         assert max(looked_up) <= 7
         oldest = ledger.statistics()["oldest_confirmed"]
         assert time.now - oldest <= 30 * DAY
 
-    def test_those_of_one_record_are_read_together(self, ledger: Ledger, time: Time) -> None:
+    def test_relations_of_one_record_are_read_together(self, ledger: Ledger, time: Time) -> None:
         world = server()
         load_pairs(PAIRS, world, ledger=ledger)
         time.now += 31 * DAY
@@ -102,7 +102,7 @@ class TestAge:
         again = load_pairs(PAIRS, world, ledger=ledger, load_id="strict", ledger_max_age=timedelta(0))
         assert evidence(again) == {("already_exists", "read"): 298, ("created", "answer"): 2}
 
-    def test_single_ones_are_sent(self, ledger: Ledger, time: Time) -> None:
+    def test_single_relations_are_sent(self, ledger: Ledger, time: Time) -> None:
         world = server()
         pairs = [(f"s{n}", f"t{n}") for n in range(50)]
         load_pairs(pairs, world, ledger=ledger)

@@ -26,7 +26,7 @@ class TestAttempts:
         stop.set_at(world.clock.now + seconds)
         return load_pairs(PAIRS, world, ledger=ledger, stop=stop)
 
-    def test_the_next_try_goes_on(self, ledger: Ledger) -> None:
+    def test_the_next_try_continues(self, ledger: Ledger) -> None:
         world = server(limit=50)
         first = self.stopped(ledger, world, 22.0)
         assert first.verdict.end is End.RETRYABLE
@@ -42,7 +42,7 @@ class TestAttempts:
             assert result["relation_id"] == ids[(result["first_record_id"], result["second_record_id"])]
 
     def test_an_answer_that_was_lost_with_the_attempt_is_presumed(self, ledger: Ledger) -> None:
-        """The request took effect; nobody lived to hear of it."""
+        """The request took effect, but the process ended before the answer."""
         world = server(faults={n: "hang_after" for n in range(1, 400)})
         first = self.stopped(ledger, world, 5.0)
         lost = len(world.creations)
@@ -52,7 +52,7 @@ class TestAttempts:
         second = load_pairs(PAIRS, world, ledger=ledger, try_number=2)
         assert evidence(second) == {("created", "presumed"): lost, ("created", "answer"): 300 - lost}
 
-    def test_a_refused_token_says_nothing_of_what_an_earlier_try_did(self, ledger: Ledger) -> None:
+    def test_a_refused_token_is_no_evidence_about_an_earlier_try(self, ledger: Ledger) -> None:
         world = server(faults={n: "hang_after" for n in range(1, 400)})
         self.stopped(ledger, world, 5.0)
         lost = len(world.creations)
@@ -63,12 +63,12 @@ class TestAttempts:
         third = load_pairs(PAIRS, world, ledger=ledger, try_number=3)
         assert evidence(third) == {("created", "presumed"): lost, ("created", "answer"): 300 - lost}
 
-    def test_a_refused_token_says_nothing_of_what_is_there(self, ledger: Ledger, time: Time) -> None:
+    def test_a_refused_token_does_not_change_what_is_known(self, ledger: Ledger, time: Time) -> None:
         world = server()
         load_pairs(PAIRS, world, ledger=ledger)
         time.now += 31 * DAY
         world.refuse_token_from = len(world.sent_at) + 1  # the association is read
-        load_pairs(PAIRS[:7], world, ledger=ledger, load_id="refused")  # each of another teacher, so that none is read
+        load_pairs(PAIRS[:7], world, ledger=ledger, load_id="refused")  # each of another teacher, so no relation is read
         assert known(ledger) == 300
 
     def test_what_was_claimed_and_never_sent_is_not_presumed(self, ledger: Ledger) -> None:
@@ -79,10 +79,10 @@ class TestAttempts:
         assert second.summary["created"] == 0
 
     @pytest.mark.parametrize("diff_against", [DiffAgainst.HIGHLEVEL, DiffAgainst.NONE])
-    def test_what_others_learned_since_its_first_try_is_not_believed(
+    def test_what_others_confirmed_since_its_first_try_is_not_trusted(
         self, ledger: Ledger, time: Time, diff_against: DiffAgainst
     ) -> None:
-        """On Monday it is red, on Tuesday others confirm, somebody removes, and Monday is cleared."""
+        """Monday's load is red. Another load confirms a relation, somebody removes it, and Monday's task is cleared."""
         world = server(missing=frozenset({"gone"}))
         bad = ("gone", "teacher1")
         load_pairs([PAIRS[0], bad], world, ledger=ledger, load_id="monday", diff_against=diff_against)
@@ -96,7 +96,7 @@ class TestAttempts:
         assert set(PAIRS) <= set(world.relations)
 
     @pytest.mark.parametrize("pairs", [PAIRS[:7], PAIRS[:50:7]], ids=["sent", "read"])
-    def test_what_it_made_is_its_own_even_if_another_confirmed_it_last(
+    def test_what_it_created_stays_created_even_if_another_confirmed_it_last(
         self, ledger: Ledger, time: Time, pairs: list[Pair]
     ) -> None:
         world = server(missing=frozenset({"gone"}))
@@ -108,8 +108,8 @@ class TestAttempts:
         again = load_pairs([*pairs, bad], world, ledger=ledger, load_id="monday", try_number=2, ledger_max_age=timedelta(0))
         assert evidence(again) == {("created", "presumed"): len(pairs), ("rejected", None): 1}
 
-    def test_the_account_is_that_of_the_last_try(self, ledger: Ledger) -> None:
-        """Rows change places between two tries."""
+    def test_results_are_those_of_the_last_try(self, ledger: Ledger) -> None:
+        """The rows have another order in the second try."""
         world = server(missing=frozenset({"gone"}))
         bad = ("gone", "teacher1")
         load_pairs([*PAIRS[:5], bad], world, ledger=ledger)
@@ -141,7 +141,7 @@ class TestAttempts:
 
 class TestTwoAtOnce:
     def test_what_another_load_is_sending_is_left_to_it(self, ledger: Ledger, time: Time) -> None:
-        """It claims a batch, and sends it when this one has long asked for it."""
+        """The other load claims a batch, and sends it long after this one has tried to claim it."""
         world = server()
         attempt, target_id = self.other(ledger)
         self.claim(ledger, attempt, target_id, PAIRS[:50])
@@ -177,7 +177,7 @@ class TestTwoAtOnce:
         load = load_pairs(PAIRS, world, ledger=ledger, prepare=lambda workers: workers.at(world.clock.now + 60.0, end))
         assert evidence(load) == {("created", "answer"): 300}
 
-    def test_a_stop_leaves_them_unattempted(self, ledger: Ledger) -> None:
+    def test_after_a_stop_they_are_not_attempted(self, ledger: Ledger) -> None:
         world = server()
         attempt, target_id = self.other(ledger)
         self.claim(ledger, attempt, target_id, PAIRS[:50])

@@ -1,4 +1,4 @@
-"""Rows that are one relation too many for a record, in whole loads: refused before a request is spent, in each location."""
+"""Rows over a record's limit, in whole loads: refused before a request is spent, in each location."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class TestOneLocation:
         assert (world.requests, load.verdict.end) == (5, End.FINAL)
         assert set(world.relations) == {("A", "x"), ("A", "y"), ("B", "x"), ("B", "y")}
 
-    def test_both_reasons_are_said(self) -> None:
+    def test_both_reasons_are_given(self) -> None:
         load = load_pairs([("A", "x"), ("A", "y"), ("B", "y"), ("A", "y"), ("A", "x")], server(), max_per_first=1)
         assert load.outcomes == ["created", "invalid", "created", "repeated", "repeated"]
         load = load_pairs([("A", "x"), ("B", "y"), ("A", "y")], server(), max_per_first=1, max_per_second=1)
@@ -60,7 +60,7 @@ class TestOneLocation:
         assert load.verdict.end is End.FINAL
         assert load_pairs(pairs, server(), max_per_first=2, tolerance=2).verdict.end is End.GREEN
 
-    def test_they_are_one_kind_of_reason(self) -> None:
+    def test_they_are_counted_as_one_reason(self) -> None:
         pairs = [(f"student{number % 40}", f"teacher{number}") for number in range(200)]
         load = load_pairs(pairs, server(), max_per_first=2)
         assert load.summary["invalid"] == 120
@@ -74,14 +74,14 @@ class TestOneLocation:
         assert (plan.summary["already_exists"], plan.summary["invalid"], plan.summary["not_attempted"]) == (2, 5, 3)
         load = load_pairs(pairs, world, ledger=ledger, load_id="load", max_per_first=4)
         assert load.summary["requests"] == plan.summary["plan"]["requests"] == 4
-        assert [one for one, said in zip(reasons(plan), plan.outcomes, strict=True) if said == "invalid"] == [
-            one for one, said in zip(reasons(load), load.outcomes, strict=True) if said == "invalid"
+        assert [one for one, outcome in zip(reasons(plan), plan.outcomes, strict=True) if outcome == "invalid"] == [
+            one for one, outcome in zip(reasons(load), load.outcomes, strict=True) if outcome == "invalid"
         ]
 
     @pytest.mark.parametrize("most", [0, -1, True, 1.5, "3"])
     @pytest.mark.parametrize("name", ["max_per_first", "max_per_second"])
-    def test_a_limit_that_is_none_is_found_before_any_request(self, name: str, most: Any) -> None:
-        agency, world = SimulatedAgency.of(["a"]), server()
+    def test_a_wrong_limit_raises_before_any_request(self, name: str, most: Any) -> None:
+        agency, world = SimulatedAgency.build(["a"]), server()
         with pytest.raises(ConfigurationError, match=f"{name} must be a whole number"):
             load_pairs([("A", "x")], world, **{name: most})
         with pytest.raises(ConfigurationError, match=f"{name} must be a whole number"):
@@ -101,7 +101,7 @@ class TestWhatIsThere:
     @pytest.mark.parametrize("diff_against", list(DiffAgainst))
     @pytest.mark.parametrize("days", [0, 1, 31])
     def test_a_rerun_refuses_the_same_rows(self, ledger: Ledger, time: Time, diff_against: DiffAgainst, days: int) -> None:
-        """Also where what is known is to be looked up again, or is not believed at all."""
+        """Also where known relations are checked again, or the ledger is not used."""
         world = server()
         pairs = [("A", "x"), ("A", "y"), ("B", "y"), ("B", "z"), ("C", "z")]
         first = load_pairs(pairs, world, ledger=ledger, load_id="one", max_per_first=1)
@@ -111,7 +111,7 @@ class TestWhatIsThere:
         assert again.outcomes == ["already_exists", "invalid", "already_exists", "invalid", "already_exists"]
         assert len(world.relations) == 3
 
-    def test_what_is_looked_up_again_takes_no_room_twice(self, ledger: Ledger) -> None:
+    def test_a_relation_that_is_checked_again_counts_once(self, ledger: Ledger) -> None:
         world, pairs = server(), [("A", "x"), ("A", "y"), ("A", "z")]
         load_pairs(pairs[:2], world, ledger=ledger, load_id="one")
         again = load_pairs(pairs, world, ledger=ledger, load_id="two", max_per_first=3, ledger_max_age=timedelta(0))
@@ -136,7 +136,7 @@ class TestWhatIsThere:
         assert reasons(load)[5] == full("first", 4, 3, 1)
 
     def test_what_is_read_in_a_later_batch_counts_too(self, ledger: Ledger) -> None:
-        """Its record came up before, when nothing was known of it."""
+        """Its record came up in an earlier batch, when none of its relations was known."""
         world, pairs = server(), [("A", "t0"), ("B", "t0"), ("A", "t1"), ("A", "t2"), ("A", "t3"), ("B", "t3")]
         world.add(*pairs[2:4])
         load = load_pairs(pairs, world, ledger=ledger, max_per_first=3, diff_against=DiffAgainst.HIGHLEVEL, batch_size=2)
@@ -155,7 +155,7 @@ class TestManyLocations:
     @pytest.mark.parametrize("is_sorted", [False, True])
     def test_each_is_counted_by_itself(self, ledger: Ledger, at_once: int, is_sorted: bool) -> None:
         names = ["a", "b", "c"]
-        agency = SimulatedAgency.of(names)
+        agency = SimulatedAgency.build(names)
         rows = [row(name, f"s{number % 5}", f"t{number}") for number in range(20) for name in names[: 2 + number % 2]]
         rows = sorted(rows, key=lambda one: str(one["location_id"])) if is_sorted else rows
         load_rows([row("b", "s0", f"other{number}") for number in range(2)], agency, ledger=ledger, load_id="before")
@@ -166,16 +166,16 @@ class TestManyLocations:
         assert made["c"] == {f"s{number}": 2 for number in range(5)}
         lines = load.summary["locations"]
         assert [(lines[name].get("invalid", 0), lines[name]["created"]) for name in names] == [(5, 15), (7, 13), (0, 10)]
-        (told,) = {result["reason"] for result in load.results if result["location_id"] == "b"} & {
+        (reason,) = {result["reason"] for result in load.results if result["location_id"] == "b"} & {
             full("first", 3, 2, 1, "first")
         }
-        assert load.verdict.headline == f"12 of 50 rows failed, all of them invalid: {told.partition(' (')[0]}."
+        assert load.verdict.headline == f"12 of 50 rows failed, all of them invalid: {reason.partition(' (')[0]}."
 
     @pytest.mark.parametrize("seed", range(4))
-    def test_a_count_row_by_row_says_the_same(self, ledger: Ledger, seed: int) -> None:
+    def test_a_count_row_by_row_gives_the_same(self, ledger: Ledger, seed: int) -> None:
         draw = random.Random(seed)
         names = ["a", "b", "c"]
-        agency = SimulatedAgency.of(names)
+        agency = SimulatedAgency.build(names)
         drawn = [(draw.choice(names), f"s{draw.randrange(25)}", f"t{draw.randrange(25)}") for _ in range(900)]
         before = drawn[:60]
         load_rows([row(*one) for one in before], agency, ledger=ledger, load_id="before")

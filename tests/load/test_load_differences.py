@@ -1,4 +1,4 @@
-"""What is asked which relations are there: HighLevel, or nobody."""
+"""Where a load looks up which relations exist: in HighLevel, or nowhere."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class TestHighLevel:
         assert evidence(load) == {("already_exists", "read"): 1_000, ("created", "answer"): 1_000}
         assert load.summary["requests"] == 1 + 20 + 1_000
 
-    def test_the_ledger_is_not_believed_but_filled(self, ledger: Ledger, time: Time) -> None:
+    def test_the_ledger_is_not_used_but_is_filled(self, ledger: Ledger, time: Time) -> None:
         world = server()
         load_pairs(self.HUBS, world, ledger=ledger)
         del world.relations[self.HUBS[7]]
@@ -54,7 +54,7 @@ class TestHighLevel:
         assert evidence(load) == {("already_exists", "answer"): 100}
 
     def test_reading_that_finds_nothing_ends(self, ledger: Ledger) -> None:
-        """A new table of small groups: it is not read to its end to learn that nothing is there."""
+        """In a new table with small groups, reading stops early when nothing is found."""
         pairs = [(f"s{n}", f"t{n // 3}") for n in range(3_000)]
         load = load_pairs(pairs, server(limit=10_000), ledger=ledger, diff_against=DiffAgainst.HIGHLEVEL)
         assert load.summary["created"] == 3_000
@@ -69,7 +69,7 @@ class TestHighLevel:
 
     @pytest.mark.parametrize("there", [0, 30, 60])
     @pytest.mark.parametrize(("hubs", "others"), [(1, 5_000), (10, 3_000), (1, 0)])
-    def test_reading_costs_one_request_a_record_at_most(self, ledger: Ledger, hubs: int, others: int, there: int) -> None:
+    def test_reading_costs_at_most_one_request_per_record(self, ledger: Ledger, hubs: int, others: int, there: int) -> None:
         world = server(limit=10_000)
         pairs = [(f"s{n}", f"t{n % hubs}") for n in range(60 * hubs)]
         world.add(*((f"other{n}", f"t{n % hubs}") for n in range(others * hubs)), *pairs[: there * hubs])
@@ -96,13 +96,13 @@ class TestHighLevel:
         load_pairs(self.HUBS[:200], world, ledger=ledger, load_id="after")
         assert self.HUBS[0] in world.relations
 
-    def test_a_token_that_may_not_read_sends(self, ledger: Ledger) -> None:
+    def test_with_a_token_that_may_not_read_rows_are_sent(self, ledger: Ledger) -> None:
         world = server(refuse_reads=True)
         load = load_pairs(self.HUBS[:100], world, ledger=ledger, diff_against=DiffAgainst.HIGHLEVEL)
         assert load.summary["created"] == 100
         assert any("could not be read" in warning for warning in load.verdict.warnings)
 
-    def test_repeats_and_bad_rows_are_as_ever(self, ledger: Ledger) -> None:
+    def test_repeats_and_invalid_rows_are_as_without_reading(self, ledger: Ledger) -> None:
         rows: list[Any] = [*self.HUBS[:100], self.HUBS[3], ("", "x")]
         load = load_pairs(rows, server(), ledger=ledger, diff_against=DiffAgainst.HIGHLEVEL, tolerance=1)
         assert (load.summary["created"], load.summary["repeated"], load.summary["invalid"]) == (100, 1, 1)
@@ -118,8 +118,8 @@ class TestNone:
         assert load.summary["requests"] == 301
 
     @pytest.mark.parametrize("diff_against", DiffAgainst)
-    def test_its_own_earlier_attempts_are_believed(self, ledger: Ledger, diff_against: DiffAgainst) -> None:
-        """Else a load of five days would begin anew every day."""
+    def test_its_own_earlier_attempts_are_trusted(self, ledger: Ledger, diff_against: DiffAgainst) -> None:
+        """Otherwise a load of five days would start anew every day."""
         world = server(daily_limit=100)
         first = load_pairs(PAIRS, world, ledger=ledger, diff_against=diff_against)
         assert (first.summary["stopped_by"], first.verdict.end) == ("quota", End.RETRYABLE)

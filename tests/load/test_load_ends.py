@@ -1,4 +1,4 @@
-"""The table of ends: what a load came to, and whether the task is green, red and worth a retry, or red for good."""
+"""The table of ends: whether a task is green, red and worth a retry, or red for good."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_failed_row_makes_it_worth_a_retry() -> None:
     assert "1 × invalid: column 'first_record_id' is empty" in load.verdict.message
 
 
-def test_only_definite_refusals_are_not_worth_one() -> None:
+def test_definite_refusals_alone_are_final() -> None:
     load = load_pairs([*PAIRS, ("ghost0123456789", "t")], server_with(missing=frozenset({"ghost0123456789"})))
     assert (load.summary["rejected"], load.summary["created"]) == (1, 100)
     assert load.verdict.end is End.FINAL
@@ -85,33 +85,33 @@ def test_only_definite_refusals_are_not_worth_one() -> None:
 
 @pytest.mark.parametrize("refused_from", [0, 1])
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("refusal", "explanation"),
     [
         ("Invalid JWT", "rotated, deleted or mistyped"),
         ("The token is not authorized for this scope.", "lacks the scope"),
         ("This route is not yet supported by the IAM Service.", "sub-account's token"),
     ],
 )
-def test_a_refused_token_ends_it_for_good(refused_from: int, said: str, told: str) -> None:
-    load = load_pairs(PAIRS * 50, server_with(refuse_token_from=refused_from, refusal=said))
+def test_a_refused_token_is_final(refused_from: int, refusal: str, explanation: str) -> None:
+    load = load_pairs(PAIRS * 50, server_with(refuse_token_from=refused_from, refusal=refusal))
     assert load.verdict.end is End.FINAL
     assert load.summary["stopped_by"] == "token"
     assert load.server.requests <= 25
-    assert told in load.verdict.message
+    assert explanation in load.verdict.message
     assert isinstance(load.verdict.cause, Unauthorized)
     assert load.summary["created"] == 0
     assert load.summary["not_attempted"] >= 80
     assert load.summary["repeated"] == 4900
 
 
-def test_a_token_that_is_refused_on_the_way_keeps_what_was_done() -> None:
+def test_results_before_a_refused_token_are_kept() -> None:
     load = load_pairs(PAIRS, server_with(refuse_token_from=60), abort_after=20)
     assert load.verdict.end is End.FINAL
     assert load.summary["created"] == 59
     assert load.summary["stopped_by"] == "token"
 
 
-def test_a_wrong_key_names_the_keys_there_are() -> None:
+def test_a_wrong_key_names_the_existing_keys() -> None:
     keys = {f"key_{n:02d}": f"{n:024x}" for n in range(30)} | {KEY: "f" * 24}
     load = load_pairs(PAIRS, server_with(associations=keys), association_key="studentteacher")
     assert load.verdict.end is End.FINAL
@@ -147,7 +147,7 @@ def test_an_association_that_cannot_be_read_now_is_worth_a_retry() -> None:
 
 
 class _Hiding(SimulatedServer):
-    """Answers no GET for one id, as HighLevel may for system-defined ones, though its list has them."""
+    """Refuses to read an association by id, although its list has it. HighLevel may do this for its own associations."""
 
     def _association(self, call: Any) -> tuple[int, Any]:
         return super()._association(call) if call.template == "/associations/" else (404, {"message": "not found"})
@@ -158,7 +158,7 @@ def test_an_id_that_only_the_list_has_is_found() -> None:
     assert (load.verdict.end, load.summary["created"], load.summary["requests"]) == (End.GREEN, 100, 102)
 
 
-def test_an_id_that_is_nowhere_names_the_keys_there_are() -> None:
+def test_an_unknown_id_names_the_existing_keys() -> None:
     load = load_pairs(PAIRS, server_with(), association_id="0" * 24)
     assert load.verdict.end is End.FINAL
     assert f"has the id '{'0' * 24}'; the keys there are: {KEY}" in load.verdict.message
@@ -169,14 +169,14 @@ class _Refusing(SimulatedServer):
         return 422, {"statusCode": 422, "message": ["associationId must be an id"]}
 
 
-def test_an_association_id_that_highlevel_cannot_read_is_not_worth_one() -> None:
+def test_a_malformed_association_id_is_final() -> None:
     load = load_pairs(PAIRS, _Refusing(FakeClock()), association_id="no id")
     assert load.verdict.end is End.FINAL
     assert load.summary["stopped_by"] == "abort"
     assert "associationId must be an id" in load.verdict.message
 
 
-def test_the_same_refusal_again_and_again_stops_it() -> None:
+def test_many_equal_refusals_stop_it() -> None:
     ghosts = [(f"ghost{n:010d}", f"teacher{n:04d}") for n in range(100)]
     load = load_pairs(ghosts, server_with(missing=frozenset(pair[0] for pair in ghosts)), abort_after=20)
     assert load.verdict.end is End.FINAL
@@ -223,20 +223,20 @@ def test_until_a_row_succeeds_few_are_in_flight_and_then_many() -> None:
     assert load.workers.most_in_flight > 90
 
 
-def test_a_spent_day_is_worth_a_retry_and_says_when() -> None:
+def test_a_spent_quota_is_worth_a_retry_and_names_the_reset() -> None:
     load = load_pairs(PAIRS, server_with(daily_limit=41))
     assert load.verdict.end is End.RETRYABLE
     assert load.summary["stopped_by"] == "quota"
     assert (load.summary["created"], load.summary["not_attempted"]) == (40, 60)
     assert load.summary["daily_remaining"] == 0
-    # The simulated clock stands at 00:16:40 and some seconds; the day is back in two hours.
+    # The simulated clock shows 00:16:40 and some seconds; the quota is back in two hours.
     assert "The day's requests are spent; they are back in 2:00:00" in load.verdict.message
     assert "(at 1970-01-01 02:16 UTC)" in load.verdict.message
     assert isinstance(load.verdict.cause, QuotaExhausted)
 
 
 @pytest.mark.parametrize("at", [1, 50, 100])
-def test_a_day_that_others_spend(at: int) -> None:
+def test_a_quota_that_others_spend(at: int) -> None:
     load = load_pairs(PAIRS, server_with(faults={at: "day_spent"}))
     assert (load.verdict.end, load.summary["stopped_by"]) == (End.RETRYABLE, "quota")
     assert load.summary["not_attempted"] >= 1
@@ -244,7 +244,7 @@ def test_a_day_that_others_spend(at: int) -> None:
     assert "they are back in 2:00:00" in load.verdict.message
 
 
-def test_a_day_that_is_spent_before_the_first_row() -> None:
+def test_a_quota_that_is_spent_before_the_first_row() -> None:
     load = load_pairs(PAIRS, server_with(daily_limit=1))
     assert (load.verdict.end, load.summary["stopped_by"]) == (End.RETRYABLE, "quota")
     assert load.summary["not_attempted"] == 100

@@ -1,4 +1,4 @@
-"""What a load leaves in its ledger, and what it does when that fails; and what a plan says."""
+"""What a load writes to its ledger, what it does when the ledger fails, and what a plan reports."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class TestAccount:
         assert known(ledger) == 5
 
     def test_an_attempt_that_breaks_off_holds_no_claims(self, ledger: Ledger) -> None:
-        """Airflow's timeout strikes anywhere."""
+        """Airflow's timeout may interrupt a load anywhere."""
         world = server()
 
         def strike() -> None:

@@ -1,4 +1,4 @@
-"""Loads against answers that never end, and records that are full."""
+"""Loads with answers that never end, and with records that are full."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from airflow_provider_ghl.load.source.rows import from_data
 from airflow_provider_ghl.sandbox import Sandbox
 
 
-def test_an_answer_that_never_ends_holds_nothing_up_for_ever() -> None:
-    """The transport's own limit starts anew with every byte; the row is sent again, and its relation is there."""
+def test_an_answer_that_never_ends_does_not_block_the_load() -> None:
+    """The transport's timeout restarts with every byte. The row is sent again, and its relation exists."""
     server = SimulatedServer(FakeClock())
 
     def lose_the_second(workers: SimulatedWorkers) -> None:
@@ -30,7 +30,7 @@ def test_an_answer_that_never_ends_holds_nothing_up_for_ever() -> None:
         def losing(key: Any, function: Callable[[], Any]) -> None:
             seen.append(key)
             if len(seen) == 2:
-                function()  # it takes effect, and its answer drips on and on
+                function()  # it takes effect, and its answer never ends
             else:
                 submit(key, function)
 
@@ -44,7 +44,7 @@ def test_an_answer_that_never_ends_holds_nothing_up_for_ever() -> None:
 
 
 def test_a_hub_that_is_full_is_not_read_again_for_every_row() -> None:
-    """A rerun of a hub's rows costs a create and a page for each, however many relations the hub has."""
+    """A rerun costs one create and one page per row, however many relations the full record has."""
     with Sandbox(limit=None, seed=1) as sandbox:
         association = sandbox.state.add_association("full", "contact", "custom_objects.event", "A", "B", max_per_first=250)
         pairs = [("hub", f"event{n}") for n in range(260)]

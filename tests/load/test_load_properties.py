@@ -1,4 +1,4 @@
-"""Any table under any faults: every row one outcome, sums right, each pair in HighLevel once, no request uncounted."""
+"""Any table under any faults: one outcome per row, correct sums, each pair in HighLevel once, every request counted."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ SPECS = st.fixed_dictionaries(
 )
 
 
-def pair_of(row: tuple[Any, Any]) -> Pair | None:
-    """The pair that a row names, by the rules of the README; written apart from the code."""
+def row_pair(row: tuple[Any, Any]) -> Pair | None:
+    """A row's pair by the rules of the README, independent of the package's code; ``None`` where it has none."""
     texts = []
     for value in row:
         if type(value) is int:
@@ -64,7 +64,7 @@ def pair_of(row: tuple[Any, Any]) -> Pair | None:
 
 
 def check_rows(load: Load, rows: list[Any]) -> None:
-    """Every row exactly one outcome, in order, and the counts are those of the rows."""
+    """Every row has exactly one outcome, in order, and the counts agree."""
     results = load.results
     assert [result["row"] for result in results] == list(range(len(rows)))
     counted = Counter(result["outcome"] for result in results)
@@ -73,10 +73,10 @@ def check_rows(load: Load, rows: list[Any]) -> None:
 
 
 def check_pairs(load: Load, rows: list[Any]) -> None:
-    """A row's invalidity and repeats are those that anybody can see in the table."""
+    """Invalid and repeated rows are those that the table shows."""
     first_rows: dict[Pair, int] = {}
     for at, (row, result) in enumerate(zip(rows, load.results, strict=True)):
-        pair = pair_of(row)
+        pair = row_pair(row)
         if pair is None:
             assert result["outcome"] == "invalid"
         elif pair in first_rows:
@@ -88,28 +88,28 @@ def check_pairs(load: Load, rows: list[Any]) -> None:
 
 
 def check_highlevel(load: Load, before: set[Pair]) -> None:
-    """What HighLevel holds is what the results say."""
+    """HighLevel has the relations that the results name."""
     server = load.server
-    said: dict[str, set[Pair]] = {outcome: set() for outcome in OUTCOMES}
+    by_outcome: dict[str, set[Pair]] = {outcome: set() for outcome in OUTCOMES}
     for result in load.results:
         pair = result["first_record_id"], result["second_record_id"]
-        said[result["outcome"]].add(pair)
+        by_outcome[result["outcome"]].add(pair)
         if result["outcome"] == "created" and result["evidence"] == "answer":
             assert server.creations[pair] == 1
             assert result["relation_id"] == server.relations[pair]
     assert set(server.creations.values()) <= {1}
     there = set(server.relations)
-    assert said["created"] | said["already_exists"] <= there
-    assert there - before <= said["created"] | said["failed"]
-    assert said["already_exists"] <= before
+    assert by_outcome["created"] | by_outcome["already_exists"] <= there
+    assert there - before <= by_outcome["created"] | by_outcome["failed"]
+    assert by_outcome["already_exists"] <= before
 
 
 def check_requests(load: Load) -> None:
-    """A request that nobody counted was not sent, and the other way round."""
+    """The load counts exactly the requests that were sent."""
     of_rows = sum(result["requests"] for result in load.results)
     of_association = load.server.requests - of_rows
     assert load.summary["requests"] == load.server.requests
-    # Who is told to stop leaves the request for the association on its way, which the server may not have come to then.
+    # A stopped load leaves the request for the association in flight, and the server may not have reached it yet.
     is_left = load.workers.in_flight > 0 and not of_rows
     assert 0 <= of_association - load.server.association_reads <= int(is_left)
 
@@ -142,7 +142,7 @@ def test_any_small_table_that_is_stopped(rows: list[Any], world: dict[str, Any],
 
 
 def random_rows(draw: random.Random, size: int) -> list[Any]:
-    """Mostly new pairs between few records, with repeats, swapped pairs, ints and blanks among them."""
+    """A table of mostly new pairs between few records, with repeats, swapped pairs, ints and blanks."""
     records = [f"{draw.getrandbits(96):024x}" for _ in range(size // 8)]
     rows: list[Any] = []
     for _ in range(size):
@@ -163,7 +163,7 @@ def random_rows(draw: random.Random, size: int) -> list[Any]:
 def test_tables_of_thousands_of_rows(seed: int, share: float) -> None:
     draw = random.Random(seed)
     rows = random_rows(draw, 3000)
-    pairs = sorted({pair for row in rows if (pair := pair_of(row))})
+    pairs = sorted({pair for row in rows if (pair := row_pair(row))})
     before = set(draw.sample(pairs, 300))
     server = SimulatedServer(
         FakeClock(),
@@ -194,4 +194,4 @@ def test_a_second_attempt_finds_what_the_first_one_did(seed: int) -> None:
     assert second.summary["failed"] == second.summary["not_attempted"] == second.summary["rejected"] == 0
     assert set(broken.creations.values()) == {1}
     assert second.summary["already_exists"] == len(there)
-    assert set(broken.relations) == {pair for row in rows if (pair := pair_of(row))}
+    assert set(broken.relations) == {pair for row in rows if (pair := row_pair(row))}

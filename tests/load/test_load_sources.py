@@ -1,4 +1,4 @@
-"""Sources that are empty, too short or broken, and specs that cannot be meant."""
+"""Sources that are empty, too short or broken; and specs that contradict themselves."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def test_fewer_rows_than_min_rows_are_red_before_anything_is_sent(rows: int, bat
     assert load.summary["not_attempted"] == load.summary["rows"] == rows
 
 
-def test_min_rows_that_are_there_are_all_loaded() -> None:
+def test_with_enough_rows_all_are_loaded() -> None:
     load = load_pairs(PAIRS, server_with(), min_rows=100, batch_size=7)
     assert (load.verdict.end, load.summary["created"]) == (End.GREEN, 100)
 
 
 class _Broken(Exception):
-    """What a database driver may raise; its text may hold people's data."""
+    """An error as a database driver raises it. Its text may contain people's data."""
 
 
 def breaking(rows: list[Any], batch_size: int, error: Exception) -> Iterator[Batch]:
@@ -72,21 +72,21 @@ def test_a_source_that_breaks_before_min_rows_sends_nothing(rows: int) -> None:
     assert load.summary["not_attempted"] == load.summary["rows"] == rows
 
 
-def test_a_mistake_that_shows_before_the_first_row_is_raised() -> None:
+def test_a_configuration_error_before_the_first_row_is_raised() -> None:
     server = server_with()
     with pytest.raises(ConfigurationError, match="no column 'first_record_id'"):
         load_pairs([{"student": "a", "teacher": "b"}], server)
     assert server.requests == 0
 
 
-def test_a_mistake_that_shows_later_is_not_worth_a_retry() -> None:
+def test_a_configuration_error_after_the_first_row_is_final() -> None:
     load = load_pairs(breaking(PAIRS, 10, ConfigurationError("line 101 is not UTF-8")), server_with())
     assert load.verdict.end is End.FINAL
     assert "line 101 is not UTF-8" in load.verdict.message
     assert load.summary["created"] == 100
 
 
-def test_a_refused_token_is_not_worth_a_retry_though_the_source_broke_too() -> None:
+def test_a_refused_token_is_final_even_if_the_source_broke_too() -> None:
     load = load_pairs(breaking(PAIRS, 10, _Broken()), server_with(refuse_token_from=0))
     assert load.verdict.end is End.FINAL
     assert isinstance(load.verdict.cause, Unauthorized)
@@ -104,15 +104,15 @@ def test_a_refused_token_is_not_worth_a_retry_though_the_source_broke_too() -> N
         {"association_key": None},
     ],
 )
-def test_a_spec_that_cannot_be_meant_is_refused(wrong: dict[str, Any]) -> None:
+def test_a_spec_that_contradicts_itself_is_refused(wrong: dict[str, Any]) -> None:
     right: dict[str, Any] = {"load_id": "x", "location_id": LOCATION, "columns": COLUMNS, "association_key": KEY}
     relation_spec(**right)
     with pytest.raises(ConfigurationError):
         relation_spec(**right | wrong)
 
 
-def test_rows_behind_an_unreachable_association_are_accounted_for() -> None:
-    """The source is sound, so that every row of it is told of, in whichever batch it stands."""
+def test_rows_of_an_unreachable_association_all_have_an_outcome() -> None:
+    """The source is sound, so every row gets a result, in whichever batch it is."""
     load = load_pairs(PAIRS, server_with(faults=dict.fromkeys(range(6), "never_sent")), batch_size=10)
     assert load.verdict.end is End.RETRYABLE
     assert (load.summary["rows"], load.summary["not_attempted"]) == (100, 100)

@@ -1,4 +1,4 @@
-"""The advertised limit is reached through the whole loader, in simulated time, and never passed."""
+"""A whole load reaches the advertised limit in simulated time, and never exceeds it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SEEDS = range(LONGER)
 
 
 def paced_load(pairs: int, latency: float, limit: int, window: str, counts_at: float, seed: int) -> tuple[Load, float]:
-    """A load of new pairs, and its share of the ideal: windows as full as they may be, from the first to the last write."""
+    """Load new pairs. Returns the load, and its speed as a share of the ideal, in which every window is full."""
     server = SimulatedServer(
         FakeClock(), limit=limit, window=window, counts_at=counts_at, latencies=spread_around(latency, 0.3, seed)
     )
@@ -38,7 +38,7 @@ def test_a_load_alone_reaches_the_limit_and_is_never_refused(
 
 @pytest.mark.parametrize(("latency", "target"), [(0.3, 0.97), (1.0, 0.94)])
 def test_windows_that_come_out_even(latency: float, target: float) -> None:
-    """With its read of the association a load of 999 rows is 1,000 requests: the last window is full to its last slot."""
+    """With the read of the association, 999 rows take 1,000 requests: the last window is full."""
     load, share = paced_load(999, latency, 100, "sliding", 0.0, 1)
     assert load.summary["requests"] == 1000
     assert share >= target

@@ -1,4 +1,4 @@
-"""Told to stop: nothing more is sent, the load ends in time, and every row that was read has its one outcome."""
+"""A load that is stopped: it sends nothing more, ends in time, and every row that was read has one outcome."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ IN_TIME = 2.5
 
 
 class Source:
-    """Batches of new pairs, and how many were read after the stop."""
+    """Yields batches of new pairs, and counts those that are read after the stop."""
 
     def __init__(self, rows: int, batch_size: int, stop: Stop) -> None:
         pairs = [(f"student{n}", f"teacher{n}") for n in range(rows)]
@@ -41,7 +41,7 @@ class Source:
 
 
 def stopped_load(after: float, *, hang_from: int = 10_000_000, counts_at: float = 0.0) -> tuple[Load, Source, float]:
-    """A load that is told to stop so many seconds after its begin; and the seconds that it took from then on."""
+    """Run a load and stop it this many seconds after its begin. Returns the load, and the seconds from the stop to the end."""
     stop, clock = Stop(), FakeClock()
     source = Source(1000, 50, stop)
     server = SimulatedServer(
@@ -56,7 +56,7 @@ def stopped_load(after: float, *, hang_from: int = 10_000_000, counts_at: float 
 
 
 @pytest.mark.parametrize("after", [0.4, 0.61, 0.75, 3.3, 10.5, 20.9, 35.0])
-def test_answers_on_their_way_are_waited_for(after: float) -> None:
+def test_answers_in_flight_are_waited_for(after: float) -> None:
     load, source, seconds = stopped_load(after)
     server = load.server
     assert seconds <= IN_TIME
@@ -82,7 +82,7 @@ def test_answers_that_do_not_come_are_not_waited_for(after: float) -> None:
     assert load.summary["requests"] == load.server.requests == 1 + sum(row["requests"] for row in load.results)
 
 
-def test_an_answer_on_the_way_does_not_put_the_end_off() -> None:
+def test_an_answer_in_flight_does_not_delay_the_end() -> None:
     stop, clock = Stop(), FakeClock()
     latencies = chain([0.3] * 21, [0.6], repeat(0.3))
     server = SimulatedServer(clock, latencies=latencies, faults={n: "hang_after" for n in range(22, 200)})
@@ -112,7 +112,7 @@ def test_a_machine_that_stalls_loses_no_row(kind: str | None) -> None:
     assert load.verdict.end is End.RETRYABLE
 
 
-def test_nothing_is_sent_once_it_is_set() -> None:
+def test_nothing_is_sent_after_a_stop() -> None:
     stop, clock = Stop(), FakeClock()
     server = SimulatedServer(clock)
     moment: list[int] = []
@@ -163,7 +163,7 @@ def test_a_stop_while_the_first_batch_is_read_sends_none() -> None:
     assert (server.requests, load.outcomes) == (0, ["not_attempted"])
 
 
-def test_rows_that_were_held_back_for_min_rows_are_accounted_for() -> None:
+def test_rows_read_ahead_for_min_rows_all_have_an_outcome() -> None:
     stop, server = Stop(), SimulatedServer(FakeClock())
 
     def batches() -> Iterator[Batch]:
@@ -189,7 +189,7 @@ def test_a_stop_while_the_association_is_waited_for() -> None:
 
 
 def stopping_after(stop: Stop, requests: int) -> Iterator[float]:
-    """Latencies; the stop is set when so many were drawn."""
+    """Yields latencies, and sets the stop after this many."""
     for _ in range(requests - 1):
         yield 0.3
     stop.set()
@@ -210,7 +210,7 @@ def test_rows_that_highlevel_surely_did_not_take_are_not_attempted() -> None:
     assert sum(result["requests"] for result in load.results) == 20
 
 
-def test_an_outage_does_not_eat_up_the_input() -> None:
+def test_an_outage_does_not_use_up_the_input() -> None:
     stop, clock = Stop(), FakeClock()
     server = SimulatedServer(clock, limit=25, faults={n: "503_before" for n in range(1, 1000)})
     load = load_pairs(
@@ -232,7 +232,7 @@ def test_a_stop_that_comes_with_the_last_answer_has_stopped_nothing() -> None:
 
         def submitting(key: Any, function: Callable[[], Any]) -> None:
             submit(key, function)
-            if next(numbers) == 2:  # before it the association is read
+            if next(numbers) == 2:  # the first request reads the association
                 workers.at(server.clock.now + 0.2, stop.set)
 
         workers.submit = submitting  # type: ignore[method-assign]

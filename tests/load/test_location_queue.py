@@ -64,7 +64,7 @@ def test_where_a_location_stands_has_a_name() -> None:
 
 @pytest.mark.parametrize(("resets_in", "seconds"), [(3_600.0, 3_600.0), (0.0, 5.0), (None, 900.0)])
 def test_a_spent_day_is_believed_for_a_while(resets_in: float | None, seconds: float) -> None:
-    """A day that is said to end at once, again and again, must not be asked for as fast as it can be."""
+    """Where HighLevel keeps naming a reset that is due now, the location must not ask as fast as it can."""
     spent, error = location(), QuotaExhausted("spent")
     error.resets_in = resets_in
     assert spent.sleep(error, 100.0) == 100.0 + seconds

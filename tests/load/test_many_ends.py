@@ -1,4 +1,4 @@
-"""How loads about many locations end: what stops one location stops no other, and what is everybody's stops all."""
+"""How loads of several locations end: some errors stop one location, others stop the load."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from remembering import Time
-from simulated_agency import FORBIDDEN, Row, SimulatedAgency, check_sums, load_rows, row, rows_of
+from simulated_agency import FORBIDDEN, Row, SimulatedAgency, check_sums, load_rows, make_rows, row
 from simulated_highlevel import KEY, TOKEN, SimulatedServer
 from simulated_load import Load, load_pairs
 from simulated_time import FakeClock
@@ -25,47 +25,47 @@ WEEK = timedelta(days=7)
 OUTAGE = 503, "Service Unavailable"
 
 
-def outcomes_of(load: Load, location: str) -> Counter[str]:
+def location_outcomes(load: Load, location: str) -> Counter[str]:
     return Counter(result["outcome"] for result in load.results if result["location_id"] == location)
 
 
-def reasons_of(load: Load, location: str) -> set[str | None]:
+def location_reasons(load: Load, location: str) -> set[str | None]:
     return {result["reason"] for result in load.results if result["location_id"] == location}
 
 
 class TestSpentDay:
     def agency(self, day_ends: float = 9_000.0, daily_limit: int = 20) -> SimulatedAgency:
-        agency = SimulatedAgency.of(ABC)
+        agency = SimulatedAgency.build(ABC)
         agency["b"].daily_limit, agency["b"].day_ends = daily_limit, day_ends
         return agency
 
     @pytest.mark.parametrize("is_sorted", [False, True])
-    def test_the_others_go_on_and_another_try_is_worth_it(self, is_sorted: bool) -> None:
+    def test_the_others_go_on_and_the_task_is_worth_a_retry(self, is_sorted: bool) -> None:
         agency = self.agency()
-        load = load_rows(rows_of(ABC, 150, is_sorted=is_sorted), agency)
+        load = load_rows(make_rows(ABC, 150, is_sorted=is_sorted), agency)
         check_sums(load, 450)
         assert (load.verdict.end, load.verdict.wait, load.summary["stopped_by"]) == (End.RETRYABLE, None, "quota")
-        assert outcomes_of(load, "b") == {"created": 19, "not_attempted": 131}
-        assert outcomes_of(load, "a") == outcomes_of(load, "c") == {"created": 150}
+        assert location_outcomes(load, "b") == {"created": 19, "not_attempted": 131}
+        assert location_outcomes(load, "a") == location_outcomes(load, "c") == {"created": 150}
         assert max(agency.last_writes().values()) <= 11.0
         assert "1 of 3 locations was stopped: b: the day's requests are spent, they are back in 2:13:" in load.verdict.message
         assert load.summary["locations"]["b"]["stopped_by"] == "quota"
         assert isinstance(load.verdict.cause, QuotaExhausted)
 
-    def test_it_waits_for_the_earliest_reset_when_all_that_is_left_waits(self) -> None:
+    def test_it_waits_for_the_earliest_reset(self) -> None:
         agency = self.agency()
         agency["c"].daily_limit, agency["c"].day_ends = 30, 5_000.0
-        load = load_rows(rows_of(ABC, 150), agency, defer_timeout=WEEK)
-        assert (load.verdict.end, outcomes_of(load, "a")) == (End.DEFERRED, {"created": 150})
+        load = load_rows(make_rows(ABC, 150), agency, defer_timeout=WEEK)
+        assert (load.verdict.end, location_outcomes(load, "a")) == (End.DEFERRED, {"created": 150})
         assert load.verdict.wait is not None
         assert 5_000.0 - agency.clock.now <= load.verdict.wait <= 5_000.0 - agency.clock.now + 61.0
 
     def test_a_wait_that_would_take_too_long_is_red(self) -> None:
-        load = load_rows(rows_of(ABC, 50), self.agency(), defer_timeout=timedelta(hours=1))
+        load = load_rows(make_rows(ABC, 50), self.agency(), defer_timeout=timedelta(hours=1))
         assert (load.verdict.end, load.verdict.wait) == (End.RETRYABLE, None)
 
     def test_a_resumed_load_goes_on_with_it(self, ledger: Ledger) -> None:
-        agency, rows = self.agency(daily_limit=60), rows_of(ABC, 100)
+        agency, rows = self.agency(daily_limit=60), make_rows(ABC, 100)
         first = load_rows(rows, agency, ledger=ledger, defer_timeout=WEEK)
         assert (first.verdict.end, first.summary["created"]) == (End.DEFERRED, 259)
         agency.clock.now = 9_100.0
@@ -77,14 +77,14 @@ class TestSpentDay:
 
     def test_a_day_that_ends_while_others_work_goes_on_in_the_same_attempt(self) -> None:
         agency = self.agency(day_ends=1_015.0, daily_limit=120)
-        load = load_rows(rows_of(ABC, 300)[:600], agency)
+        load = load_rows(make_rows(ABC, 300)[:600], agency)
         check_sums(load, 600)
         assert (load.verdict.end, load.summary["created"]) == (End.GREEN, 600)
         assert agency.last_writes()["b"] > 15.0
 
     def test_an_agency_that_can_have_no_tokens_today_is_asked_again_tomorrow(self) -> None:
         class Minting:
-            """An agency's day is spent when the second location's token is to be got."""
+            """The agency's quota is spent when the second location needs a token."""
 
             asked = 0
 
@@ -101,9 +101,13 @@ class TestSpentDay:
                 return False
 
         minting = Minting()
-        load = load_rows(rows_of(ABC, 50), SimulatedAgency.of(ABC), authorization=minting, defer_timeout=WEEK)
+        load = load_rows(make_rows(ABC, 50), SimulatedAgency.build(ABC), authorization=minting, defer_timeout=WEEK)
         assert minting.asked <= 3
-        assert (load.verdict.end, load.summary["created"], outcomes_of(load, "b")) == (End.DEFERRED, 100, {"not_attempted": 50})
+        assert (load.verdict.end, load.summary["created"], location_outcomes(load, "b")) == (
+            End.DEFERRED,
+            100,
+            {"not_attempted": 50},
+        )
 
 
 def forbidden(agency: SimulatedAgency) -> None:
@@ -140,7 +144,7 @@ def writing_nothing(agency: SimulatedAgency) -> None:
 
 class TestStopped:
     @pytest.mark.parametrize(
-        ("befall", "end", "by", "told"),
+        ("befall", "end", "by", "explanation"),
         [
             (forbidden, End.FINAL, "token", "does not belong to this location"),
             (taken_away, End.FINAL, "token", "does not belong to this location"),
@@ -152,32 +156,34 @@ class TestStopped:
             (writing_nothing, End.RETRYABLE, "abort", "no answer from HighLevel for 0:05:"),
         ],
     )
-    def test_one_that_is_stopped_stops_no_other_and_says_why(self, befall: Any, end: End, by: str | None, told: str) -> None:
-        agency = SimulatedAgency.of(ABC)
+    def test_a_stopped_location_stops_no_other_and_has_its_reason(
+        self, befall: Any, end: End, by: str | None, explanation: str
+    ) -> None:
+        agency = SimulatedAgency.build(ABC)
         befall(agency)
-        load = load_rows(rows_of(ABC, 100, is_sorted=True), agency)
+        load = load_rows(make_rows(ABC, 100, is_sorted=True), agency)
         check_sums(load, 300)
-        assert outcomes_of(load, "a") == outcomes_of(load, "c") == {"created": 100}
-        assert outcomes_of(load, "b")["not_attempted"] > 0
-        assert outcomes_of(load, "b")["created"] == (29 if befall is taken_away else 0)
+        assert location_outcomes(load, "a") == location_outcomes(load, "c") == {"created": 100}
+        assert location_outcomes(load, "b")["not_attempted"] > 0
+        assert location_outcomes(load, "b")["created"] == (29 if befall is taken_away else 0)
         assert agency.last_writes()["c"] <= 11.0
         assert (load.verdict.end, load.summary["stopped_by"]) == (end, by)
         assert load.verdict.message.startswith("1 of 3 locations was stopped: b: ")
-        assert told in load.verdict.message
-        line = load.summary["locations"]["b"]
-        assert (line["stopped_by"], told in line["reason"]) == (by, True)
-        assert any((reason or "").startswith("the load stopped before it: ") for reason in reasons_of(load, "b"))
+        assert explanation in load.verdict.message
+        summary = load.summary["locations"]["b"]
+        assert (summary["stopped_by"], explanation in summary["reason"]) == (by, True)
+        assert any((reason or "").startswith("the load stopped before it: ") for reason in location_reasons(load, "b"))
 
     def test_an_id_of_one_location_is_for_that_location(self) -> None:
-        agency = SimulatedAgency.of(ABC)
-        load = load_rows(rows_of(ABC, 30), agency, association_id=agency["b"].association_id)
+        agency = SimulatedAgency.build(ABC)
+        load = load_rows(make_rows(ABC, 30), agency, association_id=agency["b"].association_id)
         check_sums(load, 90)
-        assert (load.verdict.end, load.summary["created"], outcomes_of(load, "b")["created"]) == (End.FINAL, 30, 30)
+        assert (load.verdict.end, load.summary["created"], location_outcomes(load, "b")["created"]) == (End.FINAL, 30, 30)
 
     @pytest.mark.parametrize("count", [50, 150])
     def test_an_outage_of_all_is_worth_another_try(self, count: int) -> None:
         names = [f"location{number}" for number in range(count)]
-        load = load_rows(rows_of(names, 2), SimulatedAgency.of(names, refused=OUTAGE))
+        load = load_rows(make_rows(names, 2), SimulatedAgency.build(names, refused=OUTAGE))
         check_sums(load, 2 * count)
         assert (load.verdict.end, load.summary["not_attempted"]) == (End.RETRYABLE, 2 * count)
 
@@ -195,7 +201,7 @@ class TestStopped:
         if is_single:
             load = load_pairs(pairs, server, diff_against=DiffAgainst.HIGHLEVEL)
         else:
-            agency = SimulatedAgency.of(["b"], daily_limit=server.daily_limit)
+            agency = SimulatedAgency.build(["b"], daily_limit=server.daily_limit)
             agency["b"].relations = server.relations
             if befall == "refused":
                 agency["b"].refuse_token_from, agency["b"].refusal = 4, FORBIDDEN[1]
@@ -204,31 +210,31 @@ class TestStopped:
         assert load.summary["already_exists"] + load.summary["not_attempted"] == 600
 
     def test_what_is_read_is_not_decided_again_when_refusals_stop_it(self, ledger: Ledger) -> None:
-        """Rows of an earlier batch are refused while those of the next one are read."""
+        """Rows of an earlier batch are refused while HighLevel is read for the next batch."""
         ghosts = [row("a", f"ghost{number}", f"t{number}") for number in range(60)]
         there = [(f"s{number}", "hub") for number in range(90)]
-        agency = SimulatedAgency.of(ABC, missing=frozenset(one["first"] for one in ghosts))
+        agency = SimulatedAgency.build(ABC, missing=frozenset(one["first"] for one in ghosts))
         agency["a"].add(*there)
-        rows = [*ghosts, *(row("a", *pair) for pair in there), *rows_of(["b"], 20)]
+        rows = [*ghosts, *(row("a", *pair) for pair in there), *make_rows(["b"], 20)]
         load = load_rows(rows, agency, ledger=ledger, at_once=60, diff_against=DiffAgainst.HIGHLEVEL, abort_after=50)
         check_sums(load, len(rows))
-        assert outcomes_of(load, "b") == {"created": 20}
+        assert location_outcomes(load, "b") == {"created": 20}
 
 
 class TestEverybodys:
     @pytest.mark.parametrize("abort_after", [1, 20, 1000])
     def test_a_refused_token_costs_few_requests(self, abort_after: int) -> None:
         names = [f"location{number}" for number in range(300)]
-        agency = SimulatedAgency.of(names, refused=(401, "Invalid JWT"))
-        load = load_rows(rows_of(names, 5), agency, abort_after=abort_after)
+        agency = SimulatedAgency.build(names, refused=(401, "Invalid JWT"))
+        load = load_rows(make_rows(names, 5), agency, abort_after=abort_after)
         check_sums(load, 1500)
         assert agency.requests <= 25
         assert (load.verdict.end, load.summary["stopped_by"]) == (End.FINAL, "token")
         assert "HighLevel does not accept the token" in load.verdict.message
 
     @pytest.mark.parametrize("answer", [FORBIDDEN, (400, "locationId must be an id"), (404, "not found")], ids=str)
-    def test_a_wrong_column_costs_few_requests_and_is_said_so(self, answer: tuple[int, str]) -> None:
-        agency = SimulatedAgency.of(ABC)
+    def test_a_wrong_column_costs_few_requests_and_is_named(self, answer: tuple[int, str]) -> None:
+        agency = SimulatedAgency.build(ABC)
         agency.unknown = answer
         load = load_rows([row(f"value{number}", "s", "t") for number in range(6_000)], agency)
         check_sums(load, 6_000)
@@ -238,28 +244,31 @@ class TestEverybodys:
 
     def test_a_wrong_column_of_peoples_data_is_not_in_the_message(self) -> None:
         rows = [row("a", "s", "t"), row("jane.doe@example.com", "s", "t"), row("+1 (555) 123-4567", "s", "t")]
-        load = load_rows(rows, SimulatedAgency.of(ABC))
+        load = load_rows(rows, SimulatedAgency.build(ABC))
         assert load.summary["created"] == 1
         assert not [secret for secret in ("jane.doe", "123-4567") if secret in f"{load.verdict.message} {load.summary}"]
 
     @pytest.mark.parametrize("most", [0, 2, 3, 40, 92, 93])
-    def test_max_requests_is_for_all_together(self, most: int) -> None:
-        agency = SimulatedAgency.of(ABC)
-        load = load_rows(rows_of(ABC, 30), agency, max_requests=most)
+    def test_max_requests_applies_to_all_locations_together(self, most: int) -> None:
+        agency = SimulatedAgency.build(ABC)
+        load = load_rows(make_rows(ABC, 30), agency, max_requests=most)
         check_sums(load, 90)
         assert (load.verdict.end, agency.requests, load.summary["created"]) == (End.GREEN, most, max(0, most - 3))
         assert load.summary["stopped_by"] == (None if most == 93 else "max_requests")
 
-    def test_min_rows_and_tolerance_are_about_the_whole_table(self) -> None:
-        agency, rows = SimulatedAgency.of(ABC), [*rows_of(ABC, 9), row("", "s", "t"), row("a", "s", ""), row("b", "", "t")]
+    def test_min_rows_and_tolerance_apply_to_the_whole_table(self) -> None:
+        agency, rows = (
+            SimulatedAgency.build(ABC),
+            [*make_rows(ABC, 9), row("", "s", "t"), row("a", "s", ""), row("b", "", "t")],
+        )
         load = load_rows(rows, agency, min_rows=31, at_once=7)
         assert (load.verdict.end, agency.requests, load.summary["not_attempted"]) == (End.RETRYABLE, 0, 27)
         assert load_rows(rows, agency, min_rows=30, at_once=7, tolerance=0.1).verdict.end is End.GREEN
         assert load_rows(rows, agency, tolerance=2).verdict.end is End.FINAL
 
-    def test_a_ledger_that_fails_ends_all_and_every_row_is_accounted_for(self) -> None:
+    def test_a_failing_ledger_ends_the_load_and_every_row_has_an_outcome(self) -> None:
         engine = sa.create_engine("sqlite://")
-        agency, lost = SimulatedAgency.of(ABC), list[int]()
+        agency, lost = SimulatedAgency.build(ABC), list[int]()
 
         def lose(connection: Any, cursor: Any, statement: str, *more: Any) -> None:
             if agency.requests >= 150 and statement.startswith(("UPDATE", "INSERT")):
@@ -267,7 +276,7 @@ class TestEverybodys:
                 raise sa.exc.OperationalError(statement, {}, Exception("disk I/O error"))
 
         sa.event.listen(engine, "before_cursor_execute", lose)
-        load = load_rows(rows_of(ABC, 200), agency, ledger=Ledger(engine, database_time=Time()))
+        load = load_rows(make_rows(ABC, 200), agency, ledger=Ledger(engine, database_time=Time()))
         check_sums(load, 600)
         assert (load.verdict.end, agency.requests) == (End.RETRYABLE, lost[0])
         assert isinstance(load.verdict.cause, LedgerError)
@@ -277,9 +286,9 @@ class TestEverybodys:
 class TestStop:
     @pytest.mark.parametrize("after", [0.0, 0.2, 0.4, 5.0, 12.0])
     def test_every_row_has_one_outcome_in_time(self, after: float) -> None:
-        agency, stop = SimulatedAgency.of(ABC), Stop()
+        agency, stop = SimulatedAgency.build(ABC), Stop()
         agency["a"].faults, agency["b"].daily_limit = {number: "hang_after" for number in range(20, 400)}, 30
-        rows: list[Row] = rows_of(ABC, 300)
+        rows: list[Row] = make_rows(ABC, 300)
         load = load_rows(rows, agency, stop=stop, at_once=100, prepare=lambda workers: workers.at(1_000.0 + after, stop.set))
         check_sums(load, load.summary["rows"])
         assert load.seconds - after <= 2.5

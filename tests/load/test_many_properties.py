@@ -1,4 +1,4 @@
-"""Any table of any locations under any faults: every row one outcome, lines that add up, each pair once in its location."""
+"""Any table of any locations under any faults: one outcome per row, correct counts, each pair once in its location."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from simulated_agency import (
     check_highlevel,
     check_sums,
     load_rows,
-    place_of,
+    make_rows,
     row,
-    rows_of,
+    row_place,
 )
 from simulated_highlevel import FAULTS, KEY, TOKEN
 from simulated_time import spread_around
@@ -86,7 +86,7 @@ SLOWLY = settings(suppress_health_check=list(HealthCheck))
 
 
 class Minting:
-    """An agency's tokens: what befalls those who ask for one. ``None``: they get it."""
+    """Faults of the agency's token endpoint; ``None`` for none."""
 
     def __init__(self, faults: list[str | None]) -> None:
         self._faults = faults
@@ -126,9 +126,9 @@ def sorted_by_location(rows: list[Row]) -> list[Row]:
     return sorted(rows, key=lambda one: str(one["location_id"]))
 
 
-def agency_of(worlds: list[dict[str, Any]], before: set[Place]) -> SimulatedAgency:
-    """Locations with a world each; the last one has no such association."""
-    agency = SimulatedAgency.of(LOCATIONS)
+def make_agency(worlds: list[dict[str, Any]], before: set[Place]) -> SimulatedAgency:
+    """An agency with a location for each world; the last location lacks the association."""
+    agency = SimulatedAgency.build(LOCATIONS)
     for location, world in zip(LOCATIONS, worlds, strict=False):
         for name, value in world.items():
             setattr(agency[location], name, value)
@@ -165,7 +165,7 @@ def test_any_small_table_in_any_world(
     rows = [*rows, *(row(*place) for place in of_hubs)]
     before = before | {place for number, place in enumerate(of_hubs) if number % 5}
     rows = sorted_by_location(rows) if is_sorted else rows
-    agency, stop, tokens = agency_of(worlds, before), Stop(), Minting(minting)
+    agency, stop, tokens = make_agency(worlds, before), Stop(), Minting(minting)
     began = agency.clock.now
     load = load_rows(
         rows,
@@ -189,13 +189,13 @@ def test_any_small_table_in_any_world(
 def test_any_small_table_is_done_by_another_try(
     rows: list[Row], worlds: list[dict[str, Any]], spec: dict[str, Any], seed: int
 ) -> None:
-    """Whatever befell the first one: what can be made is made, once, and each try accounts for all that the load made."""
-    rows = [one for one in rows if place_of(one) and str(one["location_id"]) not in {"foreign", "unknown"}]
-    agency, ledger = agency_of(worlds, set()), Ledger(sa.create_engine("sqlite://"), database_time=Time())
+    """Whatever happened in the first try: each possible row is created once, and each try reports all created rows."""
+    rows = [one for one in rows if row_place(one) and str(one["location_id"]) not in {"foreign", "unknown"}]
+    agency, ledger = make_agency(worlds, set()), Ledger(sa.create_engine("sqlite://"), database_time=Time())
     first = load_rows(rows, agency, ledger=ledger, seed=seed, **spec)
-    # After a green end a load begins anew, and what it made then was there before.
+    # After a green end a load begins anew, and what it created existed before.
     before = {(name, *pair) for name, server in agency.locations.items() for pair in server.relations}
-    well = SimulatedAgency.of(LOCATIONS)
+    well = SimulatedAgency.build(LOCATIONS)
     for name, server in agency.locations.items():
         well[name].relations, well[name].creations = server.relations, server.creations
     spec |= {"max_requests": None, "max_per_first": None, "plan_only": False, "min_rows": 0, "try_number": 2}
@@ -205,11 +205,11 @@ def test_any_small_table_is_done_by_another_try(
     check_sums(load, len(rows))
     check_highlevel(load, well, before if first.verdict.is_green else set())
     assert load.verdict.end is End.GREEN
-    assert {(name, *pair) for name, server in well.locations.items() for pair in server.relations} == set(map(place_of, rows))
+    assert {(name, *pair) for name, server in well.locations.items() for pair in server.relations} == set(map(row_place, rows))
 
 
 def random_rows(draw: random.Random, locations: list[str], size: int) -> list[Row]:
-    """Mostly new pairs, in locations of very different sizes, with repeats and blanks among them."""
+    """A table of mostly new pairs in locations of very different sizes, with repeats and blanks."""
     records = [f"{draw.getrandbits(96):024x}" for _ in range(size // 8)]
     rows: list[Row] = []
     for _ in range(size):
@@ -230,14 +230,14 @@ def test_tables_of_thousands_of_rows(seed: int, share: float) -> None:
     locations = [f"location{number}" for number in range(12)]
     rows = random_rows(draw, locations, 3000)
     rows = draw.choice([rows, sorted_by_location(rows)])
-    agency = SimulatedAgency.of(locations, window=draw.choice(["sliding", "fixed"]), relations_per_record=12)
+    agency = SimulatedAgency.build(locations, window=draw.choice(["sliding", "fixed"]), relations_per_record=12)
     for name in locations:
         agency[name].limit = draw.choice([5, 25, 100, 100])
         agency[name].latencies = spread_around(draw.choice([0.1, 0.3, 1.0]), 0.3, seed)
         agency[name].draw_fault = lambda: draw.choice(FAULTS) if draw.random() < share else None
     agency["location3"].refused, agency["location5"].associations = FORBIDDEN, {"another": "f" * 24}
     agency["location7"].daily_limit = 100
-    places = sorted(place for one in rows if (place := place_of(one)))
+    places = sorted(place for one in rows if (place := row_place(one)))
     before = set(draw.sample(places, 300))
     for location, *pair in sorted(before):
         agency[location].add((pair[0], pair[1]))
@@ -252,7 +252,7 @@ def test_tables_of_thousands_of_rows(seed: int, share: float) -> None:
 
 
 class _Counting(ResultsFile):
-    """Counts what has come."""
+    """Counts the rows that were written to it."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path.name, RESULT_FIELDS, lambda temporary: None, path.parent)
@@ -263,7 +263,7 @@ class _Counting(ResultsFile):
 
 
 class TestMemory:
-    """Of a source that is sorted by location, and larger than what may be held."""
+    """The source is sorted by location, and larger than what may be in memory."""
 
     NAMES = tuple(f"location{number}" for number in range(60))
 
@@ -274,14 +274,14 @@ class TestMemory:
         def batches() -> Iterator[Batch]:
             for number, name in enumerate(self.NAMES):
                 alive.append(sum(sys.getrefcount(mark) > 3 for mark in marks))
-                # A repeat is sent nowhere, so that nobody but the load itself may hold its text.
+                # A repeat is never sent, so only the load itself may hold its text.
                 marks.append("".join(("0s", str(number))))
                 rows = [row(name, f"{at}s{number}", "t") for at in range(99)] + [row(name, marks[-1], "t")]
                 (batch,) = from_data(rows, COLUMNS, 100)
                 batch.start, rows = number * 100, []
                 yield batch
 
-        load = load_rows(batches(), SimulatedAgency.of(self.NAMES), keep_results=0, rows_ahead=300)
+        load = load_rows(batches(), SimulatedAgency.build(self.NAMES), keep_results=0, rows_ahead=300)
         assert (load.summary["created"], load.summary["repeated"]) == (5940, 60)
         assert max(alive) <= 6, "texts of batches that are long done"
 
@@ -290,11 +290,11 @@ class TestMemory:
 
         def batches() -> Iterator[Batch]:
             nonlocal read, held
-            for batch in from_data(rows_of(self.NAMES, 200, is_sorted=True), COLUMNS, 200):
+            for batch in from_data(make_rows(self.NAMES, 200, is_sorted=True), COLUMNS, 200):
                 held = max(held, read - file.rows)
                 yield batch
                 read += len(batch)
 
-        load = load_rows(batches(), SimulatedAgency.of(self.NAMES), rows_ahead=1000, max_requests=3, results_file=file)
+        load = load_rows(batches(), SimulatedAgency.build(self.NAMES), rows_ahead=1000, max_requests=3, results_file=file)
         assert load.summary["not_attempted"] >= 12_000 - 3
         assert held <= 2_000

@@ -1,11 +1,11 @@
-"""Which column holds which side: HighLevel may store an association the other way round, and sub-accounts may differ."""
+"""Which column holds which side. HighLevel may store an association swapped, and sub-accounts may differ."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from simulated_agency import SimulatedAgency, check_sums, load_rows, rows_of
+from simulated_agency import SimulatedAgency, check_sums, load_rows, make_rows
 from simulated_highlevel import SimulatedServer
 from simulated_load import load_pairs
 from simulated_time import FakeClock
@@ -24,7 +24,7 @@ TURNED = [(second, first) for first, second in PAIRS]
 
 
 def turned_server(**settings: Any) -> SimulatedServer:
-    """One that stores the teacher first."""
+    """A location that stores the teacher as the first side."""
     return SimulatedServer(FakeClock(), object_keys=(TEACHER, STUDENT), labels=("Teacher", "Student"), **settings)
 
 
@@ -52,20 +52,20 @@ class TestSides:
             (Sides(" CUSTOM_OBJECTS.Teacher "), True),
         ],
     )
-    def test_what_is_said_tells_the_order(self, sides: Sides, swapped: bool) -> None:
+    def test_the_description_decides_the_order(self, sides: Sides, swapped: bool) -> None:
         assert is_swapped(association(), sides) is swapped
 
     @pytest.mark.parametrize(
-        ("sides", "said"),
+        ("sides", "message"),
         [(Sides("contact"), "not anything to contact"), (Sides(STUDENT, "contact"), f"not {STUDENT} to contact")],
     )
-    def test_other_objects_are_an_error_that_says_what_it_links(self, sides: Sides, said: str) -> None:
-        with pytest.raises(ConfigurationError, match=said) as raised:
+    def test_other_objects_are_an_error_that_names_the_linked_ones(self, sides: Sides, message: str) -> None:
+        with pytest.raises(ConfigurationError, match=message) as raised:
             is_swapped(association(), sides)
         assert str(raised.value).startswith(f"association 'taught_by' links {STUDENT} to {TEACHER}, ")
 
     @pytest.mark.parametrize(("label", "swapped"), [(None, False), ("pupil", False), ("Tutor", True)])
-    def test_between_two_of_one_object_the_label_tells(self, label: str | None, swapped: bool) -> None:
+    def test_between_two_records_of_one_object_the_label_decides(self, label: str | None, swapped: bool) -> None:
         assert is_swapped(association("contact", "contact"), Sides("contact", None, label)) is swapped
 
     def test_a_label_that_is_none_of_them(self) -> None:
@@ -74,7 +74,7 @@ class TestSides:
 
 
 @pytest.mark.parametrize("diff_against", DiffAgainst)
-def test_columns_change_places_where_it_is_stored_the_other_way_round(ledger: Ledger, diff_against: DiffAgainst) -> None:
+def test_columns_are_swapped_where_the_association_is_stored_swapped(ledger: Ledger, diff_against: DiffAgainst) -> None:
     server = turned_server()
     sides = Sides(STUDENT, TEACHER)
     load = load_pairs(PAIRS, server, ledger=ledger, sides=sides, diff_against=diff_against)
@@ -87,14 +87,14 @@ def test_columns_change_places_where_it_is_stored_the_other_way_round(ledger: Le
     assert sum(server.creations.values()) == 30
 
 
-def test_the_ledger_knows_a_pair_whichever_way_round_a_table_has_it(ledger: Ledger) -> None:
+def test_the_ledger_knows_a_pair_in_either_order_of_columns(ledger: Ledger) -> None:
     server = turned_server()
     load_pairs(PAIRS, server, ledger=ledger, sides=Sides(STUDENT))
     again = load_pairs(TURNED, server, ledger=ledger, load_id="turned", sides=Sides(TEACHER))
     assert (again.summary["already_exists"], again.summary["requests"]) == (30, 1)
 
 
-def test_repeats_and_limits_are_told_in_the_tables_words(ledger: Ledger) -> None:
+def test_reasons_use_the_names_and_order_of_the_table(ledger: Ledger) -> None:
     rows = [("s1", "t1"), ("s1", "t1"), ("s1", "t2"), ("s1", "t3")]
     load = load_pairs(rows, turned_server(), ledger=ledger, sides=Sides(STUDENT), max_per_first=2)
     assert load.outcomes == ["created", "repeated", "created", "invalid"]
@@ -102,9 +102,9 @@ def test_repeats_and_limits_are_told_in_the_tables_words(ledger: Ledger) -> None
 
 
 def test_sub_accounts_may_differ_within_one_load() -> None:
-    agency = SimulatedAgency.of(["a", "b", "c"])
+    agency = SimulatedAgency.build(["a", "b", "c"])
     agency["b"].object_keys = (TEACHER, STUDENT)
-    load = load_rows(rows_of(["a", "b", "c"], 20), agency, sides=Sides(STUDENT, TEACHER))
+    load = load_rows(make_rows(["a", "b", "c"], 20), agency, sides=Sides(STUDENT, TEACHER))
     check_sums(load, 60)
     assert load.summary["created"] == 60
     as_named, turned = set(agency["a"].relations), set(agency["b"].relations)
@@ -112,9 +112,9 @@ def test_sub_accounts_may_differ_within_one_load() -> None:
 
 
 def test_a_sub_account_with_other_objects_is_stopped_before_a_write() -> None:
-    agency = SimulatedAgency.of(["a", "b"])
+    agency = SimulatedAgency.build(["a", "b"])
     agency["b"].object_keys = ("contact", STUDENT)
-    load = load_rows(rows_of(["a", "b"], 20), agency, sides=Sides(STUDENT, TEACHER))
+    load = load_rows(make_rows(["a", "b"], 20), agency, sides=Sides(STUDENT, TEACHER))
     assert load.summary["created"] == 20
     assert agency["b"].creations.total() == 0
     assert load.verdict.failure is Failure.MISCONFIGURED

@@ -1,4 +1,4 @@
-"""HighLevel does not answer for a while: rows wait, and one request at a time finds out when it is back."""
+"""HighLevel does not answer for a while: rows wait, and one request at a time notices when it answers again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from simulated_agency import SimulatedAgency, check_sums, load_rows, rows_of
+from simulated_agency import SimulatedAgency, check_sums, load_rows, make_rows
 from simulated_highlevel import SimulatedServer
 from simulated_load import load_pairs
 from simulated_time import FakeClock, spread_around
@@ -22,7 +22,7 @@ PAIRS = [(f"student{n:04d}", f"teacher{n:04d}") for n in range(300)]
 
 
 def server_away(from_second: float, for_seconds: float, fault: str = "reset_before", **settings: Any) -> SimulatedServer:
-    """A server that answers nothing for some seconds of the load."""
+    """A server that gives no answers for some seconds of the load."""
     server = SimulatedServer(FakeClock(), latencies=spread_around(0.3, 0.3, 1), **settings)
     began = server.clock.now
 
@@ -49,7 +49,7 @@ def test_a_short_outage_costs_time_and_no_row(fault: str, seconds: float) -> Non
     assert set(server.relations) == set(PAIRS)
     assert max(server.creations.values()) == 1
     assert load.seconds <= 12.0 + seconds + 20.0 + 30.0
-    # What was in flight, and then one at a time, further and further apart.
+    # Those in flight, and then one at a time, with growing pauses.
     assert requests_between(server, 12.0, 12.0 + seconds) <= 10 + 8 + seconds / 10
 
 
@@ -81,7 +81,7 @@ def test_an_outage_of_writes_alone_is_one() -> None:
 
 
 @pytest.mark.parametrize("at", [0, 150, 290])
-def test_rows_that_highlevel_always_fails_at_are_no_outage(at: int) -> None:
+def test_rows_at_which_highlevel_always_fails_are_no_outage(at: int) -> None:
     poisoned = {PAIRS[at + n][0] for n in range(5)}
     server = SimulatedServer(FakeClock(), failing=frozenset(poisoned))
     load = load_pairs(PAIRS, server, tolerance=5, outage_timeout=timedelta(seconds=60))
@@ -96,8 +96,8 @@ def test_two_such_rows_at_the_end_fail_by_themselves() -> None:
     assert load.seconds <= 60.0
 
 
-def test_a_location_that_is_not_answered_holds_up_no_other() -> None:
-    agency = SimulatedAgency.of(["a", "b", "c"])
+def test_a_location_with_an_outage_delays_no_other() -> None:
+    agency = SimulatedAgency.build(["a", "b", "c"])
     silent = agency["b"]
     create = silent._create
 
@@ -106,7 +106,7 @@ def test_a_location_that_is_not_answered_holds_up_no_other() -> None:
         return (503, {"message": "Service Unavailable"}) if is_away else create(first, second)
 
     silent._create = failing  # type: ignore[method-assign]
-    load = load_rows(rows_of(["a", "b", "c"], 200, is_sorted=True), agency)
+    load = load_rows(make_rows(["a", "b", "c"], 200, is_sorted=True), agency)
     check_sums(load, 600)
     assert all(load.summary["locations"][name]["created"] == 200 for name in "abc")
     assert agency.last_writes()["a"] <= 25.0
@@ -115,7 +115,7 @@ def test_a_location_that_is_not_answered_holds_up_no_other() -> None:
 
 
 def probes(outage: Outage, now: float, seconds: float) -> list[float]:
-    """When probes go out, each of which gets no answer after a second."""
+    """The times of probes, where each fails after a second."""
     sent: list[float] = []
     until = now + seconds
     while now < until:
@@ -142,14 +142,14 @@ def test_probes_come_further_and_further_apart(draw: Callable[[], float]) -> Non
     assert not outage.is_on
 
 
-def test_requests_that_were_on_their_way_are_no_probes() -> None:
+def test_requests_already_in_flight_are_no_probes() -> None:
     outage = Outage(timedelta(hours=1), lambda: 0.0)
     for row in range(100):
         outage.note_silence(row, 0.0, 1.0 + row / 100)
     assert outage.probe_at <= 2.1
 
 
-def test_rows_that_fail_together_for_a_moment_get_no_more_tries_for_it() -> None:
+def test_rows_that_fail_together_briefly_get_no_extra_tries() -> None:
     outage = Outage(timedelta(hours=1), lambda: 0.0)
     for row in range(3):
         outage.note_silence(row, 1.0, 1.3)

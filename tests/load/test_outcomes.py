@@ -1,4 +1,4 @@
-"""What results and messages are made of: values that every store can hold, and reasons that are counted together."""
+"""Values in a form that every store can hold, and reasons that are counted together."""
 
 from __future__ import annotations
 

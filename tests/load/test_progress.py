@@ -1,4 +1,4 @@
-"""Progress lines: soon at first, every half minute later, and what they say."""
+"""Progress lines: when they come, and what they contain."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ONE = LocationStatus("a", Limit())
 
 
 class Lines:
-    """Progress that writes here, with the second of each line."""
+    """Collects the lines of a progress, with the second of each."""
 
     def __init__(self, clock: FakeClock, total: int | None, about: int | None = None) -> None:
         self._clock = clock
@@ -39,8 +39,8 @@ def test_lines_come_soon_at_first_and_then_every_half_minute() -> None:
     assert lines.seconds == [*range(10, 70, 10), *range(90, 400, 30)]
 
 
-def line_of(statuses: list[LocationStatus], total: int | None = None, about: int | None = None) -> str:
-    """After 20 s, 250 rows and as many requests."""
+def progress_line(statuses: list[LocationStatus], total: int | None = None, about: int | None = None) -> str:
+    """The line after 20 s with 250 rows and 250 requests."""
     clock = FakeClock()
     lines = Lines(clock, total, about)
     lines.progress.tick(0, 0, 0, statuses)
@@ -49,28 +49,30 @@ def line_of(statuses: list[LocationStatus], total: int | None = None, about: int
     return lines.lines[0]
 
 
-def test_of_a_file_it_is_known_about_how_many_rows_there_are() -> None:
-    assert line_of([ONE], about=1000).startswith("250 of about 1,000 rows done (25%), 12.5 requests/s")
-    assert line_of([ONE], about=300).startswith("250 of about 400 rows done (62%)")
+def test_a_file_has_an_estimated_number_of_rows() -> None:
+    assert progress_line([ONE], about=1000).startswith("250 of about 1,000 rows done (25%), 12.5 requests/s")
+    assert progress_line([ONE], about=300).startswith("250 of about 400 rows done (62%)")
 
 
-def test_many_locations_how_many_are_done_and_what_holds_up_the_others() -> None:
+def test_lines_of_many_locations_count_those_done_and_name_delays() -> None:
     statuses = [LocationStatus(f"done{n}", Limit(), is_over=True) for n in range(6)]
     statuses += [LocationStatus("b", Limit()), LocationStatus("c", Limit(), trouble="its requests of the day are spent")]
-    line = line_of(statuses)
+    line = progress_line(statuses)
     assert line.endswith("6 of 8 locations done, c: its requests of the day are spent")
     assert "0% of the limits of 2 locations in use" in line
-    assert line_of(statuses[:-1]).endswith("6 of 7 locations done, still at work: b")
+    assert progress_line(statuses[:-1]).endswith("6 of 7 locations done, still at work: b")
 
 
-def test_an_outage_is_told_at_once_and_when_it_is_over() -> None:
+def test_an_outage_is_logged_at_once_and_when_it_ends() -> None:
     server = SimulatedServer(FakeClock(), limit=10, interval=1.0)
     began = server.clock.now
     server.draw_fault = lambda: "503_before" if 12.0 <= server.clock.now - began < 60.0 else None
     lines = Lines(server.clock, 300)
     load_pairs([(f"s{n}", f"t{n}") for n in range(300)], server, progress=lines.progress)
-    told = [(second, line) for second, line in zip(lines.seconds, lines.lines, strict=True) if line.startswith("location ")]
-    (silent, back) = told
+    about_location = [
+        (second, line) for second, line in zip(lines.seconds, lines.lines, strict=True) if line.startswith("location ")
+    ]
+    (silent, back) = about_location
     assert re.search(r": no answer from HighLevel for 0:00:0\d, one request at a time is tried$", silent[1])
     assert 12.0 <= silent[0] <= 14.0
     assert back[1].endswith(": it goes on")
@@ -80,7 +82,7 @@ def test_an_outage_is_told_at_once_and_when_it_is_over() -> None:
 
 
 def test_others_who_use_the_location_are_named() -> None:
-    """A load beside another looked hung at 2% of the limit in use."""
+    """Without this, a load beside another one seems to hang, with 2% of the limit in use."""
     server = SimulatedServer(FakeClock(), limit=100)
     lines = Lines(server.clock, 300)
     counted = server._counted
@@ -107,7 +109,7 @@ def test_others_who_use_the_location_are_named() -> None:
         (200, 250, "250 of 200 rows done (125%), 12.5 requests/s, 0% of the limit in use"),
     ],
 )
-def test_a_line_says_how_far_how_fast_and_how_long(total: int | None, done: int, line: str) -> None:
+def test_a_line_has_rows_done_rate_and_time_left(total: int | None, done: int, line: str) -> None:
     clock = FakeClock()
     lines = Lines(clock, total)
     lines.progress.tick(0, 0, 0, [ONE])
@@ -116,7 +118,7 @@ def test_a_line_says_how_far_how_fast_and_how_long(total: int | None, done: int,
     assert lines.lines == [line]
 
 
-def test_a_load_says_how_much_of_the_limit_it_uses_and_what_is_left_of_the_day() -> None:
+def test_a_line_has_the_use_of_the_limit_and_what_is_left_of_the_quota() -> None:
     server = SimulatedServer(FakeClock(), limit=25)
     lines = Lines(server.clock, 300)
     load = load_pairs([(f"s{n}", f"t{n}") for n in range(300)], server, progress=lines.progress)
@@ -126,19 +128,19 @@ def test_a_load_says_how_much_of_the_limit_it_uses_and_what_is_left_of_the_day()
     )
     assert len(lines.lines) == 8
     for line, second in zip(lines.lines[1:], lines.seconds[1:], strict=True):
-        said = re.fullmatch(
+        match = re.fullmatch(
             r"(\d+) of 300 rows done \(\d+%\), [\d.]+ requests/s, (\d+)% of the limit in use, about 0:0(\d):(\d\d) left,"
             r" (199,\d\d\d) requests left of the day",
             line,
         )
-        assert said is not None, line
-        done, used, minutes, seconds = map(int, said.groups()[:4])
+        assert match is not None, line
+        done, used, minutes, seconds = map(int, match.groups()[:4])
         assert (second / 10.0 - 1) * 25 < done < (second / 10.0 + 1) * 25
         assert used >= 90
         assert minutes * 60 + seconds == pytest.approx(load.seconds - second, abs=12.0)
 
 
-def test_there_are_lines_while_no_row_gets_on() -> None:
+def test_there_are_lines_while_no_row_is_done() -> None:
     server = SimulatedServer(FakeClock(), faults={n: "hang_before" for n in range(1, 200)})
     lines = Lines(server.clock, 5)
     load_pairs([(f"s{n}", f"t{n}") for n in range(5)], server, progress=lines.progress)

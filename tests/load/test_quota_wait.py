@@ -1,4 +1,4 @@
-"""How long a load waits for another day of quota."""
+"""How long a load waits for its daily quota."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ WEEK = timedelta(days=7)
     ("resets_in", "drawn", "seconds"),
     [(3600.0, 0.0, 3600.0), (3600.0, 0.5, 3630.0), (0.0, 0.0, 60.0), (59.0, 0.5, 90.0), (None, 0.0, 43_200.0)],
 )
-def test_until_the_reset_and_a_little_more(resets_in: float | None, drawn: float, seconds: float) -> None:
+def test_it_waits_until_the_reset_plus_a_random_part(resets_in: float | None, drawn: float, seconds: float) -> None:
     assert QuotaWait(WEEK).seconds(resets_in, NOON, lambda: drawn) == seconds
 
 
-def test_the_shortest_wait_is_given_from_outside() -> None:
+def test_the_shortest_wait_can_be_set() -> None:
     assert QuotaWait(WEEK, shortest=timedelta(seconds=2)).seconds(0.0, NOON, lambda: 0.5) == 3.0
 
 
@@ -36,8 +36,8 @@ def test_the_timeout_is_for_all_waits(waited: float, is_allowed: bool) -> None:
     assert wait == (3600.0 if is_allowed else None)
 
 
-def test_the_wait_that_was_judged_is_the_one_that_is_waited() -> None:
-    """A second draw could be longer than what is allowed."""
+def test_the_random_part_is_drawn_once() -> None:
+    """A second random part could be larger, and the wait longer than allowed."""
     drawn = iter([0.0, 0.9, 0.9])
     spent = QuotaExhausted("spent")
     spent.resets_in = 3600.0

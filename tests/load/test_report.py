@@ -1,4 +1,4 @@
-"""What became of every row: each counted once, in input order, those that need attention first where not all can be kept."""
+"""The report: each row counted once, results in input order, failures first where not all can be kept."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def ids(*values: str) -> Any:
 
 
 def begin(report: Report, size: int, row_keys: list[Any] | None = None) -> int:
-    """A batch of new pairs; the number of its first row."""
+    """Begin a batch of new pairs. Returns the number of its first row."""
     start = report.rows
     names = [str(start + at) for at in range(size)]
     begin_batch(report, ids(*(f"a{name}" for name in names)), ids(*(f"b{name}" for name in names)), row_keys)
@@ -43,15 +43,15 @@ def by_row(report: Report) -> list[dict[str, Any]]:
     return sorted(report.kept()[0], key=lambda result: int(result["row"]))
 
 
-def said(report: Report) -> list[tuple[str, str, int]]:
+def counted_reasons(report: Report) -> list[tuple[str, str, int]]:
     return [(str(reason.outcome), reason.text, reason.rows) for reason in report.reasons()]
 
 
-def rows_of(path: Path) -> list[dict[str, Any]]:
+def read_rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_a_result_holds_all_there_is_to_say() -> None:
+def test_a_result_has_all_its_fields() -> None:
     report = relation_report(10)
     begin(report, 2, ["K-1", 7.5])
     report.decide(0, CREATED)
@@ -96,7 +96,7 @@ def test_a_result_holds_all_there_is_to_say() -> None:
     assert tuple(by_row(report)[0]) == RESULT_FIELDS
 
 
-def test_results_can_be_stored_whatever_the_row_keys_are(tmp_path: Path) -> None:
+def test_results_can_be_stored_with_any_row_key(tmp_path: Path) -> None:
     keys = ["\ud800", "a\x00b", 10**30, 10**5000, float("nan"), pd.NA, np.int64(5), 1.0]
     file = local_results_file(tmp_path / "results.jsonl", RESULT_FIELDS)
     report = relation_report(10, file)
@@ -111,7 +111,7 @@ def test_results_can_be_stored_whatever_the_row_keys_are(tmp_path: Path) -> None
     text.encode("utf-8")
     assert "\\u0000" not in text
     file.commit()
-    written = rows_of(tmp_path / "results.jsonl")
+    written = read_rows(tmp_path / "results.jsonl")
     assert [row["row_key"] for row in written] == [key if key is None else str(key) for key in stored]
     assert {row["relation_id"] for row in written} == {"relation\\ud800\\x00"}
 
@@ -136,7 +136,7 @@ def test_the_file_holds_every_row_in_input_order(tmp_path: Path, ending: str, se
     for row in waiting:
         report.decide(row, RowResult(draw.choice([Outcome.CREATED, Outcome.REJECTED]), reason="why", requests=2))
     file.commit()
-    read = pd.DataFrame(rows_of(path)) if ending == "jsonl" else getattr(pd, f"read_{ending}")(path)
+    read = pd.DataFrame(read_rows(path)) if ending == "jsonl" else getattr(pd, f"read_{ending}")(path)
     kept, cut = by_row(report), report.kept()[1]
     assert not cut
     assert list(read.columns) == list(RESULT_FIELDS)
@@ -155,7 +155,7 @@ def test_rows_are_written_when_all_before_them_are_known(tmp_path: Path) -> None
     assert report.kept()[0] == []
     report.decide(0, CREATED)
     file.commit()
-    assert [row["row"] for row in rows_of(tmp_path / "results.jsonl")] == [0, 1, 2, 3]
+    assert [row["row"] for row in read_rows(tmp_path / "results.jsonl")] == [0, 1, 2, 3]
 
 
 OUTCOME_LISTS = st.lists(st.sampled_from([*Outcome]), max_size=60)
@@ -191,7 +191,7 @@ def test_a_repeat_counts_as_the_row_that_it_repeats() -> None:
     assert by_row(report)[3]["reason"] == "the same pair as row 0"
 
 
-def test_an_outcome_is_given_once() -> None:
+def test_a_row_gets_one_outcome() -> None:
     report = relation_report(10)
     begin(report, 3)
     report.decide(0, CREATED)
@@ -219,7 +219,7 @@ def test_a_row_that_was_never_read_has_no_outcome(row: int) -> None:
         report.decide(row, CREATED)
 
 
-def test_a_row_without_an_outcome_shows() -> None:
+def test_a_row_without_an_outcome_raises() -> None:
     report = relation_report(10)
     begin(report, 2)
     report.decide(1, CREATED)
@@ -227,7 +227,7 @@ def test_a_row_without_an_outcome_shows() -> None:
         report.counts()
 
 
-def test_batches_follow_each_other() -> None:
+def test_a_batch_must_follow_the_last_one() -> None:
     report = relation_report(10)
     begin(report, 2)
     with pytest.raises(RuntimeError, match="begins with row 3, and 2 rows were read"):
@@ -240,7 +240,7 @@ def test_reasons_are_counted_without_their_ids() -> None:
     for row in range(99):
         report.decide(row, RowResult(Outcome.REJECTED, status_code=404, reason=f"record a{row} of b{row} not found"))
     report.decide(99, RowResult(Outcome.FAILED, reason="record"))
-    assert said(report) == [("rejected", "404: record <id> of <id> not found", 99), ("failed", "record", 1)]
+    assert counted_reasons(report) == [("rejected", "404: record <id> of <id> not found", 99), ("failed", "record", 1)]
     assert [result["row"] for result in report.reasons()[0].first] == [0, 1, 2]
 
 
@@ -250,19 +250,19 @@ def test_our_own_reasons_are_counted_without_lines_and_values() -> None:
     report.decide_invalid(0, {at: f"line {at + 2} has 4 fields, the header has 3" for at in range(30)})
     report.decide_invalid(0, {at: f"column 'a1': {at}.5 is a float; cast it to text in the query" for at in range(30, 59)})
     report.decide(59, CREATED)
-    assert said(report) == [
+    assert counted_reasons(report) == [
         ("invalid", "line … has 4 fields, the header has 3", 30),
         ("invalid", "column 'a1': … is a float; cast it to text in the query", 29),
     ]
 
 
-def test_reasons_of_many_kinds_are_counted_together() -> None:
+def test_rare_reasons_are_counted_together() -> None:
     report = relation_report(0)
     begin(report, 80)
     for row in range(80):
         report.decide(row, RowResult(Outcome.REJECTED, reason="word " + "x" * row))
     assert len(report.reasons()) == 51
-    assert said(report)[0] == ("rejected", "other reasons", 30)
+    assert counted_reasons(report)[0] == ("rejected", "other reasons", 30)
 
 
 def test_rows_wait_for_the_one_before_them() -> None:

@@ -21,12 +21,12 @@ from airflow_provider_ghl.load.source.rows import from_data
 from airflow_provider_ghl.relations.fields import RESULT_FIELDS
 
 
-def rows_of(path: Path) -> list[dict[str, Any]]:
+def read_rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 class _FullDisk(ResultsFile):
-    """Takes so many blocks."""
+    """A results file that fails after this many blocks."""
 
     blocks = 1
 
@@ -43,7 +43,7 @@ class _NoPublishing(ResultsFile):
 
 
 @pytest.mark.parametrize("kind", [_FullDisk, _NoPublishing])
-def test_results_that_cannot_be_written_lose_no_verdict(tmp_path: Path, kind: type[ResultsFile]) -> None:
+def test_a_results_file_that_fails_loses_no_outcome(tmp_path: Path, kind: type[ResultsFile]) -> None:
     file = kind("results.csv", RESULT_FIELDS, lambda path: None, tmp_path)
     load = load_pairs([(f"s{n}", f"t{n}") for n in range(100)], SimulatedServer(FakeClock()), results_file=file, batch_size=10)
     assert load.verdict.end is End.RETRYABLE
@@ -61,8 +61,8 @@ def test_the_file_of_a_load_that_ends_red_is_there_too(tmp_path: Path) -> None:
     load = load_pairs(
         rows, SimulatedServer(FakeClock()), results_file=local_results_file(path, RESULT_FIELDS), max_requests=2, keep_results=2
     )
-    assert [row["outcome"] for row in rows_of(path)] == ["invalid", "created", "repeated", "not_attempted", "not_attempted"]
-    assert {row["association_id"] for row in rows_of(path)} == {"6758b5c1f5e2a1d3c4b5a697"}
+    assert [row["outcome"] for row in read_rows(path)] == ["invalid", "created", "repeated", "not_attempted", "not_attempted"]
+    assert {row["association_id"] for row in read_rows(path)} == {"6758b5c1f5e2a1d3c4b5a697"}
     assert [result["row"] for result in load.results] == [0, 3]
     assert load.summary["results_cut"] is True
     assert load.verdict.end is End.FINAL
@@ -87,7 +87,7 @@ def same_pairs(rows: int) -> Iterator[Any]:
 
 @pytest.mark.parametrize("source", [new_pairs, same_pairs])
 def test_rows_that_need_no_request_take_a_few_bytes(source: Any) -> None:
-    """About 40 at the peak; a row that was kept as it came, or as its result, would take ten times as many."""
+    """About 40 bytes at the peak. A row kept as a Python object, or as its result, would take ten times as many."""
 
     def peak(rows: int) -> int:
         batches = from_data(source(rows), COLUMNS, 1000)

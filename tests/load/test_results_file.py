@@ -1,4 +1,4 @@
-"""A results file holds every row in order, and is there whole or not at all."""
+"""A results file has every row in order, and is published whole or not at all."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_rows_come_back_in_order_and_with_their_types(tmp_path: Path, ending: st
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_any_kind_of_missing_is_missing_and_any_kind_of_column_will_do(tmp_path: Path, ending: str) -> None:
+def test_all_missing_values_and_all_column_types_are_accepted(tmp_path: Path, ending: str) -> None:
     frame = block(*[result(row) for row in range(4)])
     frame["status_code"] = [201.0, numpy.nan, None, 400.0]
     frame["requests"] = pandas.array([1, None, 2, 3], dtype="Int64")
@@ -167,7 +167,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     assert len(read(tmp_path / "there" / "real.csv")) == 1
 
 
-def test_another_place_is_the_callers_to_fill_and_publishing_can_be_tried_again() -> None:
+def test_publishing_elsewhere_can_be_repeated_after_an_error() -> None:
     published: list[tuple[Path, str]] = []
 
     def publish(path: Path) -> None:
@@ -186,13 +186,13 @@ def test_another_place_is_the_callers_to_fill_and_publishing_can_be_tried_again(
 
 
 @pytest.mark.parametrize("name", ["out.txt", "out", "out.csv.gz", "out.xlsx"])
-def test_an_unknown_format_is_refused_with_those_known(tmp_path: Path, name: str) -> None:
+def test_an_unknown_format_is_refused_and_known_ones_are_named(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigurationError, match=r"must be named \.csv, \.jsonl, \.parquet"):
         local_results_file(tmp_path / name, RESULT_FIELDS)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_place_that_cannot_be_written_to_is_told_at_once(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_to_raises_at_once(tmp_path: Path) -> None:
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(ConfigurationError, match="it is a folder"):
         local_results_file(tmp_path / "folder.csv", RESULT_FIELDS)

@@ -1,4 +1,4 @@
-"""What a killed process leaves beside a results file goes with the next one; nobody else's file is touched."""
+"""The next results file removes what a killed process left behind, and no file of anyone else."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ sys.stdin.read()
 
 @pytest.fixture
 def other(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Another process that writes ``out.csv``."""
+    """Another process that is writing ``out.csv``."""
     command = [sys.executable, "-c", STARTS_ONE, str(tmp_path / "out.csv")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -84,7 +84,7 @@ def test_a_file_of_another_host_is_left_for_a_day(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [".out.csv.part", ".out.csv.12-abcdef01.part", "out.csv.00000000-1-00000000.part", "out.csv"])
-def test_files_that_only_look_alike_are_not_touched(tmp_path: Path, name: str) -> None:
+def test_files_with_similar_names_are_not_touched(tmp_path: Path, name: str) -> None:
     (tmp_path / name).touch()
     make_older(tmp_path / name, 1000)
     local_results_file(tmp_path / "out.csv", RESULT_FIELDS).discard()

@@ -1,4 +1,4 @@
-"""What may be wrong with a file, and what its error says; no row of it is lost without a word."""
+"""Faulty files and their errors. No row is lost without an error."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def until_error(batches: Iterator[Batch], kind: type[Exception]) -> tuple[list[t
     return cells(rows), str(caught.value)
 
 
-def parquet_of(frame: pandas.DataFrame, **options: Any) -> bytes:
+def parquet_bytes(frame: pandas.DataFrame, **options: Any) -> bytes:
     buffer = io.BytesIO()
     frame.to_parquet(buffer, index=False, **options)
     return buffer.getvalue()
@@ -131,12 +131,12 @@ def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
         (HEAD.decode().encode("utf-16"), "a.csv", "this looks like UTF-16: pass encoding="),
         (HEAD, "a.parquet", "not a sound Parquet file"),
         (b"", "a.parquet", "not a sound Parquet file"),
-        (parquet_of(FRAME)[:-20], "a.parquet", "not a sound Parquet file"),
+        (parquet_bytes(FRAME)[:-20], "a.parquet", "not a sound Parquet file"),
         (ZIP, "a.csv", r"^cannot read a\.csv: it is an Excel workbook or another zip archive; export the table as CSV$"),
         (ZIP, "a.jsonl", "it is an Excel workbook or another zip archive"),
         (gzip.compress(ZIP), "a.tsv.gz", "it is an Excel workbook or another zip archive"),
         (bytes.fromhex("d0cf11e0a1b11ae1") + bytes(9), "a.csv", "it is an Excel workbook of the old kind"),
-        (parquet_of(FRAME), "a.csv", r"^cannot read a\.csv: it is a Parquet file; its name must end in \.parquet$"),
+        (parquet_bytes(FRAME), "a.csv", r"^cannot read a\.csv: it is a Parquet file; its name must end in \.parquet$"),
         (gzip.compress(HEAD), "a.csv", r"^cannot read a\.csv: it is a gzip file; its name must end in \.gz$"),
         (gzip.compress(gzip.compress(HEAD)), "a.csv.gz", "it is a gzip file"),
     ],
@@ -222,7 +222,7 @@ def test_a_file_like_object_needs_only_read() -> None:
 
 
 def test_without_pyarrow_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    content = parquet_of(FRAME)
+    content = parquet_bytes(FRAME)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'airflow-provider-ghl\[parquet\]'"):
         read(content, "a.parquet")

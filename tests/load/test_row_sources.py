@@ -1,4 +1,4 @@
-"""Every source gives the same batches: as many rows as it has, with the values it has."""
+"""Every source yields the same batches: all its rows, with the values it has."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def until_error(batches: Iterator[Batch], kind: type[Exception]) -> tuple[list[t
     return cells(rows), str(caught.value)
 
 
-def parquet_of(frame: pandas.DataFrame, **options: Any) -> bytes:
+def parquet_bytes(frame: pandas.DataFrame, **options: Any) -> bytes:
     buffer = io.BytesIO()
     frame.to_parquet(buffer, index=False, **options)
     return buffer.getvalue()
@@ -67,7 +67,7 @@ LINES = "\n".join(map(json.dumps, DICTS)).encode()
         lambda size: from_file(opened(gzip.compress(FRAME.to_csv(index=False).encode())), "a.csv.gz", COLUMNS, size),
         lambda size: from_file(opened(LINES), "a.jsonl", COLUMNS, size),
         lambda size: from_file(opened(gzip.compress(LINES)), "a.ndjson.gz", COLUMNS, size),
-        lambda size: from_file(opened(parquet_of(FRAME, row_group_size=2)), "a.parquet", COLUMNS, size),
+        lambda size: from_file(opened(parquet_bytes(FRAME, row_group_size=2)), "a.parquet", COLUMNS, size),
     ],
 )
 def test_every_source_gives_full_batches_in_order(source: Callable[[int], Iterator[Batch]]) -> None:
@@ -87,7 +87,7 @@ def test_values_come_as_they_are() -> None:
     assert cells(read(b'{"student_id": 7, "teacher_id": 1.5}\n{}', "a.jsonl")) == [(7, 1.5), (None, None)]
     typed = pandas.DataFrame({"student_id": [7, None], "teacher_id": ["00123", None]}, dtype=object)
     typed["student_id"] = typed["student_id"].astype("Int64")
-    assert cells(read(parquet_of(typed), "a.parquet")) == [(7, "00123"), (None, None)]
+    assert cells(read(parquet_bytes(typed), "a.parquet")) == [(7, "00123"), (None, None)]
     assert cells(from_data(typed, COLUMNS, 5)) == [(7, "00123"), (pandas.NA, None)]
 
 
@@ -95,14 +95,14 @@ def test_the_row_key_is_carried() -> None:
     assert [row[2] for row in cells(from_data(FRAME, KEYED, 2))] == [1, 2, 3, 4, 5]
     assert [row[2] for row in cells(from_data(DICTS, KEYED, 2))] == [1, 2, 3, 4, 5]
     assert [row[2] for row in cells(read(FRAME.to_csv(index=False).encode(), columns=KEYED))] == list("12345")
-    assert [row[2] for row in cells(read(parquet_of(FRAME), "a.parquet", KEYED))] == [1, 2, 3, 4, 5]
+    assert [row[2] for row in cells(read(parquet_bytes(FRAME), "a.parquet", KEYED))] == [1, 2, 3, 4, 5]
     with pytest.raises(ConfigurationError, match="pairs have no column 'n'"):
         list(from_data(PAIRS, KEYED, 2))
 
 
 def test_one_column_may_serve_twice() -> None:
     both = Columns("student_id", "student_id", row_key="student_id")
-    assert cells(read(parquet_of(FRAME[:1]), "a.parquet", both)) == [("a", "a", "a")]
+    assert cells(read(parquet_bytes(FRAME[:1]), "a.parquet", both)) == [("a", "a", "a")]
     assert cells(from_data(FRAME[:1], both, 5)) == [("a", "a", "a")]
 
 
@@ -142,10 +142,10 @@ def test_what_is_no_table_is_refused(data: Any) -> None:
         lambda columns: from_records(NAMES, [], columns, 2),
         lambda columns: from_file(opened(b"n,teacher_id,student_id\n"), "a.csv", columns, 2),
         lambda columns: from_file(opened(LINES), "a.jsonl", columns, 2),
-        lambda columns: from_file(opened(parquet_of(FRAME[:0])), "a.parquet", columns, 2),
+        lambda columns: from_file(opened(parquet_bytes(FRAME[:0])), "a.parquet", columns, 2),
     ],
 )
-def test_an_unknown_column_is_named_with_those_there_are(source: Callable[[Columns], Iterator[Batch]]) -> None:
+def test_an_unknown_column_is_named_with_the_existing_ones(source: Callable[[Columns], Iterator[Batch]]) -> None:
     with pytest.raises(ConfigurationError) as caught:
         list(source(Columns("Student ID", "teacher_id")))
     assert "no column 'Student ID' in " in str(caught.value)
@@ -163,10 +163,10 @@ def test_a_needed_column_that_stands_twice_is_refused() -> None:
 @pytest.mark.parametrize("data", [[], (), iter([]), FRAME[:0], [FRAME[:0]]])
 def test_an_empty_source_yields_no_batch(data: Any) -> None:
     assert list(from_data(data, COLUMNS, 2)) == []
-    assert read(HEAD) == read(b"\n\n", "a.jsonl") == read(parquet_of(FRAME[:0]), "a.parquet") == []
+    assert read(HEAD) == read(b"\n\n", "a.jsonl") == read(parquet_bytes(FRAME[:0]), "a.parquet") == []
 
 
-def test_an_optional_key_may_miss_in_a_dict() -> None:
+def test_an_optional_key_may_be_missing_in_a_dict() -> None:
     rows = [{"student_id": "a"}, {"teacher_id": "v"}]
     assert cells(from_data(rows, COLUMNS, 2)) == [("a", None), (None, "v")]
     later = [{"student_id": "a", "teacher_id": "v"}, {}, {}]
@@ -175,7 +175,7 @@ def test_an_optional_key_may_miss_in_a_dict() -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 1000])
 @pytest.mark.parametrize("gap", [1, 999])
-def test_whether_a_column_is_there_does_not_hang_on_the_batch_size(size: int, gap: int) -> None:
+def test_a_missing_column_is_found_with_any_batch_size(size: int, gap: int) -> None:
     rows = [*[{"student_id": "a"}] * gap, {"student_id": "b", "teacher_id": "v"}]
     expected = [*[("a", None)] * gap, ("b", "v")]
     assert cells(from_data(rows, COLUMNS, size)) == cells(from_data(iter(rows), COLUMNS, size)) == expected

@@ -1,4 +1,4 @@
-"""Sorted runs hold what was added, and what is looked up is found where it stands."""
+"""Sorted runs keep what was added, and keys are found at their positions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_ghl.load.sorted_runs import Run, SortedRuns, find_keys, find_pairs
 
-#: Few and large, so that words collide and the last bit counts.
+#: Few different and large numbers, so that words collide and the last bit matters.
 WORD = st.sampled_from([0, 1, 2, 3, 2**63, 2**64 - 1])
 PAIRS = st.lists(st.tuples(WORD, WORD), max_size=30)
 
@@ -20,7 +20,7 @@ def words(numbers: Any) -> Any:
 
 
 @given(st.sets(WORD), st.lists(WORD, max_size=12))
-def test_keys_are_found_where_they_stand(keys: set[int], wanted: list[int]) -> None:
+def test_keys_are_found_at_their_positions(keys: set[int], wanted: list[int]) -> None:
     at, found = find_keys(words(sorted(keys)), words(wanted))
     assert list(zip(at.tolist(), found.tolist(), strict=True)) == [
         (sorted(keys).index(key), position) for position, key in enumerate(wanted) if key in keys

@@ -1,4 +1,4 @@
-"""Separators and encodings: what may be said of them, what is read so, and what an error proposes."""
+"""Separators and encodings: which are allowed, how files are read with them, and what an error proposes."""
 
 from __future__ import annotations
 

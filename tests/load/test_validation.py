@@ -185,7 +185,7 @@ def test_a_value_is_judged_alone(values: list[Any]) -> None:
 
 @pytest.mark.parametrize("other", ["x", "ü", 7])
 def test_a_text_that_is_no_id_by_its_length(other: object) -> None:
-    """No database could index it, and one such cell would end the whole load."""
+    """No database could index it, so one such cell would end the whole load."""
     valid = checked(("a" * 500, "x"), ("b" * 501, "x"), (other, "x"))
     assert list(valid.problems) == [1]
     assert valid.problems[1].endswith("holds 501 characters, and no record's id is longer than 500")

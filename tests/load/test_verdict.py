@@ -1,4 +1,4 @@
-"""What a load tells at its end: whole sentences, whoever's words are in them."""
+"""The verdict's messages: whole sentences, also with text from others in them."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from airflow_provider_ghl.load.results.verdict import Ending, Verdict, judge
 from airflow_provider_ghl.load.tolerance import Tolerance
 
 
-def verdict_of(ending: Ending, *results: RowResult, min_rows: int = 0, tolerance: int = 0) -> Verdict:
-    """A load that read a row for each of these results."""
+def make_verdict(ending: Ending, *results: RowResult, min_rows: int = 0, tolerance: int = 0) -> Verdict:
+    """The verdict of a load with a row for each of these results."""
     report = relation_report(10)
     ids = np.array([f"r{n}" for n in range(len(results))], dtype=object)
     begin_batch(report, ids, ids)
@@ -38,7 +38,7 @@ def verdict_of(ending: Ending, *results: RowResult, min_rows: int = 0, tolerance
 
 
 def test_a_source_with_too_few_rows() -> None:
-    verdict = verdict_of(Ending(too_few=True), RowResult(Outcome.NOT_ATTEMPTED), min_rows=1500)
+    verdict = make_verdict(Ending(too_few=True), RowResult(Outcome.NOT_ATTEMPTED), min_rows=1500)
     assert verdict.end is End.RETRYABLE
     assert verdict.message == "The source has 1 row, fewer than min_rows=1,500: nothing was sent."
 
@@ -65,7 +65,7 @@ ENDINGS = [
 @pytest.mark.parametrize("results", [(), (CREATED,), (REFUSED,), (REFUSED, ASKING, CREATED), (ASKING,)], ids=len)
 @pytest.mark.parametrize("ending", ENDINGS, ids=lambda one: str(one.stopped_by or one.broken_by))
 def test_every_message_ends_with_one_full_stop(ending: Ending, results: tuple[RowResult, ...], min_rows: int) -> None:
-    message = verdict_of(ending, *results, min_rows=min_rows).message
+    message = make_verdict(ending, *results, min_rows=min_rows).message
     assert message.endswith(".")
     assert ".." not in message
     assert ".;" not in message
@@ -73,25 +73,25 @@ def test_every_message_ends_with_one_full_stop(ending: Ending, results: tuple[Ro
 
 
 def test_a_foreign_exception_is_named_by_its_class_alone() -> None:
-    verdict = verdict_of(Ending(broken_by=OSError("person@example.com")))
+    verdict = make_verdict(Ending(broken_by=OSError("person@example.com")))
     assert verdict.message == "The load could not go on: the source failed (OSError). 0 rows: none."
 
 
 def test_rows_that_were_not_reached_have_no_reason_of_their_own() -> None:
     ending = Ending(stoppage=Stoppage(StoppedBy.ABORT, ConfigurationError("there is no association")))
-    verdict = verdict_of(ending, *[RowResult(Outcome.NOT_ATTEMPTED)] * 2)
+    verdict = make_verdict(ending, *[RowResult(Outcome.NOT_ATTEMPTED)] * 2)
     assert verdict.message == "there is no association. 2 rows: 2 not_attempted."
 
 
-def test_a_green_end_speaks_of_no_attention() -> None:
-    verdict = verdict_of(Ending(), CREATED, CREATED)
+def test_a_green_end_does_not_mention_failures() -> None:
+    verdict = make_verdict(Ending(), CREATED, CREATED)
     assert verdict.is_green
     assert verdict.message == "2 rows: 2 created."
 
 
 @given(outcomes=st.lists(st.sampled_from(OUTCOMES), max_size=20), allowed=st.integers(0, 20))
 def test_within_the_tolerance_it_is_green_and_above_it_red(outcomes: list[Outcome], allowed: int) -> None:
-    verdict = verdict_of(Ending(), *map(RowResult, outcomes), tolerance=allowed)
+    verdict = make_verdict(Ending(), *map(RowResult, outcomes), tolerance=allowed)
     failures = sum(outcomes.count(one) for one in (Outcome.INVALID, Outcome.UNRESOLVED, Outcome.REJECTED, Outcome.FAILED))
     assert verdict.is_green == (failures <= allowed)
     assert verdict.message.endswith(".")
@@ -123,4 +123,4 @@ FAILED = RowResult(Outcome.FAILED)
     ],
 )
 def test_a_red_end_says_how_the_task_fails(ending: Ending, results: tuple[RowResult, ...], failure: Failure | None) -> None:
-    assert verdict_of(ending, *results, min_rows=1 if ending.too_few else 0).failure is failure
+    assert make_verdict(ending, *results, min_rows=1 if ending.too_few else 0).failure is failure

@@ -1,4 +1,4 @@
-"""The threads that carry requests, and a whole load over them."""
+"""The threads that send requests, and a whole load with them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def our_threads() -> list[threading.Thread]:
 
 @pytest.fixture
 def workers() -> Iterator[ThreadWorkers]:
-    """Workers whose threads must all be gone in the end."""
+    """Workers. All their threads must have ended after the test."""
     workers = ThreadWorkers()
     yield workers
     workers.close()
@@ -50,14 +50,14 @@ def collect(workers: ThreadWorkers, results: int) -> dict[int, object]:
     return done
 
 
-def test_results_come_out_with_their_keys(workers: ThreadWorkers) -> None:
+def test_results_are_returned_with_their_keys(workers: ThreadWorkers) -> None:
     for key in range(50):
         workers.submit(key, partial(pow, key, 2))
     assert collect(workers, 50) == {key: key * key for key in range(50)}
     assert workers.wait(0.0) == []
 
 
-def test_all_work_runs_at_once(workers: ThreadWorkers) -> None:
+def test_all_functions_run_at_once(workers: ThreadWorkers) -> None:
     together = threading.Barrier(40)
 
     def meet() -> int:
@@ -75,7 +75,7 @@ def test_threads_are_used_again(workers: ThreadWorkers) -> None:
     assert len(our_threads()) == 1
 
 
-def test_results_come_out_while_other_work_hangs(workers: ThreadWorkers) -> None:
+def test_results_are_returned_while_another_function_hangs(workers: ThreadWorkers) -> None:
     end = threading.Event()
     workers.submit(0, lambda: end.wait(TOO_LONG))
     workers.submit(1, lambda: "done")
@@ -86,7 +86,7 @@ def test_results_come_out_while_other_work_hangs(workers: ThreadWorkers) -> None
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("mistake"), SystemExit(3)])
-def test_a_mistake_in_the_program_is_raised_where_it_is_waited_for(workers: ThreadWorkers, error: BaseException) -> None:
+def test_a_bug_is_raised_in_the_thread_that_waits(workers: ThreadWorkers, error: BaseException) -> None:
     def fail() -> None:
         raise error
 
@@ -98,7 +98,7 @@ def test_a_mistake_in_the_program_is_raised_where_it_is_waited_for(workers: Thre
     assert workers.wait(TOO_LONG) == [(1, "goes on")]
 
 
-def test_no_thread_keeps_the_interpreter_from_its_end(workers: ThreadWorkers) -> None:
+def test_no_thread_blocks_the_exit_of_the_interpreter(workers: ThreadWorkers) -> None:
     end = threading.Event()
     workers.submit(0, lambda: end.wait(TOO_LONG))
     assert [thread.daemon for thread in our_threads()] == [True]
@@ -106,7 +106,7 @@ def test_no_thread_keeps_the_interpreter_from_its_end(workers: ThreadWorkers) ->
 
 
 class _OneAtATime:
-    """The simulated server behind a lock, answering from many threads; no time passes."""
+    """The simulated server behind a lock, called from many threads. No time passes."""
 
     def __init__(self, server: SimulatedServer, before: Callable[[], None]) -> None:
         self._server = server
@@ -134,11 +134,11 @@ def test_a_load_over_real_threads(workers: ThreadWorkers) -> None:
     assert verdict.end is End.GREEN
     assert (verdict.summary["created"], verdict.summary["repeated"]) == (500, 500)
     assert set(server.relations) == set(pairs)
-    assert threading.get_ident() not in transport.threads  # a socket that waits for an answer hears no stop
+    assert threading.get_ident() not in transport.threads  # the main thread must notice a stop, and a waiting socket would not
     assert len(transport.threads) > 1
 
 
-def test_a_mistake_in_the_program_costs_its_rows_and_no_others(workers: ThreadWorkers) -> None:
+def test_a_bug_loses_no_other_rows(workers: ThreadWorkers) -> None:
     calls: list[int] = []
 
     def fail_once() -> None:
@@ -157,8 +157,8 @@ def test_a_mistake_in_the_program_costs_its_rows_and_no_others(workers: ThreadWo
     assert reason == "POST /associations/relations ended in an unforeseen ZeroDivisionError"
 
 
-def test_waiting_survives_a_signal_whose_handler_ends_after_the_time_is_up() -> None:
-    """``SimpleQueue.get(timeout)`` never comes back from that (CPython 3.11)."""
+def test_wait_returns_when_a_signal_handler_ends_after_the_timeout() -> None:
+    """``SimpleQueue.get(timeout)`` would never return then (CPython 3.11)."""
     script = """if True:
         import signal, threading
         from airflow_provider_ghl.load.send.workers import ThreadWorkers

@@ -96,7 +96,7 @@ class Dispatch:
         self._in_flight: dict[int, tuple[Location, InFlight]] = {}
         self._sends, self._is_halted = 0, False
         self._stopped_at: float | None = None
-        self._to_leave: list[Location] = []  # stopped, and their remaining rows have no outcome yet
+        self._to_skip: list[Location] = []  # stopped, and their remaining rows have no outcome yet
         self._refused = 0
         #: What stopped the load before its last row.
         self.stoppage: Stoppage | None = None
@@ -137,8 +137,8 @@ class Dispatch:
     def _hand_out(self, settled: list[Settled]) -> Iterator[list[Settled]]:
         """Yield results. Then mark the remaining rows of stopped locations that have no request left in flight."""
         yield settled
-        for location in [one for one in self._to_leave if not one.in_flight and not one.waiting]:
-            self._to_leave.remove(location)
+        for location in [one for one in self._to_skip if not one.in_flight and not one.waiting]:
+            self._to_skip.remove(location)
             location.steps.skip_rest(location.reason)
 
     def _take_turns(self) -> float:
@@ -322,7 +322,7 @@ class Dispatch:
         if location.is_stopped:
             return
         location.stop(stoppage)
-        self._to_leave.append(location)
+        self._to_skip.append(location)
         self._refused += stoppage.is_final
         # A token that was just renewed for this location and is refused even so is no evidence about the other locations.
         error = stoppage.error
