@@ -138,7 +138,7 @@ class RowKind(Protocol):
         """The names of its fields in results."""
 
     @property
-    def about(self) -> str:
+    def target_name(self) -> str:
         """The target, as the user named it."""
 
     @property

@@ -104,7 +104,7 @@ class _Load:
                     try_number=spec.try_number,
                     is_resumed=spec.is_resumed,
                     location_id=spec.location_id or SEVERAL,
-                    association=spec.kind.about,
+                    association=spec.kind.target_name,
                 )
                 self._budget.carry_on(*self._attempt.spent_before)
             except LedgerError as error:
@@ -118,7 +118,7 @@ class _Load:
         spec, clock = self._spec, self._client.clock
         max_age = spec.ledger_max_age.total_seconds() if spec.diff_against is DiffAgainst.LEDGER else None
         memories = Memories(self._ledger, self._attempt, self._client.host, max_age)
-        cautious = _CAUTIOUS if spec.is_about_several else spec.abort_after
+        cautious = _CAUTIOUS if spec.has_several_locations else spec.abort_after
 
         def open_location(results: LocationResults) -> Location:
             steps = LocationSteps(spec, results, self._report, journal, self._partition, memories, clock, self._announce)
@@ -149,7 +149,7 @@ class _Load:
         """
         spec, is_read = self._spec, self._partition.is_read
         total = len(chunk.earlier) if is_read else spec.total
-        if chunk.start or spec.is_about_several or not total or self._progress is None:
+        if chunk.start or spec.has_several_locations or not total or self._progress is None:
             return
         share = requests / len(chunk.earlier)
         # Earlier attempts spent their requests on another day.
@@ -162,7 +162,7 @@ class _Load:
             return
         now = self._client.clock.monotonic()
         for location in locations if len(locations) <= _MOST_WATCHED else ():
-            self._progress.tell_trouble(location.id, location.trouble(now))
+            self._progress.log_trouble(location.id, location.trouble(now))
         if self._progress.is_due and not all(location.is_over for location in locations):
             statuses = [LocationStatus(one.id, self._client.limit(one.id), one.is_over, one.trouble(now)) for one in locations]
             self._progress.tick(self._report.done, self._report.rows, self._budget.spent, statuses)
@@ -194,17 +194,17 @@ class _Load:
         now, spec = self._client.clock.monotonic(), self._spec
         stopped = [_stopped(location, now) for location in locations if location.stoppage is not None]
         unread: Exception | None = None
-        if stopped and not spec.is_about_several:
+        if stopped and not spec.has_several_locations:
             # With a single location, what stopped the location stopped the load.
             only, stopped = stopped[0].stoppage, []
             unread = only.error if only.by is None else None
             stoppage = stoppage or (only if only.by is not None else None)
         # A stop that comes after the last row has stopped nothing.
         counts = self._report.counts()
-        is_done = self._partition.was_read_to_its_end and not counts[Outcome.NOT_ATTEMPTED] and not counts[Outcome.FAILED]
+        is_done = self._partition.is_complete and not counts[Outcome.NOT_ATTEMPTED] and not counts[Outcome.FAILED]
         return Ending(
             too_few=too_few,
-            was_told_to_stop=self._client.stop.is_set and not is_done,
+            is_stop_requested=self._client.stop.is_set and not is_done,
             stoppage=stoppage,
             broken_by=ledger_error or unread or file_error or self._partition.broken_by,
             locations=stopped,
@@ -256,7 +256,7 @@ class _Load:
             "daily_remaining": min((one for one in left if one is not None), default=None),
             "results_path": self._spec.results_path if is_published else None,
         }
-        if self._spec.is_about_several:
+        if self._spec.has_several_locations:
             summary["locations"] = {location.id: self._account(location) for location in locations}
         return summary
 
@@ -288,6 +288,6 @@ class _Load:
 
 
 def _stopped(location: Location, now: float) -> StoppedLocation:
-    stoppage, spent = location.stoppage or Stoppage(None), location.slept_by
+    stoppage, spent = location.stoppage or Stoppage(None), location.quota_error
     is_known = spent is not None and spent.resets_in is not None
     return StoppedLocation(location.id, stoppage, max(0.0, location.asleep_until - now) if is_known else None)

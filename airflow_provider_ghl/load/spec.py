@@ -74,12 +74,12 @@ class LoadSpec:
     results_path: str | None = None
 
     @property
-    def is_about_several(self) -> bool:
+    def has_several_locations(self) -> bool:
         """Whether the rows name their locations."""
         return self.kind.columns.location is not None
 
     def __post_init__(self) -> None:
-        if bool(self.location_id) == self.is_about_several:
+        if bool(self.location_id) == self.has_several_locations:
             raise ConfigurationError("give exactly one of location_id and location_column")
         for name, least in _LEAST.items():
             value = getattr(self, name)

@@ -103,9 +103,9 @@ class CreateAssociationOperator(GHLOperator):
         return self.hook.update_association(str(found["id"]), *labels)
 
     def _first_label_in(self, there: tuple[str | None, str | None]) -> str | None:
-        """What the side that is asked for first is called now; ``None`` where neither of the asked labels is there.
+        """The current label of the side that the user names first; ``None`` where neither of the user's labels is in use.
 
-        Case does not count.
+        Case is ignored.
         """
         labels = (self.first_object_label, self.second_object_label, *there)
         first, second, *folded = ((label or "").strip().casefold() for label in labels)

@@ -103,7 +103,7 @@ class GHLLedgerFailed(GHLRetryable):
 
 
 class GHLStopped(GHLRetryable):
-    """The task was told to stop."""
+    """The task was stopped before its load was done."""
 
 
 _KINDS: dict[Failure, type[AirflowException]] = {

@@ -189,7 +189,7 @@ class LoadOperator(TableOperator):
         from airflow_provider_ghl.load.results.progress import Progress
 
         client = self.hook.get_conn()
-        at_once = _TOGETHER if self.diff_against == "highlevel" or spec.is_about_several else _AT_ONCE
+        at_once = _TOGETHER if self.diff_against == "highlevel" or spec.has_several_locations else _AT_ONCE
         return Ports(
             batches=self.read_batches(spec.kind.columns, at_once),
             client=client,

@@ -20,10 +20,10 @@ from airflow_provider_ghl.load.columns import Flags, Numbers, Objects, Words
 from airflow_provider_ghl.load.ledger.relations import Side
 from airflow_provider_ghl.load.sorted_runs import Run, SortedRuns, find_keys
 
-__all__ = ["Cardinality", "CountThere"]
+__all__ = ["Cardinality", "CountExisting"]
 
 #: Returns how many relations each record is known to have. The arguments are the records' side and the records.
-CountThere = Callable[[Side, list[str]], Numbers]
+CountExisting = Callable[[Side, list[str]], Numbers]
 
 _SMALL, _LARGE = (1 << 16) - 1, (1 << 32) - 1
 
@@ -50,25 +50,25 @@ class Cardinality:
         self._first = _limit("first", max_per_first, options[0])
         self._second = _limit("second", max_per_second, options[1])
 
-    def refuse(self, first: Objects, second: Objects, count_there: CountThere, names: tuple[str, str]) -> dict[int, str]:
+    def refuse(self, first: Objects, second: Objects, count_existing: CountExisting, names: tuple[str, str]) -> dict[int, str]:
         """Accept rows up to the limits, in input order. A refused row uses nothing of a limit.
 
-        Errors of ``count_there`` are raised and change nothing, so the same call may be repeated.
+        Errors of ``count_existing`` are raised and change nothing, so the same call may be repeated.
 
         :param first: the first records of the rows. Each pair is new: neither known to exist nor in another row.
         :param second: the second records of the rows.
-        :param count_there: counts the relations that records are known to have.
+        :param count_existing: counts the relations that records are known to have.
         :param names: the names of the two columns in the source.
         :returns: why rows are refused, by offset.
         """
         sides = zip((self._first, self._second), (first, second), names, strict=True)
-        usages = [limit.usage(records, count_there, name) for limit, records, name in sides if limit is not None]
+        usages = [limit.usage(records, count_existing, name) for limit, records, name in sides if limit is not None]
         refused = _refuse(usages, len(first))
         for usage in usages:
             usage.keep()
         return refused
 
-    def note_there(self, first: Objects, second: Objects) -> None:
+    def note_existing(self, first: Objects, second: Objects) -> None:
         """Count rows that were found to exist only now.
 
         Only records that came up before are counted here. For a record that comes up later, the ledger counts them.
@@ -114,7 +114,7 @@ class _Limit:
         #: For each record: how many relations it was known to have when it first came up, and how many rows were accepted.
         self._runs = SortedRuns()
 
-    def usage(self, records: Objects, count_there: CountThere, name: str) -> _Usage:
+    def usage(self, records: Objects, count_existing: CountExisting, name: str) -> _Usage:
         """How much of the limit the records of some rows have used."""
         words = hash_array(records, hash_key=self._key, categorize=False)
         keys, leads, groups = np.unique(words, return_index=True, return_inverse=True)
@@ -125,7 +125,7 @@ class _Limit:
             known[place.asked], taken[place.asked] = known_in_run[place.at], taken_in_run[place.at]
         new = np.flatnonzero(known < 0)
         if new.size:
-            there = count_there(self.side, records[leads[new]].tolist())
+            there = count_existing(self.side, records[leads[new]].tolist())
             known[new] = np.minimum(there, self.highest)
         return _Usage(self, name, groups, keys, known, taken, places, new)
 

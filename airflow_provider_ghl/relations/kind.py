@@ -62,7 +62,7 @@ class RelationRows:
         return RELATION_FIELDS
 
     @property
-    def about(self) -> str:
+    def target_name(self) -> str:
         """The association's id or key."""
         return self.association_id or self.association_key or ""
 
@@ -152,7 +152,7 @@ class RelationHandler:
         elif isinstance(result.error, Unauthorized) and self._policy.is_allowed:
             self._policy.is_allowed = False
             self.warnings.append(f"What is there could not be read, so that all rows are sent: {result.error.explain()}")
-        self._cardinality.note_there(*chunk.rows(np.array(list(there), dtype=np.int64)))
+        self._cardinality.note_existing(*chunk.rows(np.array(list(there), dtype=np.int64)))
         return there
 
     def refusals(self, chunk: Chunk) -> dict[int, str]:
@@ -165,9 +165,9 @@ class RelationHandler:
 
     def _refuse(self, chunk: Chunk, offsets: Numbers) -> dict[int, str]:
         first, second = chunk.rows(offsets)
-        return self._cardinality.refuse(first, second, self._count_there, self._names)
+        return self._cardinality.refuse(first, second, self._count_existing, self._names)
 
-    def _count_there(self, side: Side, records: list[str]) -> Numbers:
+    def _count_existing(self, side: Side, records: list[str]) -> Numbers:
         """How many relations each record is known to have.
 
         :raises LedgerError: the ledger cannot be read.

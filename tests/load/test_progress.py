@@ -18,12 +18,12 @@ ONE = LocationStatus("a", Limit())
 class Lines:
     """Collects the lines of a progress, with the second of each."""
 
-    def __init__(self, clock: FakeClock, total: int | None, about: int | None = None) -> None:
+    def __init__(self, clock: FakeClock, total: int | None, estimate: int | None = None) -> None:
         self._clock = clock
         self._began = clock.now
         self.lines: list[str] = []
         self.seconds: list[float] = []
-        self.progress = Progress(self._write, clock, total, about)
+        self.progress = Progress(self._write, clock, total, estimate)
 
     def _write(self, line: str) -> None:
         self.lines.append(line)
@@ -39,10 +39,10 @@ def test_lines_come_soon_at_first_and_then_every_half_minute() -> None:
     assert lines.seconds == [*range(10, 70, 10), *range(90, 400, 30)]
 
 
-def progress_line(statuses: list[LocationStatus], total: int | None = None, about: int | None = None) -> str:
+def progress_line(statuses: list[LocationStatus], total: int | None = None, estimate: int | None = None) -> str:
     """The line after 20 s with 250 rows and 250 requests."""
     clock = FakeClock()
-    lines = Lines(clock, total, about)
+    lines = Lines(clock, total, estimate)
     lines.progress.tick(0, 0, 0, statuses)
     clock.now += 20.0
     lines.progress.tick(250, 400, 250, statuses)
@@ -50,8 +50,8 @@ def progress_line(statuses: list[LocationStatus], total: int | None = None, abou
 
 
 def test_a_file_has_an_estimated_number_of_rows() -> None:
-    assert progress_line([ONE], about=1000).startswith("250 of about 1,000 rows done (25%), 12.5 requests/s")
-    assert progress_line([ONE], about=300).startswith("250 of about 400 rows done (62%)")
+    assert progress_line([ONE], estimate=1000).startswith("250 of about 1,000 rows done (25%), 12.5 requests/s")
+    assert progress_line([ONE], estimate=300).startswith("250 of about 400 rows done (62%)")
 
 
 def test_lines_of_many_locations_count_those_done_and_name_delays() -> None:

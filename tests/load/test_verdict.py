@@ -48,7 +48,7 @@ REFUSED = RowResult(Outcome.REJECTED, status_code=400, reason="no such record.")
 ASKING = RowResult(Outcome.INVALID, reason="is a quote left open?")
 ENDINGS = [
     Ending(),
-    Ending(was_told_to_stop=True),
+    Ending(is_stop_requested=True),
     Ending(stoppage=Stoppage(StoppedBy.QUOTA, QuotaExhausted("the day's requests are spent"))),
     Ending(stoppage=Stoppage(StoppedBy.TOKEN, Unauthorized("no."))),
     Ending(stoppage=Stoppage(StoppedBy.ABORT, text="400: no such record.")),
@@ -112,7 +112,7 @@ FAILED = RowResult(Outcome.FAILED)
         (Ending(), (FAILED, REFUSED), Failure.ROWS_FAILED),
         (Ending(stoppage=Stoppage(StoppedBy.ABORT, text="none", is_outage=True)), (FAILED,), Failure.ROWS_FAILED),
         (Ending(too_few=True), (), Failure.TOO_FEW_ROWS),
-        (Ending(was_told_to_stop=True), (FAILED,), Failure.STOPPED),
+        (Ending(is_stop_requested=True), (FAILED,), Failure.STOPPED),
         (Ending(stoppage=Stoppage(StoppedBy.QUOTA, QuotaExhausted("x"))), (), Failure.QUOTA_SPENT),
         (Ending(broken_by=TransportError("x")), (), Failure.UNAVAILABLE),
         (Ending(broken_by=LedgerError("x")), (), Failure.LEDGER_FAILED),

@@ -50,14 +50,14 @@ class Partition:
         self._ahead: deque[Batch] = deque()
         self._locations: dict[str, LocationResults] = {}
         #: The results of the rows without a location, where there may be such rows.
-        self._no_location = report.open_location(None, self._kind.target_id) if spec.is_about_several else None
-        if not spec.is_about_several:
+        self._no_location = report.open_location(None, self._kind.target_id) if spec.has_several_locations else None
+        if not spec.has_several_locations:
             self._open(spec.location_id or "")
         #: How many rows the largest batch has had so far.
         self.largest = 0
         #: The error that ended reading the source; ``None`` for none.
         self.broken_by: Exception | None = None
-        self.was_read_to_its_end = False
+        self.is_complete = False
 
     @property
     def locations(self) -> list[LocationResults]:
@@ -93,7 +93,7 @@ class Partition:
     @property
     def is_read(self) -> bool:
         """Whether no batch is left."""
-        return not self._ahead and (self.was_read_to_its_end or self.broken_by is not None or self._stop.is_set)
+        return not self._ahead and (self.is_complete or self.broken_by is not None or self._stop.is_set)
 
     def read_on(self) -> PartitionedBatch:
         """Read another batch."""
@@ -112,7 +112,7 @@ class Partition:
         except Exception as error:  # noqa: BLE001 - a database driver's own errors
             self.broken_by = error  # a broken source is not read again
             return None
-        self.was_read_to_its_end = batch is None
+        self.is_complete = batch is None
         return batch
 
     def _take_in(self, batch: Batch) -> PartitionedBatch:

@@ -41,7 +41,7 @@ class Planner:
         report.decide_repeats(start, chunk.repeats, chunk.earlier[chunk.repeats])
         learned = self._or_without_ledger(lambda: self._difference.look_again(chunk))
         self._decide(chunk, np.concatenate((chunk.known, learned)))
-        self._tell_failure()
+        self._raise_failure()
 
     def look_again(self, chunk: Chunk) -> None:
         """Ask the ledger again about the rows in ``todo``: other loads, or reads of this one, may have found some to exist.
@@ -49,7 +49,7 @@ class Planner:
         :raises LedgerError: the ledger cannot be read.
         """
         self._decide(chunk, self._difference.look_again(chunk))
-        self._tell_failure()
+        self._raise_failure()
 
     def refuse(self, chunk: Chunk, problems: dict[int, str]) -> None:
         """Remove rows that cannot be sent from ``todo``.
@@ -80,7 +80,7 @@ class Planner:
             self._difference.forget()
             return ask()
 
-    def _tell_failure(self) -> None:
+    def _raise_failure(self) -> None:
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure

@@ -1,1 +1,1 @@
-"""A verdict for every row."""
+"""A result for every row, and a verdict for the load."""

@@ -45,7 +45,7 @@ class Failure(StrEnum):
     SOURCE_FAILED = "source failed"
     #: The ledger could not be read or written.
     LEDGER_FAILED = "ledger failed"
-    #: The task was told to stop.
+    #: The task was stopped before its load was done.
     STOPPED = "stopped"
 
     @property

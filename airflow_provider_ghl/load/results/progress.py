@@ -38,14 +38,16 @@ class Progress:
 
     :param write: takes a line, such as a logger's ``info``.
     :param total: how many rows the source has, where that is known.
-    :param about: an estimate, where it is not known.
+    :param estimate: an estimate, where it is not known.
     """
 
-    def __init__(self, write: Callable[[str], None], clock: Clock, total: int | None = None, about: int | None = None) -> None:
+    def __init__(
+        self, write: Callable[[str], None], clock: Clock, total: int | None = None, estimate: int | None = None
+    ) -> None:
         self._write = write
         self._clock = clock
         self._total = total
-        self._about = about
+        self._estimate = estimate
         self._began: float | None = None
         self._next = 0.0
         self._lines = 0
@@ -81,7 +83,7 @@ class Progress:
         """
         self._write(f"{rows:,} rows: {'' if is_exact else 'about '}{price}")
 
-    def tell_trouble(self, location_id: str, trouble: str) -> None:
+    def log_trouble(self, location_id: str, trouble: str) -> None:
         """Write at once that a location is delayed, or that it goes on again.
 
         :param trouble: what delays it, as text; empty where nothing does any more.
@@ -100,8 +102,8 @@ class Progress:
         limits = [one.limit for one in at_work]
         used = sum(limit.used_recently(now) for limit in limits) / max(sum(limit.capacity for limit in limits), 1)
         parts = [self._rows_done(done, read), f"{requests / seconds:.1f} requests/s", self._usage(used, limits, now)]
-        total = self._total or max(self._about or 0, read)
-        if (self._total or self._about) and 0 < done <= total:
+        total = self._total or max(self._estimate or 0, read)
+        if (self._total or self._estimate) and 0 < done <= total:
             # Where the limit sets the pace, the first window of requests was sent at once and took no time.
             paced = seconds + max((limit.interval for limit in limits), default=0.0) * (used >= _AT_THE_LIMIT)
             parts.append(f"about {timedelta(seconds=round((total - done) * paced / done))} left")
@@ -113,8 +115,8 @@ class Progress:
     def _rows_done(self, done: int, read: int) -> str:
         if self._total:
             return f"{done:,} of {self._total:,} rows done ({done / self._total:.0%})"
-        if self._about:
-            about = max(self._about, read)
+        if self._estimate:
+            about = max(self._estimate, read)
             return f"{done:,} of about {about:,} rows done ({done / about:.0%})"
         return f"{done:,} rows done, {read:,} read so far"
 

@@ -42,7 +42,7 @@ class Ending:
     """How a load ended, apart from the outcomes of its rows."""
 
     too_few: bool = False
-    was_told_to_stop: bool = False
+    is_stop_requested: bool = False
     #: What stopped the whole load.
     stoppage: Stoppage | None = None
     #: The error of the source, of the ledger or of the results file, or the one with which reading the target failed.
@@ -191,7 +191,7 @@ class _Judgement:
         if ending.broken_by is not None:
             end = End.FINAL if isinstance(ending.broken_by, ConfigurationError) else End.RETRYABLE
             return end, _sentence(f"The load could not go on: {_explained(ending.broken_by)}"), account
-        if ending.was_told_to_stop:
+        if ending.is_stop_requested:
             return End.RETRYABLE, "The load was told to stop.", account
         if ending.too_few and self._min_rows:
             has = f"The source has {plural(self._report.rows, 'row')}, fewer than min_rows={self._min_rows:,}"
@@ -251,7 +251,7 @@ class _Judgement:
             return Failure.from_error(cause)
         if end is End.FINAL:
             return Failure.TOKEN_REFUSED if self._ending.stopped_by is StoppedBy.TOKEN else Failure.ROWS_REFUSED
-        if self._ending.was_told_to_stop:
+        if self._ending.is_stop_requested:
             return Failure.STOPPED
         return Failure.ROWS_FAILED if self._summary[Outcome.FAILED] else Failure.TOO_FEW_ROWS
 

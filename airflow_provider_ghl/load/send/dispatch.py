@@ -249,7 +249,7 @@ class Dispatch:
             return
         now = self._clock.monotonic()
         if location.outage.note_answer(now):
-            location.begin_anew(now)
+            location.restart_tries(now)
 
     def _refund(self, location: Location, item: InFlight, requests: int) -> None:
         location.requests -= requests
@@ -355,7 +355,7 @@ class Dispatch:
         sleepers = [one for one in self._feeder.locations if not one.is_over and one.is_asleep(now)]
         settled: list[Settled] = []
         for location in sleepers:
-            self._stop_location(location, Stoppage(StoppedBy.QUOTA, location.slept_by))
+            self._stop_location(location, Stoppage(StoppedBy.QUOTA, location.quota_error))
             settled.extend(self._give_up(location))
         for location in self._feeder.locations:
             if not sleepers and not location.is_over:

@@ -47,7 +47,7 @@ class Feeder:
         """Whether to read on. A single location reads when all its rows are sent; several locations read ahead."""
         if self._partition.is_read:
             return False
-        if self._spec.is_about_several:
+        if self._spec.has_several_locations:
             return self._report.waiting < self._spec.rows_ahead
         (location,) = self.locations
         is_idle = location.is_stopped or location.steps.needs_rows

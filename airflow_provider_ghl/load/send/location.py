@@ -96,7 +96,7 @@ class Location:
         self.stoppage: Stoppage | None = None
         #: When its quota is back (clock seconds), and the error that said so.
         self.asleep_until = -math.inf
-        self.slept_by: QuotaExhausted | None = None
+        self.quota_error: QuotaExhausted | None = None
         #: Whether its steps have ended.
         self.is_exhausted = False
         #: When its next turn is due (clock seconds); ``None`` where it has none.
@@ -148,7 +148,7 @@ class Location:
 
     def sleep(self, error: QuotaExhausted, now: float) -> float:
         """Note that the quota of the day is spent. Returns when to ask again (clock seconds)."""
-        self.slept_by = error
+        self.quota_error = error
         seconds = max(error.resets_in, _SHORTEST_SLEEP) if error.resets_in is not None else _LOOK_AGAIN
         self.asleep_until = now + seconds
         return self.asleep_until
@@ -196,7 +196,7 @@ class Location:
         """Remove and return the waiting request that is due first."""
         return heapq.heappop(self._due)[2]
 
-    def begin_anew(self, now: float) -> None:
+    def restart_tries(self, now: float) -> None:
         """After an outage: make all waiting requests due now, and count their tries anew."""
         self._due = [(now, row, item) for _, row, item in self._due]
         heapq.heapify(self._due)

@@ -205,7 +205,7 @@ class LocationSteps:
         self._at_target = _TargetState(handler, location_journal, claims)
 
     def _difference(self, memory: Memory) -> Difference:
-        if self._spec.is_about_several:
+        if self._spec.has_several_locations:
             return Difference(memory, always=_FEW_KNOWN)
         return Difference(memory, self._partition.expected_rows())
 
