@@ -257,10 +257,10 @@ class _Load:
             "results_path": self._spec.results_path if is_published else None,
         }
         if self._spec.has_several_locations:
-            summary["locations"] = {location.id: self._account(location) for location in locations}
+            summary["locations"] = {location.id: self._location_summary(location) for location in locations}
         return summary
 
-    def _account(self, location: Location) -> dict[str, Any]:
+    def _location_summary(self, location: Location) -> dict[str, Any]:
         """A location's part of the summary."""
         stoppage = location.stoppage
         return {

@@ -38,7 +38,7 @@ class Progress:
 
     :param write: takes a line, such as a logger's ``info``.
     :param total: how many rows the source has, where that is known.
-    :param estimate: an estimate, where it is not known.
+    :param estimate: about how many rows it has, where the number is not known.
     """
 
     def __init__(

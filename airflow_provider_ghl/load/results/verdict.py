@@ -47,7 +47,7 @@ class Ending:
     stoppage: Stoppage | None = None
     #: The error of the source, of the ledger or of the results file, or the one with which reading the target failed.
     broken_by: Exception | None = None
-    #: The locations that were stopped, where the load is about several and went on with the others.
+    #: The locations that were stopped, where the load has several and went on with the others.
     locations: Sequence[StoppedLocation] = ()
     #: How long the load may wait for quota; ``None``: not at all.
     quota_wait: QuotaWait | None = None
@@ -154,7 +154,7 @@ class _Judgement:
         self._summary = summary
         self._tolerance = tolerance
         self._min_rows = min_rows
-        self._account = _account(report, summary)
+        self._counts = _counts(report, summary)
         self._wait = ending.wait()
 
     def verdict(self) -> Verdict:
@@ -185,37 +185,37 @@ class _Judgement:
 
     def _end(self) -> tuple[End, str, str]:
         """The end, the headline, and the rest of the message. The first case that applies decides."""
-        ending, account = self._ending, self._account
+        ending, counts = self._ending, self._counts
         if ending.is_final:
-            return End.FINAL, self._why_stopped(), account
+            return End.FINAL, self._why_stopped(), counts
         if ending.broken_by is not None:
             end = End.FINAL if isinstance(ending.broken_by, ConfigurationError) else End.RETRYABLE
-            return end, _sentence(f"The load could not go on: {_explained(ending.broken_by)}"), account
+            return end, _sentence(f"The load could not go on: {_explained(ending.broken_by)}"), counts
         if ending.is_stop_requested:
-            return End.RETRYABLE, "The load was told to stop.", account
+            return End.RETRYABLE, "The load was told to stop.", counts
         if ending.too_few and self._min_rows:
             has = f"The source has {plural(self._report.rows, 'row')}, fewer than min_rows={self._min_rows:,}"
             return End.RETRYABLE, f"{has}: nothing was sent.", ""
         if ending.stoppage is not None and ending.stoppage.by is not StoppedBy.MAX_REQUESTS:
             return self._end_of_stopped(ending.stoppage)
         if ending.plan is not None:
-            return End.GREEN, f"A plan, nothing was sent: {ending.plan}.", account
+            return End.GREEN, f"A plan, nothing was sent: {ending.plan}.", counts
         if ending.locations:
             return self._end_of_some_stopped()
         return self._end_by_rows()
 
     def _end_of_stopped(self, stoppage: Stoppage) -> tuple[End, str, str]:
         if self._wait is not None:
-            return End.DEFERRED, self._why_stopped(), self._account
+            return End.DEFERRED, self._why_stopped(), self._counts
         too_long = ""
         if stoppage.by is StoppedBy.QUOTA and self._ending.quota_wait is not None:
             too_long = f"To wait for them would take longer than defer_timeout={self._ending.quota_wait.timeout} allows. "
-        return End.RETRYABLE, self._why_stopped(), f"{too_long}{self._account}"
+        return End.RETRYABLE, self._why_stopped(), f"{too_long}{self._counts}"
 
     def _end_of_some_stopped(self) -> tuple[End, str, str]:
         """The end where some locations were stopped and the others are done."""
         spent = "max_requests is spent. " if self._ending.stoppage is not None else ""
-        headline, rest = f"{self._stopped_locations()}.", f"{spent}{self._account}"
+        headline, rest = f"{self._stopped_locations()}.", f"{spent}{self._counts}"
         if self._wait is not None:
             return End.DEFERRED, headline, rest
         has_failed = bool(self._summary[Outcome.FAILED]) and not self._is_tolerable()
@@ -223,10 +223,10 @@ class _Judgement:
 
     def _end_by_rows(self) -> tuple[End, str, str]:
         if self._is_tolerable():
-            return End.GREEN, self._account, ""
+            return End.GREEN, self._counts, ""
         end = End.RETRYABLE if self._summary[Outcome.FAILED] else End.FINAL
         too_many = f"More than failure_tolerance={self._tolerance} allows. " if self._tolerance.value else ""
-        return end, self._failed_rows(), f"{too_many}{self._account}"
+        return end, self._failed_rows(), f"{too_many}{self._counts}"
 
     def _failed_rows(self) -> str:
         """How many rows failed, and the most frequent reason."""
@@ -322,7 +322,7 @@ def _when(now: datetime, seconds: float | None) -> str:
     return f"in {timedelta(seconds=round(seconds))} (at {at:%Y-%m-%d %H:%M} UTC)"
 
 
-def _account(report: Report, summary: Mapping[str, Any]) -> str:
+def _counts(report: Report, summary: Mapping[str, Any]) -> str:
     parts = [f"{summary[outcome]:,} {outcome}" for outcome in Outcome if summary[outcome]]
     text = f"{plural(report.rows, 'row')}: {', '.join(parts) or 'none'}."
     reasons = report.reasons()
