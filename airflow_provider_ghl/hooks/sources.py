@@ -79,7 +79,9 @@ def estimate_rows(path: str, conn_id: str | None) -> int | None:
 
             return int(parquet.read_metadata(path).num_rows)
         if not path.lower().endswith(".gz"):
-            return _count_lines(Path(path))
+            lines = _count_lines(Path(path))
+            has_header = path.lower().endswith((".csv", ".tsv"))
+            return lines - has_header if lines else lines
     return None
 
 

@@ -63,6 +63,7 @@ class _Load:
         self._file = ports.results_file
         self._deliver = ports.deliver
         self._ledger = ports.ledger or Ledger.in_memory()
+        self._is_remembered = ports.ledger is not None
         self._ledger.end_waits_when(lambda: ports.client.stop.is_set)
         #: This run in the ledger; ``None`` where nothing is to be sent.
         self._attempt: Attempt | None = None
@@ -211,7 +212,7 @@ class _Load:
             quota_wait=self._quota_wait(),
             plan=None if plan is None else str(plan),
             warnings=[*self._ledger.warnings, *(warning for location in locations for warning in location.steps.warnings)],
-            load_number=None if self._attempt is None else self._attempt.load_number,
+            load_number=self._attempt.load_number if self._attempt is not None and self._is_remembered else None,
             at=self._client.clock.utc_now(),
             draw=self._client.retry.draw,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
+import simulated_agency
 from relation_specs import begin_batch, relation_report
 from simulated_highlevel import SimulatedServer
 from simulated_load import load_pairs
@@ -30,12 +31,12 @@ def test_each_reason_has_its_count_and_first_rows(ledger: Ledger) -> None:
     assert load.verdict.attention == [
         "5 of 9 rows failed:",
         "  4 rejected: 400: Contact with id <id> not found",
-        "      row 1 of ve9EPM428h8vShlRW1KT: student1, teacher1",
-        "      row 3 of ve9EPM428h8vShlRW1KT: student3, teacher3",
-        "      row 5 of ve9EPM428h8vShlRW1KT: student5, teacher5",
+        "      row 1: student1, teacher1",
+        "      row 3: student3, teacher3",
+        "      row 5: student5, teacher5",
         "      and 1 more",
         "  1 invalid: column 'first_record_id' is empty",
-        "      row 8 of ve9EPM428h8vShlRW1KT: (none), teacher9",
+        "      row 8: (none), teacher9",
         "All of them: airflow ghl loads show 1",
     ]
     assert load.verdict.headline == "5 of 9 rows failed, 4 of them rejected: 400: Contact with id <id> not found."
@@ -68,9 +69,9 @@ def test_a_key_that_may_be_personal_is_hidden() -> None:
     for row in range(3):
         report.decide(row, RowResult(Outcome.REJECTED, reason="no"))
     assert [line.strip() for line in lines(report)[2:]] == [
-        "row 0 (hidden) of location: a, a",
-        "row 1 (hidden) of location: b, b",
-        "row 2 (12345678) of location: c, c",
+        "row 0 (hidden): a, a",
+        "row 1 (hidden): b, b",
+        "row 2 (12345678): c, c",
     ]
 
 
@@ -84,3 +85,13 @@ def test_lines_stay_short_and_few_with_many_reasons() -> None:
     assert max(map(len, found)) <= 110
     assert len(found) <= 25
     assert found[-1] == "  and 30 other reasons"
+
+
+def test_of_several_locations_each_row_is_shown_with_its_own() -> None:
+    agency = simulated_agency.SimulatedAgency.build(["a", "b"])
+    agency["b"].missing = frozenset({"b0"})
+    rows = [simulated_agency.row(*one) for one in (("a", "a0", "t"), ("b", "b0", "t"), ("b", "b1", "t"))]
+    load = simulated_agency.load_rows(rows, agency)
+    assert load.verdict.attention[1:] == ["  1 rejected: Contact with id b0 not found", "      row 1 of b: b0, t"], (
+        "and no command: there is no ledger"
+    )

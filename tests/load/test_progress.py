@@ -50,7 +50,9 @@ def progress_line(statuses: list[LocationStatus], total: int | None = None, esti
 
 
 def test_a_file_has_an_estimated_number_of_rows() -> None:
-    assert progress_line([ONE], estimate=1000).startswith("250 of about 1,000 rows done (25%), 12.5 requests/s")
+    assert progress_line([ONE], estimate=1000).startswith(
+        "250 of about 1,000 rows done (25%), about 0:01:00 left, 12.5 requests/s"
+    )
     assert progress_line([ONE], estimate=300).startswith("250 of about 400 rows done (62%)")
 
 
@@ -103,7 +105,7 @@ def test_others_who_use_the_location_are_named() -> None:
 @pytest.mark.parametrize(
     ("total", "done", "line"),
     [
-        (1000, 250, "250 of 1,000 rows done (25%), 12.5 requests/s, 0% of the limit in use, about 0:01:00 left"),
+        (1000, 250, "250 of 1,000 rows done (25%), about 0:01:00 left, 12.5 requests/s, 0% of the limit in use"),
         (None, 250, "250 rows done, 4,000 read so far, 12.5 requests/s, 0% of the limit in use"),
         (1000, 0, "0 of 1,000 rows done (0%), 12.5 requests/s, 0% of the limit in use"),
         (200, 250, "250 of 200 rows done (125%), 12.5 requests/s, 0% of the limit in use"),
@@ -129,12 +131,12 @@ def test_a_line_has_the_use_of_the_limit_and_what_is_left_of_the_quota() -> None
     assert len(lines.lines) == 8
     for line, second in zip(lines.lines[1:], lines.seconds[1:], strict=True):
         match = re.fullmatch(
-            r"(\d+) of 300 rows done \(\d+%\), [\d.]+ requests/s, (\d+)% of the limit in use, about 0:0(\d):(\d\d) left,"
+            r"(\d+) of 300 rows done \(\d+%\), about 0:0(\d):(\d\d) left, [\d.]+ requests/s, (\d+)% of the limit in use,"
             r" (199,\d\d\d) requests left of the day",
             line,
         )
         assert match is not None, line
-        done, used, minutes, seconds = map(int, match.groups()[:4])
+        done, minutes, seconds, used = map(int, match.groups()[:4])
         assert (second / 10.0 - 1) * 25 < done < (second / 10.0 + 1) * 25
         assert used >= 90
         assert minutes * 60 + seconds == pytest.approx(load.seconds - second, abs=12.0)

@@ -33,14 +33,30 @@ class Reason:
 
 
 def attention_lines(
-    reasons: Sequence[Reason], fields: ResultFields, *, failures: int, rows: int, load_number: int | None
+    reasons: Sequence[Reason],
+    fields: ResultFields,
+    *,
+    failures: int,
+    rows: int,
+    load_number: int | None,
+    has_several_locations: bool = False,
 ) -> list[str]:
     """The lines, the most frequent reasons first; none where no row failed.
 
     :param failures: how many rows failed, repeats of failed rows included.
     :param load_number: the load's number in the ledger; ``None`` where the ledger has no such load.
+    :param has_several_locations: each row is shown with its location.
     """
-    return list(_lines(reasons, fields, failures, rows, load_number)) if failures else []
+    if not failures:
+        return []
+    lines = [f"{failures:,} of {plural(rows, 'row')} failed:"]
+    for reason in reasons[:_MOST_REASONS]:
+        lines += _reason_lines(reason, fields, has_several_locations=has_several_locations)
+    if (more := len(reasons) - _MOST_REASONS) > 0:
+        lines.append(f"  and {plural(more, 'other reason')}")
+    if load_number is not None:
+        lines.append(f"All of them: airflow ghl loads show {load_number}")
+    return lines
 
 
 def plural(number: int, noun: str) -> str:
@@ -48,23 +64,19 @@ def plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def _lines(reasons: Sequence[Reason], fields: ResultFields, failures: int, rows: int, load_number: int | None) -> Iterator[str]:
-    yield f"{failures:,} of {plural(rows, 'row')} failed:"
-    for reason in reasons[:_MOST_REASONS]:
-        yield _cut(f"  {reason.rows:,} {reason.outcome}: {reason.text}")
-        for result in reason.first:
-            yield _cut(f"      {_row(result, fields)}")
-        if (more := reason.rows - len(reason.first)) > 0:
-            yield f"      and {more:,} more"
-    if (more := len(reasons) - _MOST_REASONS) > 0:
-        yield f"  and {plural(more, 'other reason')}"
-    if load_number is not None:
-        yield f"All of them: airflow ghl loads show {load_number}"
+def _reason_lines(reason: Reason, fields: ResultFields, *, has_several_locations: bool) -> Iterator[str]:
+    # Of a single row its own reason is shown, with the ids and numbers that the others of its kind do not share.
+    text = reason.first[0]["reason"] if reason.rows == 1 else reason.text
+    yield _cut(f"  {reason.rows:,} {reason.outcome}: {text}")
+    for result in reason.first:
+        yield _cut(f"      {_row(result, fields, shows_location=has_several_locations)}")
+    if (more := reason.rows - len(reason.first)) > 0:
+        yield f"      and {more:,} more"
 
 
-def _row(result: Mapping[str, Any], fields: ResultFields) -> str:
+def _row(result: Mapping[str, Any], fields: ResultFields, *, shows_location: bool) -> str:
     key = _shown_key(result["row_key"])
-    where = f" of {result['location_id']}" if result["location_id"] else ""
+    where = f" of {result['location_id']}" if shows_location and result["location_id"] else ""
     values = ", ".join(str(result[name]) if result[name] else "(none)" for name in fields.values)
     return f"row {result['row']}{'' if key is None else f' ({key})'}{where}: {values}"
 

@@ -101,12 +101,13 @@ class Progress:
         at_work = [one for one in statuses if not one.is_over]
         limits = [one.limit for one in at_work]
         used = sum(limit.used_recently(now) for limit in limits) / max(sum(limit.capacity for limit in limits), 1)
-        parts = [self._rows_done(done, read), f"{requests / seconds:.1f} requests/s", self._usage(used, limits, now)]
+        parts = [self._rows_done(done, read)]
         total = self._total or max(self._estimate or 0, read)
         if (self._total or self._estimate) and 0 < done <= total:
             # Where the limit sets the pace, the first window of requests was sent at once and took no time.
             paced = seconds + max((limit.interval for limit in limits), default=0.0) * (used >= _AT_THE_LIMIT)
             parts.append(f"about {timedelta(seconds=round((total - done) * paced / done))} left")
+        parts += [f"{requests / seconds:.1f} requests/s", self._usage(used, limits, now)]
         left = [limit.daily_left for limit in limits if limit.daily_left is not None]
         if left:
             parts.append(f"{min(left):,} requests left of the day{' where fewest are' if len(limits) > 1 else ''}")

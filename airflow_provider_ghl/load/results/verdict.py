@@ -181,6 +181,7 @@ class _Judgement:
             failures=self._report.failures(),
             rows=self._report.rows,
             load_number=self._ending.load_number,
+            has_several_locations="locations" in self._summary,
         )
 
     def _end(self) -> tuple[End, str, str]:
