@@ -13,6 +13,8 @@ import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import workspace
 from workspace import relative, write_line
@@ -43,7 +45,7 @@ What to look at:
   ghl_attendance    trigger it twice: the second time the ledger knows every relation, and no request is spent
   ghl_agency        trigger it: a load for each sub-account of an agency, then one for all
   ghl_sub_accounts  trigger it: two sub-accounts, each with a connection of its own
-  Admin > Connections: edit one of those of type HighLevel, and press Test
+  Admin > Connections: press Test beside one of type ghl; edit one to see its form
 
 Ctrl-C stops everything. Next time it goes on where it was; to start anew, remove the folder {folder}."""
 
@@ -106,18 +108,23 @@ def write_policies() -> None:
         writer.writerows((f"P{number:05d}", f"{number:024x}", f"{number + 2**64:024x}") for number in range(POLICIES_ROWS))
 
 
-def connections(sandbox: Sandbox) -> dict[str, dict[str, str]]:
-    """The connections of all DAGs, by id, as ``airflow connections import`` takes them: with the extra as text."""
+def connections(sandbox: Sandbox) -> dict[str, dict[str, Any]]:
+    """The connections of all DAGs, by id, as ``airflow connections import`` takes them: with the extra as text.
+
+    Those of HighLevel name their port, for without one Airflow's UI refuses to test a stored connection.
+    """
     sandbox.state.add_location(LARGE)
     texts = workspace.connections(sandbox, workspace.fill(sandbox)) | {"ghl_large": sandbox.connection_json_for(LARGE)}
     found = {}
     for conn_id, text in texts.items():
         fields = json.loads(text)
         found[conn_id] = {**fields, "extra": json.dumps(fields.get("extra", {})), "description": DESCRIPTIONS[conn_id]}
+        if fields["conn_type"] == "ghl":
+            found[conn_id]["port"] = urlsplit(fields["host"]).port
     return found
 
 
-def import_connections(connections: dict[str, dict[str, str]], env: dict[str, str]) -> None:
+def import_connections(connections: dict[str, dict[str, Any]], env: dict[str, str]) -> None:
     """Store connections in Airflow's database, where its UI lists them."""
     file = workspace.FOLDER / "connections.json"
     file.write_text(json.dumps(connections))
