@@ -10,11 +10,12 @@ from typing import Any
 
 from airflow_provider_ghl.commands.description import STATES
 from airflow_provider_ghl.commands.ledger_option import open_ledger
-from airflow_provider_ghl.commands.output import Out, counted, escape, facts, iso, moment, table, time_span
+from airflow_provider_ghl.commands.output import Out, counted, escape, facts, iso, moment, table
 from airflow_provider_ghl.exceptions import ConfigurationError, GHLError
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.load_filter import LoadFilter
 from airflow_provider_ghl.load.results.outcomes import FAILURES, OUTCOMES, End, Outcome, without_details, without_ids
+from airflow_provider_ghl.load.results.time_span import time_span
 
 __all__ = ["export", "failures_text", "group_failures", "latest", "show"]
 

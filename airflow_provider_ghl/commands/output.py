@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-__all__ = ["Out", "counted", "escape", "facts", "iso", "moment", "table", "time_span"]
+__all__ = ["Out", "counted", "escape", "facts", "iso", "moment", "table"]
 
 #: Numbers are aligned to the right and get thousands separators.
 Cell = str | int | None
@@ -66,21 +66,6 @@ def counted(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-def time_span(seconds: float) -> str:
-    """Seconds as people say them: ``42 s``, ``3 min 20 s``, ``27 h 46 min``, ``4 days 4 h``."""
-    whole = round(seconds)
-    if seconds < 1:
-        return "less than 1 s"
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return _in_two_units(whole, "min", "s")
-    if round(whole / 60) < 72 * 60:
-        return _in_two_units(round(whole / 60), "h", "min")
-    days, hours = divmod(round(whole / 3600), 24)
-    return f"{counted(days, 'day')} {hours} h" if hours else counted(days, "day")
-
-
 def moment(seconds: float | None) -> str:
     """Unix seconds for people: ``2026-11-21 07:24:27 UTC``."""
     return "-" if seconds is None else f"{_utc(seconds):%Y-%m-%d %H:%M:%S} UTC"
@@ -97,11 +82,6 @@ def escape(value: Any) -> str:
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() else one.encode("unicode_escape", "backslashreplace").decode() for one in text)
-
-
-def _in_two_units(number: int, large: str, small: str) -> str:
-    whole, rest = divmod(number, 60)
-    return f"{whole:,} {large} {rest} {small}" if rest else f"{whole:,} {large}"
 
 
 def _text(cell: Cell) -> str:

@@ -51,7 +51,7 @@ def test_the_summary_says_what_it_would_cost(
     assert {result["reason"] for result in ti.xcoms["results"] if result["outcome"] == "not_attempted"} == {"planned only"}
     with results.open(newline="") as file:
         assert len(list(csv.DictReader(file))) == 251
-    assert "A plan, nothing was sent: 251 requests, 0:00:20 at the current limit" in capsys.readouterr().out
+    assert "A plan, nothing was sent: 251 requests, 20 s at the current limit" in capsys.readouterr().out
 
 
 def test_what_is_known_costs_nothing(ghl: Sandbox) -> None:

@@ -230,7 +230,7 @@ def test_a_spent_quota_is_worth_a_retry_and_names_the_reset() -> None:
     assert (load.summary["created"], load.summary["not_attempted"]) == (40, 60)
     assert load.summary["daily_remaining"] == 0
     # The simulated clock shows 00:16:40 and some seconds; the quota is back in two hours.
-    assert "The day's requests are spent; they are back in 2:00:00" in load.verdict.message
+    assert "The day's requests are spent; they are back in 2 h " in load.verdict.message
     assert "(at 1970-01-01 02:16 UTC)" in load.verdict.message
     assert isinstance(load.verdict.cause, QuotaExhausted)
 
@@ -241,7 +241,7 @@ def test_a_quota_that_others_spend(at: int) -> None:
     assert (load.verdict.end, load.summary["stopped_by"]) == (End.RETRYABLE, "quota")
     assert load.summary["not_attempted"] >= 1
     assert load.summary["created"] + load.summary["not_attempted"] == 100
-    assert "they are back in 2:00:00" in load.verdict.message
+    assert "they are back in 2 h " in load.verdict.message
 
 
 def test_a_quota_that_is_spent_before_the_first_row() -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from airflow_provider_ghl.api.limits import Limit
+from airflow_provider_ghl.load.results.time_span import time_span
 
 __all__ = ["Estimate", "estimate"]
 
@@ -40,7 +40,7 @@ class Estimate:
         }
 
     def __str__(self) -> str:
-        parts = [f"{self.requests:,} requests, {timedelta(seconds=round(self.seconds))} at the current limit"]
+        parts = [f"{self.requests:,} requests, {time_span(self.seconds)} at the current limit"]
         if self.left_today is not None and self.share_of_today is not None:
             parts.append(f"{self.share_of_today:.1%} of the {self.left_today:,} requests that are left today")
         if self.days is not None and self.days > 1:

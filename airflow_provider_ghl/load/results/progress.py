@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from airflow_provider_ghl.api.clock import Clock
 from airflow_provider_ghl.api.limits import Limit
+from airflow_provider_ghl.load.results.time_span import time_span
 
 __all__ = ["LocationStatus", "Progress"]
 
@@ -106,7 +106,7 @@ class Progress:
         if (self._total or self._estimate) and 0 < done <= total:
             # Where the limit sets the pace, the first window of requests was sent at once and took no time.
             paced = seconds + max((limit.interval for limit in limits), default=0.0) * (used >= _AT_THE_LIMIT)
-            parts.append(f"about {timedelta(seconds=round((total - done) * paced / done))} left")
+            parts.append(f"about {time_span((total - done) * paced / done)} left")
         parts += [f"{requests / seconds:.1f} requests/s", self._usage(used, limits, now)]
         left = [limit.daily_left for limit in limits if limit.daily_left is not None]
         if left:

@@ -15,6 +15,7 @@ from airflow_provider_ghl.load.results.failure import Failure
 from airflow_provider_ghl.load.results.outcomes import End, Outcome, StoppedBy
 from airflow_provider_ghl.load.results.report import Report
 from airflow_provider_ghl.load.results.stoppage import Stoppage
+from airflow_provider_ghl.load.results.time_span import time_span
 from airflow_provider_ghl.load.tolerance import Tolerance
 
 __all__ = ["Ending", "StoppedLocation", "Verdict", "judge"]
@@ -320,7 +321,7 @@ def _when(now: datetime, seconds: float | None) -> str:
     if seconds is None:
         return "at the next reset, which HighLevel does not announce (midnight UTC is likely)"
     at = now + timedelta(seconds=seconds)
-    return f"in {timedelta(seconds=round(seconds))} (at {at:%Y-%m-%d %H:%M} UTC)"
+    return f"in {time_span(seconds)} (at {at:%Y-%m-%d %H:%M} UTC)"
 
 
 def _counts(report: Report, summary: Mapping[str, Any]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Iterator
-from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -16,6 +15,7 @@ from airflow_provider_ghl.load.kind import Result
 from airflow_provider_ghl.load.results.outcomes import SUCCESSES, RowResult
 from airflow_provider_ghl.load.results.row_results import LocationResults
 from airflow_provider_ghl.load.results.stoppage import NOT_REACHED, Stoppage
+from airflow_provider_ghl.load.results.time_span import time_span
 from airflow_provider_ghl.load.send.breaker import Breaker
 from airflow_provider_ghl.load.send.in_flight import InFlight, Send, Step
 from airflow_provider_ghl.load.send.outage import Outage
@@ -126,7 +126,7 @@ class Location:
         """What delays the location, as text for the log; empty where nothing does."""
         match self.state(now):
             case State.UNANSWERED:
-                silence = timedelta(seconds=round(self.outage.seconds(now)))
+                silence = time_span(self.outage.seconds(now))
                 return f"no answer from HighLevel for {silence}, one request at a time is tried"
             case State.ASLEEP:
                 return "its requests of the day are spent"

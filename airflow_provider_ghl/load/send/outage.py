@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from airflow_provider_ghl.load.results.outcomes import StoppedBy
 from airflow_provider_ghl.load.results.stoppage import Stoppage
+from airflow_provider_ghl.load.results.time_span import time_span
 
 __all__ = ["Outage"]
 
@@ -65,7 +66,7 @@ class Outage:
             self._plan_probe(now)
         if not self.is_on or self.seconds(now) < self._timeout.total_seconds():
             return None
-        text = f"no answer from HighLevel for {timedelta(seconds=round(self.seconds(now)))}"
+        text = f"no answer from HighLevel for {time_span(self.seconds(now))}"
         return Stoppage(StoppedBy.ABORT, text=text, is_outage=True)
 
     def note_answer(self, now: float) -> bool:
