@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from airflow_provider_ghl.sandbox.records import Records
+from airflow_provider_ghl.sandbox.schemas import STANDARD, Schema
 
 __all__ = ["SYSTEM_ASSOCIATIONS", "Association", "Location", "Refused", "Relation"]
 
@@ -92,7 +95,8 @@ class Location:
         self.id = location_id
         self.associations = {association.id: association for association in SYSTEM_ASSOCIATIONS()}
         self.relations: dict[str, Relation] = {}
-        self._records: dict[str, set[str]] = {}
+        self.schemas = {object_key: Schema.new(object_key, location_id) for object_key in STANDARD}
+        self._records: dict[str, Records] = {}
         self._pairs: dict[str, dict[tuple[str, str], Relation]] = {}
         self._by_record: dict[str, list[Relation]] = {}
 
@@ -136,9 +140,9 @@ class Location:
             "locationId": self.id,
         }
 
-    def records(self, object_key: str) -> Collection[str]:
-        """The ids of an object's records."""
-        return self._records.get(object_key, ())
+    def records(self, object_key: str) -> Records:
+        """The records of an object."""
+        return self._records.get(object_key) or Records()
 
     def has_record(self, object_key: str, record_id: str) -> bool:
         """Whether it was added."""
@@ -183,8 +187,35 @@ class Location:
     def put_association(self, association: Association) -> None:
         self.associations[association.id] = association
 
-    def put_record(self, object_key: str, record_id: str) -> None:
-        self._records.setdefault(object_key, set()).add(record_id)
+    def apply_to_records(self, event: str, object_key: str, *values: Any) -> None:
+        """Apply a change of an object or its records that the journal has."""
+        match event:
+            case "fields":
+                self.put_fields(object_key, *values)
+            case "record":  # old files have no more of a record than its id
+                self.put_record(object_key, *values)
+            case "record-":
+                self.drop_record(object_key, *values)
+
+    def put_fields(self, object_key: str, fields: list[Any]) -> None:
+        """Add fields to an object, which is made where it is missing."""
+        if object_key not in self.schemas:
+            self.schemas[object_key] = Schema.new(object_key, self.id)
+        for key, data_type, options in fields:
+            self.schemas[object_key].put(key, data_type, options)
+
+    def put_record(self, object_key: str, record_id: str, values: Any = None, custom: Any = None, added: int = 0) -> None:
+        self.put_fields(object_key, [])
+        self._records.setdefault(object_key, Records()).put(record_id, values or {}, custom or {}, added)
+
+    def drop_record(self, object_key: str, record_id: str) -> None:
+        """Remove a record and its relations (inferred)."""
+        self._records[object_key].drop(record_id)
+        for relation in list(self._by_record.get(record_id, ())):
+            association = self.associations[relation.association_id]
+            sides = (association.first_object_key, relation.first), (association.second_object_key, relation.second)
+            if (object_key, record_id) in sides:
+                self.drop_relation(relation.id)
 
     def put_relation(self, relation: Relation) -> None:
         self.relations[relation.id] = relation

@@ -21,6 +21,7 @@ from airflow_provider_ghl.sandbox.routes import ALL_SCOPES
 from airflow_provider_ghl.sandbox.server import Server
 from airflow_provider_ghl.sandbox.state import State
 from airflow_provider_ghl.sandbox.stats import Stats, StatsDict
+from airflow_provider_ghl.sandbox.takes_records import TakesRecords
 
 __all__ = ["DEFAULT_LOCATION", "DEFAULT_TOKEN", "Sandbox"]
 
@@ -32,7 +33,7 @@ DEFAULT_TOKEN = "pit-5a9db0c5-0000-4000-8000-000000000001"
 _WINDOWS: dict[WindowKind, Callable[[int | None, float], Window]] = {"sliding": SlidingWindow, "fixed": FixedWindow}
 
 
-class Sandbox:
+class Sandbox(TakesRecords):
     """A HighLevel on 127.0.0.1, in this process. Use it as a context manager, or call :meth:`start` and :meth:`stop`.
 
     ::

@@ -6,13 +6,15 @@ import os
 import random
 import string
 import threading
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
 from dataclasses import asdict
 from typing import Any
 
 from airflow_provider_ghl.sandbox.agencies import DEFAULT_COMPANY, Agencies
 from airflow_provider_ghl.sandbox.journal import Journal
 from airflow_provider_ghl.sandbox.location import Association, Location, Refused, Relation
+from airflow_provider_ghl.sandbox.objects import Objects
 
 __all__ = ["State"]
 
@@ -28,6 +30,7 @@ class State:
     :param location_id: the first location; default: that of the file, else ``otherwise``, else a new id.
     :param seed: the same seed gives the same ids, so that a run can be repeated.
     :param otherwise: the first location where neither ``location_id`` nor the file gives one.
+    :param clock: seconds since 1970; searches compare it with the time at which a record was added.
     :raises StateFileError: the file cannot be used.
     """
 
@@ -37,11 +40,13 @@ class State:
         location_id: str | None = None,
         seed: int = 0,
         otherwise: str | None = None,
+        clock: Callable[[], float] = time.time,
     ):
         self._lock = threading.RLock()
         self._locations: dict[str, Location] = {}
         self._journal: Journal | None = None
         self.agencies = Agencies(self._lock, self._commit, self._new_code)
+        self.objects = Objects(self._lock, self._commit, self._at, self._new_code, self._new_id, clock)
         replayed = 0 if state_path is None else self._load(Journal(state_path))
         self._random = random.Random(f"{seed}:{replayed}")  # the same seed must not give the same ids twice in one file
         self.location_id = location_id or next(iter(self._locations), None) or otherwise or self._new_code()
@@ -73,11 +78,9 @@ class State:
         Once an object has a record, relations to other ids of that object are refused.
         """
         with self._lock:
-            location = self._at(location_id)
-            record_id = record_id or (self._new_code() if object_key == "contact" else self._new_id())
-            if not location.has_record(object_key, record_id):
-                self._commit("record", location.id, object_key, record_id)
-            return record_id
+            if record_id is not None and record_id in self._at(location_id).records(object_key):
+                return record_id
+            return self.objects.add(object_key, {}, record_id, location_id)
 
     def records(self, object_key: str, location_id: str | None = None) -> set[str]:
         """The ids of an object's records."""
@@ -260,8 +263,8 @@ class State:
                 location.put_relation(Relation._make(values))
             case "relation-", (relation_id,):
                 location.drop_relation(relation_id)
-            case "record", (object_key, record_id):
-                location.put_record(object_key, record_id)
+            case "record" | "record-" | "fields", (object_key, *rest):
+                location.apply_to_records(event, object_key, *rest)
             case "association", (fields,):
                 location.put_association(Association(**fields))
             case "association-", (association_id,):
