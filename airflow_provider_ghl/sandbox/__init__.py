@@ -1,8 +1,8 @@
-"""A HighLevel on 127.0.0.1: associations, relations and OAuth, with their rules, limits and faults. Standard library only.
+"""A HighLevel on 127.0.0.1: associations, relations, records and OAuth, with their rules, limits and faults.
 
-HighLevel offers no test accounts. The sandbox is for trying DAGs and for testing whatever calls the API. Its answers were
-observed by others, specified by the vendor, or inferred: :data:`RECORDED` has the evidence of each. What nobody knows is an
-argument of :class:`Sandbox`.
+Standard library only. HighLevel offers no test accounts. The sandbox is for trying DAGs and for testing whatever calls the
+API. Its answers were observed by others, specified by the vendor, or inferred: :data:`RECORDED` has the evidence of each. What
+nobody knows is an argument of :class:`Sandbox`, or of :class:`Searches`.
 """
 
 from airflow_provider_ghl.sandbox.faults import Fault
@@ -12,6 +12,18 @@ from airflow_provider_ghl.sandbox.location import Refused
 from airflow_provider_ghl.sandbox.oauth import Application
 from airflow_provider_ghl.sandbox.recorded import RECORDED, Recorded
 from airflow_provider_ghl.sandbox.sandbox import Sandbox
+from airflow_provider_ghl.sandbox.searches import Searches
 from airflow_provider_ghl.sandbox.state import State
 
-__all__ = ["RECORDED", "Application", "Fault", "FixedAgency", "Recorded", "Refused", "Sandbox", "State", "StateFileError"]
+__all__ = [
+    "RECORDED",
+    "Application",
+    "Fault",
+    "FixedAgency",
+    "Recorded",
+    "Refused",
+    "Sandbox",
+    "Searches",
+    "State",
+    "StateFileError",
+]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from airflow_provider_ghl.sandbox import bodies
 from airflow_provider_ghl.sandbox.answers import Reply, fill, reply
-from airflow_provider_ghl.sandbox.exchange import Exchange
+from airflow_provider_ghl.sandbox.exchange import Call, Exchange
 from airflow_provider_ghl.sandbox.grants import Grant, Grants
 from airflow_provider_ghl.sandbox.location import Refused
 from airflow_provider_ghl.sandbox.oauth_api import OAuthApi
+from airflow_provider_ghl.sandbox.records_api import RecordsApi
 from airflow_provider_ghl.sandbox.rewriting import rewrite
 from airflow_provider_ghl.sandbox.routes import VERSIONS, Route, find_route
 from airflow_provider_ghl.sandbox.state import State
@@ -30,6 +30,7 @@ class App:
     :param oauth: answers requests about tokens and agencies.
     :param page_cap: the longest page, whatever ``limit`` asks for.
     :param single_object: whether the list by object key shows a single association as an object, not as an array of one.
+    :param records: answers requests about records and their objects.
     :param rewrites_associations: whether a new association is stored with its key in lower case and its sides in order.
     """
 
@@ -38,6 +39,7 @@ class App:
         state: State,
         grants: Grants,
         oauth: OAuthApi,
+        records: RecordsApi,
         page_cap: int = 100,
         single_object: bool = False,
         rewrites_associations: bool = True,
@@ -48,7 +50,7 @@ class App:
         self.page_cap = page_cap
         self.single_object = single_object
         self.rewrites_associations = rewrites_associations
-        self._handlers: dict[str, Callable[[_Call], Reply]] = {
+        self._handlers: dict[str, Callable[[Call], Reply]] = {
             "create_relation": self._create_relation,
             "list_relations": self._list_relations,
             "delete_relation": self._delete_relation,
@@ -59,6 +61,7 @@ class App:
             "get_association": self._get_association,
             "update_association": self._update_association,
             "delete_association": self._delete_association,
+            **records.handlers,
         }
 
     def limited_id(self, exchange: Exchange) -> str:
@@ -96,7 +99,7 @@ class App:
         if route.scope not in grant.scopes:
             raise Refused("missing_scope")
         location_id = self._locate(exchange, route, grant)
-        return self._handlers[route.name](_Call(exchange, parameter, location_id, self._reachable(grant)))
+        return self._handlers[route.name](Call(exchange, parameter, location_id, self._reachable(grant)))
 
     def _authorise(self, exchange: Exchange) -> Grant:
         if exchange.token is None:
@@ -122,7 +125,7 @@ class App:
 
     # Associations
 
-    def _create_association(self, call: _Call) -> Reply:
+    def _create_association(self, call: Call) -> Reply:
         fields = bodies.read(call.exchange.body, bodies.CREATE_ASSOCIATION)
         if self.rewrites_associations:
             fields = rewrite(fields)
@@ -136,24 +139,24 @@ class App:
         )
         return reply("association_created", **self.state.association(association_id, [call.location_id]))
 
-    def _list_associations(self, call: _Call) -> Reply:
+    def _list_associations(self, call: Call) -> Reply:
         skip, limit = bodies.page(call.exchange.query, self.page_cap)
         found = self.state.associations(call.location_id)[skip : skip + limit]
         return reply("associations", associations=[fill("association_in_list", item) for item in found])
 
-    def _list_associations_by_object(self, call: _Call) -> Reply:
+    def _list_associations_by_object(self, call: Call) -> Reply:
         found = self.state.associations_of(call.parameter, call.location_id)
         if self.single_object and len(found) == 1:
             return reply("association", **found[0])
         return reply("associations_by_object", associations=[fill("association_in_list", item) for item in found])
 
-    def _get_association_by_key(self, call: _Call) -> Reply:
+    def _get_association_by_key(self, call: Call) -> Reply:
         return reply("association", **self.state.association_by_key(call.parameter, call.location_id))
 
-    def _get_association(self, call: _Call) -> Reply:
+    def _get_association(self, call: Call) -> Reply:
         return reply("association", **self.state.association(call.parameter, call.reachable))
 
-    def _update_association(self, call: _Call) -> Reply:
+    def _update_association(self, call: Call) -> Reply:
         fields = bodies.read(call.exchange.body, bodies.UPDATE_ASSOCIATION)
         location_id = self._location_id(call)
         self.state.update_labels(
@@ -161,38 +164,29 @@ class App:
         )
         return reply("association", **self.state.association(call.parameter, [location_id]))
 
-    def _delete_association(self, call: _Call) -> Reply:
+    def _delete_association(self, call: Call) -> Reply:
         self.state.remove_association(call.parameter, self._location_id(call))
         return reply("association_deleted", id=call.parameter)
 
-    def _location_id(self, call: _Call) -> str:
+    def _location_id(self, call: Call) -> str:
         return str(self.state.association(call.parameter, call.reachable)["locationId"])
 
     # Relations
 
-    def _create_relation(self, call: _Call) -> Reply:
+    def _create_relation(self, call: Call) -> Reply:
         fields = bodies.read_relation(call.exchange.body)
         relation_id = self.state.add_relation(
             fields["associationId"], fields["firstRecordId"], fields["secondRecordId"], call.location_id
         )
         return reply("relation_created", **self.state.relation(relation_id, call.location_id))
 
-    def _list_relations(self, call: _Call) -> Reply:
+    def _list_relations(self, call: Call) -> Reply:
         skip, limit = bodies.page(call.exchange.query, self.page_cap)
         query = call.exchange.query
         association_ids = {one for name in _ASSOCIATION_IDS for one in query.get(name, ())}
         found, total = self.state.relations_of(call.parameter, association_ids, skip, limit, call.location_id)
         return reply("relations", relations=[fill("relation_in_list", item) for item in found], total=total)
 
-    def _delete_relation(self, call: _Call) -> Reply:
+    def _delete_relation(self, call: Call) -> Reply:
         self.state.remove_relation(call.parameter, call.location_id)
         return reply("relation_deleted", id=call.parameter)
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    exchange: Exchange
-    parameter: str
-    location_id: str
-    #: Ids of the locations that the token opens.
-    reachable: list[str]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import parse_qs
 
@@ -10,7 +11,7 @@ from airflow_provider_ghl.sandbox.location import Refused
 from airflow_provider_ghl.sandbox.routes import Route, find_route
 from airflow_provider_ghl.sandbox.wire import Request
 
-__all__ = ["Exchange"]
+__all__ = ["Call", "Exchange"]
 
 
 class Exchange:
@@ -42,7 +43,9 @@ class Exchange:
 
     @cached_property
     def location_id(self) -> str | None:
-        """The location that the request's query or body names."""
+        """The location that the request's path, query or body names."""
+        if self.matched and self.matched[0].location_in_path:
+            return self.matched[1]
         if "locationId" in self.query:
             return self.query["locationId"][0]
         body = self.body if self.request.body else None
@@ -68,6 +71,25 @@ class Exchange:
             return None
 
     @property
+    def is_search(self) -> bool:
+        """Whether it takes the time that a search takes."""
+        return self.matched is not None and self.matched[0].searches
+
+    @property
     def label(self) -> str:
         """Method and path template, to count requests by; the path itself if it is not an endpoint's."""
         return f"{self.request.method} {self.matched[0].path if self.matched else self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request that was let through, for the endpoint that answers it.
+
+    :param parameter: that of the path.
+    :param reachable: ids of the locations that the token opens.
+    """
+
+    exchange: Exchange
+    parameter: str
+    location_id: str
+    reachable: list[str]

@@ -13,6 +13,7 @@ from airflow_provider_ghl.sandbox.app import App
 from airflow_provider_ghl.sandbox.exchange import Exchange
 from airflow_provider_ghl.sandbox.faults import Fault, FaultKind, Faults
 from airflow_provider_ghl.sandbox.limits import Limits, Rate
+from airflow_provider_ghl.sandbox.searches import Searches
 from airflow_provider_ghl.sandbox.stats import Stats, StatsDict
 from airflow_provider_ghl.sandbox.wire import Request
 
@@ -64,6 +65,7 @@ class Gateway:
     count_at: CountAt
     clock: Callable[[], float]
     stats: Stats
+    searches: Searches
 
     def handle(self, request: Request, connection: Connection, later: Callable[[float, Callable[[], None]], object]) -> None:
         """Handle a request; ``connection`` gets its answer, at once or later.
@@ -76,7 +78,7 @@ class Gateway:
             return
         self.stats.count_request(exchange.label)
         rate = self._admit(exchange) if self.count_at == "arrival" else None
-        delay = self.latency.draw()
+        delay = self.latency.draw() + (self.searches.latency if exchange.is_search else 0.0)
         if delay:
             later(delay, lambda: self._finish(exchange, rate, connection))
         else:

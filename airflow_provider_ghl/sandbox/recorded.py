@@ -11,6 +11,7 @@ a numbered issue is one of ``GoHighLevel/highlevel-api-docs``; RR is ``rocketrid
 from __future__ import annotations
 
 from airflow_provider_ghl.sandbox.recorded_oauth import OAUTH
+from airflow_provider_ghl.sandbox.recorded_records import RECORDS
 from airflow_provider_ghl.sandbox.recording import TRACE, Recorded, html, refused, success, unauthorized
 
 __all__ = ["RECORDED", "Recorded"]
@@ -267,4 +268,4 @@ _FAILURES = (
 )
 
 #: Every answer that is known; names are unique.
-RECORDED: tuple[Recorded, ...] = _SUCCESSES + _TOKENS + _REFUSALS + _FAILURES + OAUTH
+RECORDED: tuple[Recorded, ...] = _SUCCESSES + _TOKENS + _REFUSALS + _FAILURES + RECORDS + OAUTH

@@ -1,6 +1,7 @@
-"""The ten public endpoints, and the answers to other paths.
+"""The public endpoints of associations and of records, and the answers to other paths.
 
-Source: ``paths`` and ``security`` of the vendor's ``associations.json``, the same under ``2021-07-28`` and ``v3``.
+Source: ``paths`` and ``security`` of the vendor's ``associations.json``, ``contacts.json`` and ``objects.json``, the same under
+``2021-07-28`` and ``v3``; for opportunities, companies and custom fields the vendor's pages.
 """
 
 from __future__ import annotations
@@ -18,7 +19,15 @@ VERSIONS = frozenset({"2021-04-15", "2021-07-28", "2023-02-21", "v3"})
 
 _READ, _WRITE = "associations.readonly", "associations.write"
 _READ_RELATIONS, _WRITE_RELATIONS = "associations/relation.readonly", "associations/relation.write"
-ALL_SCOPES = frozenset({_READ, _WRITE, _READ_RELATIONS, _WRITE_RELATIONS})
+_READ_CONTACTS, _READ_OPPORTUNITIES, _READ_COMPANIES = "contacts.readonly", "opportunities.readonly", "businesses.readonly"
+_READ_RECORDS, _READ_SCHEMAS = "objects/record.readonly", "objects/schema.readonly"
+_READ_CUSTOM_FIELDS = "locations/customFields.readonly"
+ALL_SCOPES = frozenset(
+    {
+        *(_READ, _WRITE, _READ_RELATIONS, _WRITE_RELATIONS, _READ_CONTACTS, _READ_OPPORTUNITIES, _READ_COMPANIES),
+        *(_READ_RECORDS, _READ_SCHEMAS, _READ_CUSTOM_FIELDS),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -27,6 +36,8 @@ class Route:
 
     :param path: the spec's path template.
     :param names_location: whether its query must have ``locationId``.
+    :param location_in_path: whether the path's parameter is the location.
+    :param searches: whether it takes the time that a search takes.
     """
 
     name: str
@@ -34,6 +45,8 @@ class Route:
     path: str
     scope: str
     names_location: bool = False
+    location_in_path: bool = False
+    searches: bool = False
 
     @cached_property
     def parts(self) -> tuple[str, ...]:
@@ -64,10 +77,18 @@ ROUTES = (
     Route("get_association", "GET", "/associations/{associationId}", _READ),
     Route("update_association", "PUT", "/associations/{associationId}", _WRITE),
     Route("delete_association", "DELETE", "/associations/{associationId}", _WRITE),
+    Route("search_contacts", "POST", "/contacts/search", _READ_CONTACTS, searches=True),
+    Route("find_duplicate_contact", "GET", "/contacts/search/duplicate", _READ_CONTACTS, names_location=True),
+    Route("get_contact", "GET", "/contacts/{contactId}", _READ_CONTACTS),
+    Route("list_custom_fields", "GET", "/locations/{locationId}/customFields", _READ_CUSTOM_FIELDS, location_in_path=True),
+    Route("search_records", "POST", "/objects/{schemaKey}/records/search", _READ_RECORDS, searches=True),
+    Route("get_object", "GET", "/objects/{key}", _READ_SCHEMAS, names_location=True),
+    Route("list_businesses", "GET", "/businesses/", _READ_COMPANIES, names_location=True),
+    Route("search_opportunities", "POST", "/opportunities/search", _READ_OPPORTUNITIES, searches=True),
 )
 
 # Inferred: the vendor's page about creating an association shows its path without the slash.
-_ALIASES = {("POST", "/associations"): "/associations/"}
+_ALIASES = {("POST", "/associations"): "/associations/", ("GET", "/businesses"): "/businesses/"}
 # Undocumented, and called by public code nevertheless: the first is asked for in issue 189, the second takes a body instead
 # of an id. Inferred: they answer like other routes that are not open to tokens.
 _NOT_PUBLIC = {("POST", "/associations/relations/bulk"), ("DELETE", "/associations/relations")}
@@ -98,5 +119,5 @@ def _match(method: str, path: str) -> tuple[Route, str] | None:
 
 
 def _has_wrong_case(method: str, path: str) -> bool:
-    lowered = path.lower().replace("/objectkey/", "/objectKey/")
+    lowered = path.lower().replace("/objectkey/", "/objectKey/").replace("/customfields", "/customFields")
     return lowered != path and _match(method, lowered) is not None

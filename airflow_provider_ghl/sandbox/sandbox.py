@@ -17,7 +17,9 @@ from airflow_provider_ghl.sandbox.grants import Grant, Grants
 from airflow_provider_ghl.sandbox.limits import Day, FixedWindow, Limits, SlidingWindow, Window, WindowKind
 from airflow_provider_ghl.sandbox.oauth import OAUTH_SCOPES, Application, OAuth
 from airflow_provider_ghl.sandbox.oauth_api import OAuthApi
+from airflow_provider_ghl.sandbox.records_api import RecordsApi
 from airflow_provider_ghl.sandbox.routes import ALL_SCOPES
+from airflow_provider_ghl.sandbox.searches import Searches
 from airflow_provider_ghl.sandbox.server import Server
 from airflow_provider_ghl.sandbox.state import State
 from airflow_provider_ghl.sandbox.stats import Stats, StatsDict
@@ -62,6 +64,7 @@ class Sandbox(TakesRecords):
     :param single_object: whether the list by object key shows a single association as an object; sources contradict each other.
     :param rewrites_associations: whether an association that is created over HTTP is stored with its key in lower case and its
         two sides sorted by object key, as HighLevel was seen to do. ``state.add_association()`` stores it as given.
+    :param searches: how searches behave; ``sandbox.searches`` may be changed while the sandbox runs.
     :param token_lifetime: seconds until an OAuth access token expires.
     :param refresh_grace: seconds in which a spent refresh token is answered with the same new pair again.
     :raises ValueError: a number is out of range.
@@ -89,6 +92,7 @@ class Sandbox(TakesRecords):
         seed: int | None = None,
         single_object: bool = False,
         rewrites_associations: bool = True,
+        searches: Searches | None = None,
         token_lifetime: float = 86_399,
         refresh_grace: float = 30.0,
     ):
@@ -104,7 +108,9 @@ class Sandbox(TakesRecords):
             self._grants.put(token, Grant(frozenset(scopes)))
         self._oauth = OAuth(self.state.agencies, self._grants, token_lifetime, refresh_grace)
         self._oauth_api = OAuthApi(self._oauth, self.state.agencies, self.state.location_id)
-        app = App(self.state, self._grants, self._oauth_api, page_cap, single_object, rewrites_associations)
+        self.searches = searches or Searches()
+        records = RecordsApi(self.state.objects, self.searches)
+        app = App(self.state, self._grants, self._oauth_api, records, page_cap, single_object, rewrites_associations)
         day_ends = time.monotonic() + daily_resets_in
         self._limits = Limits(lambda: new_window(limit, interval), interval, lambda: Day(daily_limit, day_ends, day))
         self._faults = Faults(self.seed, faults)
@@ -116,6 +122,7 @@ class Sandbox(TakesRecords):
             count_at=count_at,
             clock=time.monotonic,
             stats=Stats(),
+            searches=self.searches,
         )
         self._port = port
         self._server: Server | None = None

@@ -28,7 +28,7 @@ WITH_OPTIONS = frozenset({"CHECKBOX", "SINGLE_OPTIONS", "MULTIPLE_OPTIONS", "RAD
 WITH_NUMBERS = frozenset({"NUMERICAL", "MONETORY"})
 
 #: Of companies; that these are the short keys of their properties is inferred.
-BUSINESS_FIELDS = (*("name", "phone", "email", "website", "address", "city", "state", "postal_code", "country", "description"),)
+BUSINESS_FIELDS = ("name", "phone", "email", "website", "address", "city", "state", "postal_code", "country", "description")
 _LETTERS = string.ascii_letters + string.digits
 
 

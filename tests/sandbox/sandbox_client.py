@@ -47,6 +47,10 @@ class HttpClient:
     def delete_relation(self, relation_id: str) -> requests.Response:
         return self.send("DELETE", f"/associations/relations/{relation_id}", params={"locationId": self.sandbox.location_id})
 
+    def search(self, path: str, **body: Any) -> requests.Response:
+        """POST a search. ``None`` leaves a field out."""
+        return self.send("POST", path, json=without_none({"locationId": self.sandbox.location_id, **body}))
+
     def create_association(self, **changes: Any) -> requests.Response:
         body = {
             "locationId": self.sandbox.location_id,

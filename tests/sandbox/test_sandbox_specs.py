@@ -27,7 +27,8 @@ REFUSALS = [row for row in RECORDED if row.status in ERRORS and not isinstance(r
 
 
 def test_endpoints_scopes_and_required_locations_are_those_of_the_spec() -> None:
-    served = {(route.method, route.path): Endpoint(route.scope, route.names_location) for route in ROUTES}
+    of_associations = [route for route in ROUTES if route.path.startswith("/associations/")]
+    served = {(route.method, route.path): Endpoint(route.scope, route.names_location) for route in of_associations}
     assert served == ENDPOINTS
 
 
