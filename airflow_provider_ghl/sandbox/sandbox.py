@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import time
+import uuid
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -56,8 +57,8 @@ class Sandbox(TakesRecords):
     :param latency: seconds from a request to its answer.
     :param latency_spread: a share of the latency: 0.3 is from 0.7 to 1.3 times the latency.
     :param page_cap: the longest page of a list, whatever the request's ``limit``.
-    :param tokens: scopes by token. These tokens open every location, unlike those of :meth:`add_token`. Default: one token with
-        all scopes.
+    :param tokens: scopes by token, for the first location. Default: one token with all scopes.
+    :param any_location: whether these tokens open every location, as none of HighLevel's does.
     :param location_id: the first location; ``state.add_location()`` adds more.
     :param faults: what goes wrong; see :class:`Fault`.
     :param seed: the same seed gives the same ids, latencies and faults. By default a new one, which ``repr`` shows.
@@ -87,6 +88,7 @@ class Sandbox(TakesRecords):
         latency_spread: float = 0.0,
         page_cap: int = 100,
         tokens: Mapping[str, frozenset[str]] | None = None,
+        any_location: bool = False,
         location_id: str | None = None,
         faults: Iterable[Fault] = (),
         seed: int | None = None,
@@ -105,7 +107,9 @@ class Sandbox(TakesRecords):
         self.token = next(iter(tokens))
         self._grants = Grants(time.monotonic)
         for token, scopes in tokens.items():
-            self._grants.put(token, Grant(frozenset(scopes)))
+            self._grants.put(token, Grant(frozenset(scopes), None if any_location else self.location_id))
+        self._any_location = any_location
+        self._tokens_of = {self.location_id: self.token}
         self._oauth = OAuth(self.state.agencies, self._grants, token_lifetime, refresh_grace)
         self._oauth_api = OAuthApi(self._oauth, self.state.agencies, self.state.location_id)
         self.searches = searches or Searches()
@@ -173,9 +177,16 @@ class Sandbox(TakesRecords):
         return self.connection_json_for(self.location_id)
 
     def connection_json_for(self, location_id: str, token: str | None = None) -> str:
-        """An Airflow connection to a location, as JSON."""
+        """An Airflow connection to a location, as JSON. The default token opens it, and is the same at every start."""
         extra = {"location_id": location_id}
-        return json.dumps({"conn_type": "ghl", "host": self.url, "password": token or self.token, "extra": extra})
+        token = token or self._token_of(location_id)
+        return json.dumps({"conn_type": "ghl", "host": self.url, "password": token, "extra": extra})
+
+    def _token_of(self, location_id: str) -> str:
+        if location_id not in self._tokens_of and not self._any_location:
+            token = f"pit-{uuid.uuid5(uuid.NAMESPACE_OID, location_id)}"
+            self._tokens_of[location_id] = self.add_token(token, location_id=location_id)
+        return self._tokens_of.get(location_id, self.token)
 
     def stats(self) -> StatsDict:
         """Requests and answers so far; also at ``GET /sandbox/stats``, which is not counted itself."""

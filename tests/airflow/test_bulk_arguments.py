@@ -80,6 +80,7 @@ def test_a_connection_without_a_location(sandbox: Sandbox, connect: Connect) -> 
     assert "put location_id into the extra of connection 'ghl_default'" in fail(bulk(), GHLMisconfigured)
 
 
+@pytest.mark.parametrize("sandbox", [{"any_location": True}], indirect=True)
 def test_location_id_wins_over_the_connections(ghl: Sandbox) -> None:
     other = ghl.state.add_location()
     association = ghl.state.add_association("attended", "contact", "event", "A", "B", location_id=other)

@@ -250,6 +250,7 @@ class TestStops:
             )
             assert outcomes(ti) == {"not_attempted": 200}
 
+    @pytest.mark.parametrize("sandbox", [{"any_location": True}], indirect=True)
     def test_an_association_of_another_location(self, ghl: Sandbox) -> None:
         other = ghl.state.add_location()
         association = ghl.state.add_association("attended", "contact", "event", "A", "B", location_id=other)

@@ -96,6 +96,7 @@ class TestForget:
         result = run_command(capsys, "ledger", "forget", "--association", "attended", "--yes", "--json").json
         assert (result["association_ids"], result["forgotten"]) == ([attended], 4)
 
+    @pytest.mark.parametrize("sandbox", [{"any_location": True}], indirect=True)
     def test_by_a_key_of_another_location(self, rows: Any, ghl: Sandbox, capsys: Capture) -> None:
         """The same key is another id there, and HighLevel is asked for it with the connection's token."""
         there = ghl.state.add_location()
@@ -105,6 +106,7 @@ class TestForget:
         assert (result["association_ids"], result["matched"]) == ([other], 0)
         assert relations(capsys) == 4
 
+    @pytest.mark.parametrize("sandbox", [{"any_location": True}], indirect=True)
     def test_by_a_key_of_several_locations(self, rows: Any, ghl: Sandbox, attended: str, capsys: Capture) -> None:
         there = ghl.state.add_location()
         other = ghl.state.add_association("attended", "contact", "custom_objects.event", "A", "E", location_id=there)

@@ -121,6 +121,7 @@ def test_what_the_ledger_knows_costs_nothing(rows: Any, path: str, capsys: Captu
     assert [load["number"] for load in run_command(capsys, "loads", "--json").json] == [1]
 
 
+@pytest.mark.parametrize("sandbox", [{"any_location": True}], indirect=True)
 def test_by_id_and_for_another_location(path: str, ghl: Sandbox, attended: str, capsys: Capture) -> None:
     assert run_command(capsys, "plan", path, "--association-id", attended, *OPTIONS, "--json").json["rows"] == 8
     other = ghl.state.add_location()

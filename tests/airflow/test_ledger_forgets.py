@@ -154,6 +154,7 @@ def test_without_a_location_nothing_is_deleted_by_path(ghl: Sandbox, loaded: str
     assert ghl.state.count_relations() == 5
 
 
+@pytest.mark.parametrize("sandbox", [{"any_location": True}], indirect=True)
 def test_another_location_keeps_what_it_has(ghl: Sandbox, loaded: str) -> None:
     other = ghl.state.add_location()
     ghl.state.add_association("attended", "contact", "custom_objects.event", "A", "B", location_id=other)

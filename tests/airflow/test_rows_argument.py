@@ -148,6 +148,7 @@ class TestInARun:
         assert run_dag(dag_of(build, "frame_from_a_task")).state == "success"
         assert ghl.state.pairs(attended) == set(PAIRS)
 
+    @pytest.mark.parametrize("sandbox", [{"any_location": True}], indirect=True)
     @pytest.mark.parametrize("how", ["expand rows", "partial rows", "expand_kwargs rows"])
     def test_mapped(self, ghl: Sandbox, attended: str, connect: Connect, how: str) -> None:
         """Rows in the mapped argument, or the same rows into two locations."""

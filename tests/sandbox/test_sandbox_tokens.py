@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from sandbox_client import HttpClient, add_attends
 
@@ -55,6 +58,47 @@ def test_a_wrong_or_missing_location_is_forbidden(ghl_sandbox: Sandbox) -> None:
         for params in ({"locationId": "elsewhere"}, {}):
             answer = client.send("GET", "/associations/relations/ann", params=params)
             assert (answer.status_code, answer.json()["message"]) == (403, "The token does not have access to this location.")
+
+
+def test_a_token_opens_its_own_location_only(ghl_sandbox: Sandbox) -> None:
+    other = ghl_sandbox.state.add_location()
+    theirs = add_to(ghl_sandbox, other)
+    with HttpClient(ghl_sandbox) as client:
+        assert client.get("/associations/").status_code == 200
+        for answer in (client.get("/associations/", locationId=other), client.search("/contacts/search", locationId=other)):
+            assert (answer.status_code, answer.json()["message"]) == (403, "The token does not have access to this location.")
+        assert client.send("GET", f"/locations/{other}/customFields").status_code == 403
+        assert client.send("GET", f"/contacts/{theirs}").status_code == 400
+
+
+@pytest.mark.parametrize("ghl_sandbox", [{"any_location": True}], indirect=True)
+def test_a_token_may_open_every_location(ghl_sandbox: Sandbox) -> None:
+    other = ghl_sandbox.state.add_location()
+    theirs = add_to(ghl_sandbox, other)
+    with HttpClient(ghl_sandbox) as client:
+        assert client.get("/associations/", locationId=other).status_code == 200
+        assert client.send("GET", f"/contacts/{theirs}").json()["contact"]["locationId"] == other
+    assert json.loads(ghl_sandbox.connection_json_for(other))["password"] == ghl_sandbox.token
+
+
+def test_the_connection_to_a_location_has_its_token_at_every_start(tmp_path: Path) -> None:
+    def token_of(location: str) -> str:
+        with Sandbox(state_path=tmp_path / "state", limit=None) as sandbox:
+            other = sandbox.state.add_location(location)
+            token = str(json.loads(sandbox.connection_json_for(other))["password"])
+            assert json.loads(sandbox.connection_json_for(other))["password"] == token
+            assert json.loads(sandbox.connection_json)["password"] == sandbox.token
+            with HttpClient(sandbox, token=token) as client:
+                assert client.get("/associations/", locationId=other).status_code == 200
+                assert client.get("/associations/").status_code == 403
+            return token
+
+    assert token_of("a" * 20) == token_of("a" * 20)
+    assert token_of("b" * 20) != token_of("a" * 20)
+
+
+def add_to(sandbox: Sandbox, location_id: str) -> str:
+    return sandbox.add("contact", location_id=location_id, email="ann@example.org")
 
 
 def test_locations_share_nothing_and_a_locations_own_token_reaches_only_it(ghl_sandbox: Sandbox) -> None:
