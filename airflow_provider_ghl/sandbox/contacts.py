@@ -22,7 +22,7 @@ LONGEST_VALUE = 75
 #: They come in answers and cannot be filtered (observed).
 _NOT_FILTERABLE = ("additionalEmails", "additionalPhones", "additional_emails", "additional_phones")
 _PLAIN = (
-    *("companyName", "businessId", "source", "type", "tags", "website"),
+    *("companyName", "businessId", "businessName", "source", "type", "tags", "website"),
     *("address1", "city", "state", "postalCode", "country", "dateOfBirth"),
 )
 

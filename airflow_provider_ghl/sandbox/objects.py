@@ -15,8 +15,9 @@ __all__ = ["Objects"]
 #: Fields that contacts and opportunities come with, by the name that Python gives them.
 _STANDARD_FIELDS = {
     CONTACT: (
-        *("email", "phone", "first_name", "last_name", "company_name", "business_id", "source", "type", "tags", "website"),
-        *("address1", "city", "state", "postal_code", "country", "date_of_birth", "additional_emails", "additional_phones"),
+        *("email", "phone", "first_name", "last_name", "company_name", "business_id", "business_name", "source", "type"),
+        *("tags", "website", "address1", "city", "state", "postal_code", "country", "date_of_birth"),
+        *("additional_emails", "additional_phones"),
     ),
     OPPORTUNITY: (
         *("name", "contact_id", "pipeline_id", "pipeline_stage_id", "status", "monetary_value", "source", "assigned_to"),
@@ -24,6 +25,7 @@ _STANDARD_FIELDS = {
 }
 #: Fields that have several values.
 _LISTS = frozenset({"tags", "additional_emails", "additional_phones"})
+_NUMBERS = frozenset({"monetary_value"})
 #: Their ids are 20 letters and digits, those of other records 24 hex digits (specified, by examples).
 _WITH_CODES = (CONTACT, OPPORTUNITY)
 _OBJECT_KEY = re.compile(r"custom_objects\.\w+")
@@ -122,9 +124,16 @@ def _split(object_key: str, values: Mapping[str, Any]) -> tuple[dict[str, Any], 
     if unknown := rest.keys() - set(known):
         raise ValueError(f"no field {sorted(unknown)} of {object_key}: it has {', '.join(known)}, and custom_fields")
     for name, value in rest.items():
-        if name in _LISTS and not isinstance(value, (list, tuple)):
-            raise ValueError(f"{name} is a list, not {value!r}")
+        _check_value(name, value)
     return {_in_camel_case(name): list(value) if name in _LISTS else value for name, value in rest.items()}, custom
+
+
+def _check_value(name: str, value: Any) -> None:
+    if name in _LISTS:
+        if not isinstance(value, (list, tuple)) or not all(isinstance(one, str) for one in value):
+            raise ValueError(f"{name} is a list of texts, not {value!r}")
+    elif value is not None and not isinstance(value, (int, float) if name in _NUMBERS else str):
+        raise ValueError(f"{name} is a {'number' if name in _NUMBERS else 'text'}, not {value!r}")
 
 
 def _in_camel_case(name: str) -> str:

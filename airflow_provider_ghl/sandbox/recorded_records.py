@@ -18,8 +18,9 @@ def _filled(*names: str) -> dict[str, object]:
 
 _CONTACT = _filled(
     *("id", "locationId", "email", "phone", "firstName", "lastName", "firstNameLowerCase", "lastNameLowerCase"),
-    *("companyName", "businessId", "source", "type", "tags", "website", "address1", "city", "state", "postalCode"),
-    *("country", "dateOfBirth", "dateAdded", "dateUpdated", "additionalEmails", "additionalPhones", "customFields"),
+    *("companyName", "businessId", "businessName", "source", "type", "tags", "website", "address1", "city", "state"),
+    *("postalCode", "country", "dateOfBirth", "dateAdded", "dateUpdated", "additionalEmails", "additionalPhones"),
+    "customFields",
 )
 _MADE_BY = {"channel": "WEB_USER", "createdAt": "{createdAt}", "source": "PUBLIC_API", "sourceId": "{objectId}"}
 _RECORD = _filled("id", "locationId", "objectKey", "objectId", "properties", "relations", "createdAt", "updatedAt") | {

@@ -156,7 +156,7 @@ def _read_leaf(one: dict[str, Any], find: Callable[[str], Searchable]) -> Leaf:
     if not isinstance(name, str):
         raise _wrong("field must be a string")
     field = find(name)
-    if operator not in field.operators:
+    if not isinstance(operator, str) or operator not in field.operators:
         raise _wrong(f"operator of {name} must be one of the following values: {', '.join(sorted(field.operators))}")
     if operator not in FLAGS:
         _check_value(field, name, operator, value)
@@ -176,13 +176,12 @@ def _check_value(field: Searchable, name: str, operator: str, value: Any) -> Non
         raise _wrong(f"value of {name} must not have special characters")
 
 
-def values_of(value: Any) -> tuple[Hashable, ...]:
-    """The single values of a field. Empty text is none, and money is its number."""
-    if value is None or value == "":
-        return ()
+def values_of(value: Any) -> tuple[str | float, ...]:
+    """The single values of a field: text and numbers. Empty text is none, and money is its number."""
     if isinstance(value, dict):
-        return (value.get("value"),)
-    return tuple(value) if isinstance(value, list) else (value,)
+        value = value.get("value")
+    values = value if isinstance(value, list) else [value]
+    return tuple(one for one in values if isinstance(one, (str, int, float)) and one != "")
 
 
 def _within(key: Hashable, bounds: dict[str, Any]) -> bool:

@@ -120,6 +120,7 @@ class TestFilters:
         ("wrong", "message"),
         [
             (eq("email", ["a"], "in"), "operator of email must be one of the following values: eq, exists, not_eq, not_exists"),
+            (eq("email", "ann", ["eq"]), "operator of email must be one of"),  # type: ignore[arg-type]
             (eq("email", "ann", "contains"), "operator of email must be one of"),
             (eq("emailLowerCase", "ann"), "field emailLowerCase is not supported"),
             (eq("phone", "(555)", "contains"), "value of phone must not have special characters"),

@@ -73,6 +73,11 @@ class TestFilters:
         long = client.sandbox.add(POLICY, policy_no="x" * 300)
         assert find(client, POLICIES, eq("properties.policy_no", "x" * 300)) == [long]
 
+    def test_files_are_no_values_of_a_filter(self, client: HttpClient) -> None:
+        client.sandbox.add_object(POLICY, properties={"scans": "FILE_UPLOAD"})
+        client.sandbox.add(POLICY, scans=[{"url": "https://example.org/a.pdf"}])
+        assert find(client, POLICIES, eq("properties.scans", "https://example.org/a.pdf")) == []
+
     def test_the_query_looks_at_the_name_only(self, client: HttpClient, policy: str) -> None:
         client.sandbox.add(POLICY, policy_no="B-2", state="active")
         assert find(client, POLICIES, query="a-") == [policy]

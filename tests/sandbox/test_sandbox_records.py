@@ -60,7 +60,10 @@ class TestAdding:
         ("object_key", "values", "message"),
         [
             (CONTACT, {"firstName": "Ann"}, r"no field \['firstName'\] of contact: it has email, .*custom_fields"),
-            (CONTACT, {"tags": "vip"}, "tags is a list"),
+            (CONTACT, {"tags": "vip"}, "tags is a list of texts"),
+            (CONTACT, {"tags": [1]}, "tags is a list of texts"),
+            (CONTACT, {"email": 5}, "email is a text, not 5"),
+            ("opportunity", {"monetary_value": "5"}, "monetary_value is a number, not '5'"),
             (POLICY, {"state": "In force"}, r"state of custom_objects.policy takes \['on'\], not 'In force'"),
             (POLICY, {"premium": "12"}, "premium .* is no number"),
             (POLICY, {"policy_no": 12}, "policy_no .* is no text"),
