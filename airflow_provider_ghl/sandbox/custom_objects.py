@@ -28,6 +28,12 @@ class CustomObjects:
         self.objects = objects
         self.searcher = searcher
 
+    def list(self, call: Call) -> Reply:
+        """All objects of the location, the standard ones first."""
+        with self.objects.lock:
+            schemas = self.objects.at(call.location_id).schemas.values()
+            return reply("objects", objects=[fill("object", _shown_object(schema)) for schema in schemas])
+
     def get(self, call: Call) -> Reply:
         """An object of the location and, with ``fetchProperties=true``, its fields."""
         with self.objects.lock:

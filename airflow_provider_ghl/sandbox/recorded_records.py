@@ -72,6 +72,7 @@ _CONTACTS = (
 _OBJECTS = (
     success("object", 200, _OBJECT, "specified", "objects: ICustomObjectSchema"),
     success("object_field", 200, _OBJECT_FIELD, "specified", "objects: ICustomField"),
+    success("objects", 200, {"objects": "{objects}"} | TRACE, "specified", "objects: GET; standard objects first: inferred"),
     success("object_read", 200, {"object": "{object}", "cache": False} | TRACE, "specified", "objects: GET by key"),
     success(
         "object_read_with_fields",

@@ -31,6 +31,7 @@ class RecordsApi:
             "get_contact": contacts.get,
             "list_custom_fields": CustomFields(objects).list,
             "search_records": custom_objects.search,
+            "list_objects": custom_objects.list,
             "get_object": custom_objects.get,
             "list_businesses": Businesses(objects).list,
             "search_opportunities": Opportunities(objects, searcher).search,

@@ -82,13 +82,18 @@ ROUTES = (
     Route("get_contact", "GET", "/contacts/{contactId}", _READ_CONTACTS),
     Route("list_custom_fields", "GET", "/locations/{locationId}/customFields", _READ_CUSTOM_FIELDS, location_in_path=True),
     Route("search_records", "POST", "/objects/{schemaKey}/records/search", _READ_RECORDS, searches=True),
+    Route("list_objects", "GET", "/objects/", _READ_SCHEMAS, names_location=True),
     Route("get_object", "GET", "/objects/{key}", _READ_SCHEMAS, names_location=True),
     Route("list_businesses", "GET", "/businesses/", _READ_COMPANIES, names_location=True),
     Route("search_opportunities", "POST", "/opportunities/search", _READ_OPPORTUNITIES, searches=True),
 )
 
-# Inferred: the vendor's page about creating an association shows its path without the slash.
-_ALIASES = {("POST", "/associations"): "/associations/", ("GET", "/businesses"): "/businesses/"}
+# Inferred: the vendor's page about creating an association shows its path without the slash; so for the others.
+_ALIASES = {
+    ("POST", "/associations"): "/associations/",
+    ("GET", "/businesses"): "/businesses/",
+    ("GET", "/objects"): "/objects/",
+}
 # Undocumented, and called by public code nevertheless: the first is asked for in issue 189, the second takes a body instead
 # of an id. Inferred: they answer like other routes that are not open to tokens.
 _NOT_PUBLIC = {("POST", "/associations/relations/bulk"), ("DELETE", "/associations/relations")}

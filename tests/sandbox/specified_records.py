@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from specified import NUMBER, Endpoint, Schema
 
-__all__ = ["CONTACT", "DATA_TYPES", "ENDPOINTS", "OBJECT_READ", "RECORDS_FOUND", "SEARCH_RECORDS"]
+__all__ = ["CONTACT", "DATA_TYPES", "ENDPOINTS", "OBJECTS", "OBJECT_READ", "RECORDS_FOUND", "SEARCH_RECORDS"]
 
 ENDPOINTS = {
     ("POST", "/contacts/search"): Endpoint("contacts.readonly", names_location=False),
     ("GET", "/contacts/search/duplicate"): Endpoint("contacts.readonly", names_location=True),
     ("GET", "/contacts/{contactId}"): Endpoint("contacts.readonly", names_location=False),
+    ("GET", "/objects/"): Endpoint("objects/schema.readonly", names_location=True),
     ("GET", "/objects/{key}"): Endpoint("objects/schema.readonly", names_location=True),
     ("POST", "/objects/{schemaKey}/records/search"): Endpoint("objects/record.readonly", names_location=False),
 }
@@ -50,6 +51,7 @@ _FIELD = Schema(
     required=("locationId", "showInForms", "id", "objectKey", "dataType", "parentId", "fieldKey", "dateAdded", "dateUpdated"),
 )
 OBJECT_READ = Schema({"object": _OBJECT, "cache": bool, "fields": [_FIELD]}, required=("cache",))
+OBJECTS = Schema({"objects": [_OBJECT]})
 DATA_TYPES = {
     *("TEXT", "LARGE_TEXT", "NUMERICAL", "PHONE", "MONETORY", "CHECKBOX", "SINGLE_OPTIONS", "MULTIPLE_OPTIONS", "DATE"),
     *("TEXTBOX_LIST", "FILE_UPLOAD", "RADIO"),

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from sandbox_client import HttpClient
 from specified import VERSIONS, Endpoint, problems_of
-from specified_records import CONTACT, DATA_TYPES, ENDPOINTS, OBJECT_READ, RECORDS_FOUND, SEARCH_RECORDS
+from specified_records import CONTACT, DATA_TYPES, ENDPOINTS, OBJECT_READ, OBJECTS, RECORDS_FOUND, SEARCH_RECORDS
 
 from airflow_provider_ghl.sandbox import Sandbox
 from airflow_provider_ghl.sandbox.routes import ROUTES
 from airflow_provider_ghl.sandbox.schemas import DATA_TYPES as TAKEN_TYPES
-from airflow_provider_ghl.sandbox.search_bodies import OBJECTS
+from airflow_provider_ghl.sandbox.search_bodies import OBJECTS as BODY
 
 pytest_plugins = ["airflow_provider_ghl.sandbox.fixture"]
 
@@ -44,8 +44,8 @@ def test_types_are_those_of_the_specs() -> None:
 
 def test_the_body_of_a_search_has_the_fields_of_the_specs() -> None:
     """Of which ``query`` and ``searchAfter`` cannot be required, since the first page has no cursor."""
-    assert SEARCH_RECORDS - set(OBJECTS.required) == {"query", "searchAfter"}
-    assert {*OBJECTS.required, *OBJECTS.optional} - SEARCH_RECORDS == {"filters", "sort"}
+    assert SEARCH_RECORDS - set(BODY.required) == {"query", "searchAfter"}
+    assert {*BODY.required, *BODY.optional} - SEARCH_RECORDS == {"filters", "sort"}
 
 
 def test_a_contact_is_as_specified(client: HttpClient) -> None:
@@ -69,6 +69,9 @@ def test_objects_and_records_are_as_specified(client: HttpClient) -> None:
     found = client.search(f"/objects/{PET}/records/search", page=1, pageLimit=10).json()
     assert len(found["customObjectRecords"]) == 1
     assert problems_of({"records": found["customObjectRecords"], "total": found["total"]}, RECORDS_FOUND) == []
+    listed = client.get("/objects/").json()
+    assert problems_of(listed, OBJECTS) == []
+    assert [one["key"] for one in listed["objects"]] == ["contact", "opportunity", "business", PET]
     for object_key in (PET, "business", "contact"):
         body = client.get(f"/objects/{object_key}", fetchProperties="true").json()
         assert problems_of(body, OBJECT_READ) == []
