@@ -131,13 +131,22 @@ def _trace_id(data: Any) -> str | None:
 
 
 def _error(kind: type[E], call: Call, status: int, data: Any, otherwise: str) -> E:
+    message = _message(data)
+    if call.private and _repeats(message, call.private):
+        message = ""
     return kind(
-        mask(_message(data)) or otherwise,
+        mask(message) or otherwise,
         method=call.method,
         path=call.template,
         status=status,
         trace_id=_trace_id(data),
     )
+
+
+def _repeats(message: str, private: Iterable[str]) -> bool:
+    """Whether the message holds one of these texts, in any case."""
+    folded = message.casefold()
+    return any(text.casefold() in folded for text in private)
 
 
 def _limited(call: Call, status: int, data: Any, rate: RateHeaders) -> APIError:

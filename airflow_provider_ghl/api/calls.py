@@ -39,6 +39,8 @@ class Call:
     authorization: str | None = field(default=None, repr=False)
     #: Whether to wait for the answer even when told to stop: HighLevel gives what is in it only once.
     is_awaited: bool = False
+    #: Texts about people in parameters or body. A message of HighLevel's that repeats one of them is kept nowhere.
+    private: Sequence[str] = field(default=(), repr=False)
 
     def secrets(self) -> list[str]:
         """The secrets in the form, which no error may contain."""
@@ -71,6 +73,7 @@ class Endpoint:
         *segments: str,
         params: Mapping[str, Any] | Sequence[tuple[str, Any]] | None = None,
         json: Any = None,
+        private: Sequence[str] = (),
     ) -> Call:
         """The request with these path segments. Each is quoted, so that it stays one segment."""
         values = iter(segments)
@@ -84,6 +87,7 @@ class Endpoint:
             json=json,
             repeat_safe=self.repeat_safe,
             scope=self.scope,
+            private=private,
         )
 
 
