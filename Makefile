@@ -56,6 +56,7 @@ docs: install $(VENV)/ready-docs ## the manual, as HTML in docs/_build; a warnin
 soak: install $(VENV)/ready-soak ## 30 times the examples, loads killed with 59 seeds, refreshes raced, a Celery cluster's workers lost (1½ hours)
 	GHL_SOAK=30 $(BIN)/python -m pytest --timeout 7200 --hypothesis-show-statistics \
 		tests/load/test_load_properties.py tests/load/test_many_properties.py tests/load/test_load_speed.py \
+		tests/lookups/test_resolve_properties.py \
 		tests/api/test_limits.py tests/api/test_any_answer.py tests/load/test_results_file.py \
 		tests/load/test_chaos.py tests/load/test_chaos_two.py tests/airflow/test_refresh_race.py $(PYTEST_ARGS)
 	$(BIN)/python -m pytest -rP tests/distributed/celery_soak.py $(PYTEST_ARGS)

@@ -48,6 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("exceptions", "api", "load/columns", "load/kind", "load/ledger", "load/results"),
         *("load/sorted_runs", "load/source"),
     },
+    "lookups": {"exceptions", "api"},
     "hooks": {
         *("exceptions", "api", "load/columns", "load/ledger", "load/results", "load/source"),
     },
@@ -69,7 +70,9 @@ MAY_IMPORT: dict[str, set[str]] = {
 AIRFLOWS = {"cli", "hooks", "operators"}
 STANDS_ALONE = {"fixture.py": "pytest", "__main__.py": "a command line"}
 CORE = [
-    file for file in FILES if file.relative_to(PACKAGE).parts[0] in {"api", "exceptions.py", "load", "relations", "sandbox"}
+    file
+    for file in FILES
+    if file.relative_to(PACKAGE).parts[0] in {"api", "exceptions.py", "load", "lookups", "relations", "sandbox"}
 ]
 
 
@@ -185,6 +188,11 @@ def test_a_dag_file_loads_neither_pandas_nor_requests(module: str, tmp_path: Pat
     names = ("pandas", "numpy", "pyarrow", "requests", "airflow_provider_ghl.api.client")
     code = f"import os\nos.environ['AIRFLOW_HOME'] = {str(tmp_path)!r}\nimport airflow_provider_ghl.{module}"
     assert loaded_by(code, "airflow.sdk", *names) == {"airflow.sdk"}
+
+
+def test_look_ups_as_values_load_nothing_heavy() -> None:
+    code = "from airflow_provider_ghl.lookups import Business, Contact, CustomObject, Opportunity"
+    assert loaded_by(code, "requests", "pandas", "numpy", "phonenumbers", "airflow", f"{NAME}.api.calls") == set()
 
 
 def test_all_is_what_is_public() -> None:
