@@ -53,6 +53,11 @@ _CONNECTION_FIELDS: dict[str, Any] = {
         "description": "Airflow connection of the ledger's database; empty: [ghl] ledger_conn_id, else a file in AIRFLOW_HOME",
         "schema": {"type": ["string", "null"]},
     },
+    "phone_region": {
+        "label": "Phone region",
+        "description": "The country of phone numbers without a country code, such as US; empty: such numbers are no keys",
+        "schema": {"type": ["string", "null"]},
+    },
 }
 
 _CONFIG: dict[str, Any] = {

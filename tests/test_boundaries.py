@@ -50,7 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "lookups": {"exceptions", "api"},
     "hooks": {
-        *("exceptions", "api", "load/columns", "load/ledger", "load/results", "load/source"),
+        *("exceptions", "api", "lookups", "load/columns", "load/ledger", "load/results", "load/source"),
     },
     "operators": {
         *("exceptions", "hooks", "api", "relations", "load/columns", "load/kind", "load/ledger", "load/loader"),

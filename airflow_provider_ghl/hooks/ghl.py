@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from airflow_provider_ghl.api.relations import Relation, Relations
     from airflow_provider_ghl.hooks.access import Access
     from airflow_provider_ghl.load.ledger.ledger import Ledger
+    from airflow_provider_ghl.lookups import Lookup
+    from airflow_provider_ghl.lookups.outcomes import Resolutions
 
 __all__ = ["GHLHook"]
 
@@ -138,6 +140,22 @@ class GHLHook(BaseHook):
         name = "relation_id" if deleted and deleted["relation"] else "association_id"
         with self._forgetting(**{name: unquote(deleted["id"])}) if deleted else nullcontext():
             return self.get_conn().request(call).data
+
+    def resolve(self, lookup: Lookup, keys: Iterable[Any], phone_region: str | None = None) -> Resolutions:
+        """The ids of the records that have these keys, or why not, for each key.
+
+        Keys that no record has are looked for twice: contacts one by one, by e-mail and phone; others after a minute.
+
+        :param lookup: what the keys are, such as ``Contact(by="email")``. See :mod:`airflow_provider_ghl.lookups`.
+        :param keys: texts, whole numbers, UUIDs or dates.
+        :param phone_region: the country of phone numbers without a country code, instead of the connection's.
+        :raises ConfigurationError: there is no such object, property or custom field; the message names near ones.
+        """
+        from airflow_provider_ghl.lookups.conversation import converse
+        from airflow_provider_ghl.lookups.resolve import resolve
+
+        client, region = self.get_conn(), phone_region or self._access.settings.phone_region
+        return converse(resolve(lookup, keys, self.location_id, phone_region=region), client.request, client.sleep)
 
     def create_association(
         self, *, key: str, first_object_key: str, first_object_label: str, second_object_key: str, second_object_label: str

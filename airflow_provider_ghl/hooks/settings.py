@@ -22,7 +22,7 @@ __all__ = ["Settings", "get_connection", "has_connection", "has_database", "outs
 #: The environment variable that makes Airflow look for connections in its database, as ``airflow connections get`` sets it.
 _CONTEXT, _WITH_DATABASE = "_AIRFLOW_PROCESS_CONTEXT", "server"
 #: Extras that are texts. Blanks at the ends, which come with pasting, are dropped.
-_TEXTS = ("location_id", "ledger_conn_id", "client_id", "client_secret", "refresh_token", "company_id")
+_TEXTS = ("location_id", "ledger_conn_id", "client_id", "client_secret", "refresh_token", "company_id", "phone_region")
 
 
 def get_connection(conn_id: str) -> Any:
@@ -85,6 +85,7 @@ class Settings:
     client_secret: str | None = dataclasses.field(default=None, repr=False)
     refresh_token: str | None = dataclasses.field(default=None, repr=False)
     company_id: str | None = None
+    phone_region: str | None = None
 
     @classmethod
     def of(cls, connection: Any) -> Settings:

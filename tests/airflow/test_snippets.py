@@ -60,6 +60,8 @@ class Reader:
         is_red = snippet.what.endswith(", red")
         if is_red or snippet.what.endswith(", spoiled"):
             self.world.spoil()
+        if ".resolve(" in snippet.text:
+            self.world.add_people()
         name = re.sub(r"\W", "_", str(snippet))
         runs = self.world.run(snippet.text, name) if kind_of(snippet) == "dag" else [self.world.run_tasks(snippet.text, name)]
         self.world.fill(self.world.rows())
@@ -67,7 +69,7 @@ class Reader:
             assert run.state == ("failed" if is_red else "success"), f"{snippet}: {run.states}"
 
     def script(self, snippet: Snippet) -> None:
-        """In this process. The sandbox has no contacts, so that one stands here."""
+        """In this process. The sandbox's contacts have other ids, so that one stands here."""
         with requests_mock.Mocker(real_http=True) as http:
             http.get(re.compile(f"{self.world.sandbox.url}/contacts/"), json={"contact": {}})
             exec(compile(snippet.text, str(snippet), "exec"), {})
@@ -200,6 +202,13 @@ def _turned(reader: Reader) -> None:
     assert state.pairs(held_for) == {("ZxT4kQ1nWc8RfPq2LbYs", "6758b5c1f5e2a1d3c4b5f6e7")}
 
 
+def _found(reader: Reader) -> None:
+    state = reader.world.sandbox.state
+    (association_id,) = [str(one["id"]) for one in state.associations() if one["key"] == "student_teacher"]
+    ada, bob, teacher = reader.world.people
+    assert state.pairs(association_id) == {(ada, teacher), (bob, teacher)}
+
+
 def _undone(reader: Reader) -> None:
     assert reader.world.sandbox.stats()["by_route"]["DELETE /associations/relations/{relationId}"] >= 4
     assert reader.world.sandbox.state.count_all() == 0
@@ -209,6 +218,7 @@ def _undone(reader: Reader) -> None:
 DONE: dict[str, Callable[[Reader], None]] = {
     "README.md": _linked,
     "docs/howto/agency.md": _related_everywhere,
+    "docs/howto/keys.md": _found,
     "docs/howto/results-and-alerts.md": _told,
     "docs/howto/sides.md": _turned,
     "docs/howto/undo.md": _undone,
