@@ -146,7 +146,7 @@ class GHLHook(BaseHook):
 
         Keys that no record has are looked for twice: contacts one by one, by e-mail and phone; others after a minute.
 
-        :param lookup: what the keys are, such as ``Contact(by="email")``. See :mod:`airflow_provider_ghl.lookups`.
+        :param lookup: what the keys are, such as ``Contact(by="email")``, from ``airflow_provider_ghl.lookups``.
         :param keys: texts, whole numbers, UUIDs or dates.
         :param phone_region: the country of phone numbers without a country code, instead of the connection's.
         :raises ConfigurationError: there is no such object, property or custom field; the message names near ones.
