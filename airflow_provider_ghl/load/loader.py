@@ -163,7 +163,8 @@ class _Load:
             return
         now = self._client.clock.monotonic()
         for location in locations if len(locations) <= _MOST_WATCHED else ():
-            self._progress.log_trouble(location.id, location.trouble(now))
+            if not location.is_stopped:  # its trouble is not over: the load's end says so
+                self._progress.log_trouble(location.id, location.trouble(now))
         if self._progress.is_due and not all(location.is_over for location in locations):
             statuses = [LocationStatus(one.id, self._client.limit(one.id), one.is_over, one.trouble(now)) for one in locations]
             self._progress.tick(self._report.done, self._report.rows, self._budget.spent, statuses)

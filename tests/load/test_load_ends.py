@@ -10,7 +10,8 @@ from simulated_highlevel import ASSOCIATION, KEY, SimulatedServer
 from simulated_load import load_pairs
 from simulated_time import FakeClock
 
-from airflow_provider_ghl.exceptions import BudgetSpent, ConfigurationError, QuotaExhausted, ServerError, Unauthorized
+from airflow_provider_ghl.exceptions import ConfigurationError, QuotaExhausted, ServerError, Unauthorized
+from airflow_provider_ghl.load.results.failure import Failure
 from airflow_provider_ghl.load.results.outcomes import End
 from airflow_provider_ghl.load.tolerance import Tolerance
 
@@ -259,7 +260,13 @@ def test_max_requests_is_green_with_a_warning(most: int) -> None:
     assert load.server.requests == load.summary["requests"] == most
     assert load.summary["not_attempted"] == 100 - max(most - 1, 0)
     assert load.verdict.warnings == [f"max_requests is spent: {101 - max(most, 1)} rows were not attempted"]
-    assert isinstance(load.verdict.cause, BudgetSpent)
+    assert load.verdict.cause is None
+
+
+def test_failures_of_a_load_whose_max_requests_is_spent_are_its_rows() -> None:
+    load = load_pairs([("", "teacher"), *PAIRS], server_with(), max_requests=10)
+    assert load.summary["stopped_by"] == "max_requests"
+    assert (load.verdict.end, load.verdict.failure) == (End.FINAL, Failure.ROWS_REFUSED)
 
 
 def test_max_requests_that_just_suffices_stops_nothing() -> None:

@@ -48,7 +48,9 @@ class TestSpentDay:
         assert location_outcomes(load, "b") == {"created": 19, "not_attempted": 131}
         assert location_outcomes(load, "a") == location_outcomes(load, "c") == {"created": 150}
         assert max(agency.last_writes().values()) <= 11.0
-        assert "1 of 3 locations was stopped: b: the day's requests are spent, they are back in 2:13:" in load.verdict.message
+        assert (
+            "1 of 3 locations was stopped: b: the day's requests are spent, they are back in 2 h 13 min" in load.verdict.message
+        )
         assert load.summary["locations"]["b"]["stopped_by"] == "quota"
         assert isinstance(load.verdict.cause, QuotaExhausted)
 
@@ -153,7 +155,7 @@ class TestStopped:
             (of_another, End.FINAL, "abort", "belongs to location a, not to b"),
             (of_missing_records, End.FINAL, "abort", "400: Contact with id <id> not found"),
             (out_of_order, End.RETRYABLE, None, "503: Service Unavailable"),
-            (writing_nothing, End.RETRYABLE, "abort", "no answer from HighLevel for 0:05:"),
+            (writing_nothing, End.RETRYABLE, "abort", "no answer from HighLevel for 5 min"),
         ],
     )
     def test_a_stopped_location_stops_no_other_and_has_its_reason(

@@ -67,6 +67,11 @@ class Ending:
         return self.stoppage is not None and self.stoppage.is_final
 
     @property
+    def is_budget_spent(self) -> bool:
+        """Whether ``max_requests`` is spent, which is no failure."""
+        return self.stoppage is not None and self.stoppage.by is StoppedBy.MAX_REQUESTS
+
+    @property
     def is_all_final(self) -> bool:
         """Whether every stopped location would be stopped in another try too."""
         return all(location.stoppage.is_final for location in self.locations)
@@ -82,7 +87,7 @@ class Ending:
     @property
     def cause(self) -> Exception | None:
         """The exception to raise from."""
-        error = self.stoppage.error if self.stoppage is not None else None
+        error = self.stoppage.error if self.stoppage is not None and not self.is_budget_spent else None
         if self.is_final:
             return error
         of_locations = [
@@ -198,7 +203,7 @@ class _Judgement:
         if ending.too_few and self._min_rows:
             has = f"The source has {plural(self._report.rows, 'row')}, fewer than min_rows={self._min_rows:,}"
             return End.RETRYABLE, f"{has}: nothing was sent.", ""
-        if ending.stoppage is not None and ending.stoppage.by is not StoppedBy.MAX_REQUESTS:
+        if ending.stoppage is not None and not ending.is_budget_spent:
             return self._end_of_stopped(ending.stoppage)
         if ending.plan is not None:
             return End.GREEN, f"A plan, nothing was sent: {ending.plan}.", counts
@@ -261,7 +266,7 @@ class _Judgement:
         ending, warnings = self._ending, list(self._ending.warnings)
         if end is not End.GREEN:
             return warnings
-        if ending.stoppage is not None and ending.stoppage.by is StoppedBy.MAX_REQUESTS:
+        if ending.is_budget_spent:
             warnings.append(f"max_requests is spent: {self._summary[Outcome.NOT_ATTEMPTED]:,} rows were not attempted")
         if ending.locations:
             warnings.append(f"Without a plan: {self._stopped_locations()}.")

@@ -126,8 +126,9 @@ class Location:
         """What delays the location, as text for the log; empty where nothing does."""
         match self.state(now):
             case State.UNANSWERED:
-                silence = time_span(self.outage.seconds(now))
-                return f"no answer from HighLevel for {silence}, one request at a time is tried"
+                seconds = self.outage.seconds(now)
+                silence = f" for {time_span(seconds)}" if seconds >= 1.0 else ""
+                return f"no answer from HighLevel{silence}, one request at a time is tried"
             case State.ASLEEP:
                 return "its requests of the day are spent"
         return ""
