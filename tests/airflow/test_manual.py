@@ -128,3 +128,12 @@ def test_what_a_dead_refresh_token_says(agency: Agency) -> None:
     agency.sandbox.revoke(agency.refresh_token)
     task = locations.ListLocationsOperator(task_id="list", ghl_conn_id="ghl_agency")
     assert quoted("docs/howto/oauth.md") in fail(task, errors.GHLTokenRefused)
+
+
+def test_the_reference_lists_all_arguments_of_the_bulk_operator() -> None:
+    listed = read("reference/operators.md").split("## All arguments of the bulk operator", 1)[1].split("## Relations", 1)[0]
+    named = set(re.findall(r"(?<!\()\b([a-z_]+)=", listed))
+    assert named == {name for name in inspect.signature(relations.BulkCreateRelationsOperator.__init__).parameters} - {
+        "self",
+        "kwargs",
+    }

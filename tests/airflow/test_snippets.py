@@ -177,6 +177,18 @@ def test_a_page(page: str, reader: Reader) -> None:
         DONE[page](reader)
 
 
+def test_the_page_about_undoing_undoes_a_load_of_two_attempts(reader: Reader) -> None:
+    reader.world.spoil()
+    reader.world.load("late")
+    reader.world.fill(reader.world.rows())
+    reader.world.load("late", try_number=2)  # corrected and cleared, after the first attempt created all the others
+    assert reader.world.sandbox.state.count_all() == 4
+    export, undo = [one for one in RUNNABLE if one.page == "docs/howto/undo.md"][:2]
+    reader.commands(export)
+    reader.dag(undo)
+    assert reader.world.sandbox.state.count_all() == 0
+
+
 def _linked(reader: Reader) -> None:
     there = reader.world.sandbox.state.relations()
     assert {("ZxT4kQ1nWc8RfPq2LbYs", "Hb7mNv3Xc9KdWq5RtZpL")} <= {
