@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 from collections.abc import Callable, Mapping
@@ -83,7 +84,7 @@ class Objects:
             standard, custom = _split(object_key, values)
             self._define(location, object_key, custom)
             record_id = record_id or (self._new_code() if object_key in _WITH_CODES else self._new_id())
-            self._commit("record", location.id, object_key, record_id, standard, custom, round(self.clock() * 1000))
+            self._commit("record", location.id, object_key, record_id, standard, custom, math.floor(self.clock() * 1000))
             return record_id
 
     def remove(self, object_key: str, record_id: str, location_id: str | None = None) -> None:

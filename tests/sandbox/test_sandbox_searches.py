@@ -188,6 +188,13 @@ class TestLag:
         now[0] += 7
         assert found() == ([ann, bob], 2)
 
+    def test_without_a_lag_a_search_finds_it_within_the_same_millisecond(self) -> None:
+        state = State(clock=lambda: 1000.0007)
+        searcher = Searcher(Searches(), state.objects.clock)
+        ann = state.objects.add(CONTACT, {})
+        page = searcher.run(state.objects.at(None).records(CONTACT), Search(Group(), limit=10))
+        assert [record.id for record in page.records] == [ann]
+
     @pytest.mark.parametrize("ghl_sandbox", [{"searches": Searches(index_lag=3600)}], indirect=True)
     def test_reading_knows_no_lag(self, client: HttpClient) -> None:
         ann = client.sandbox.add(CONTACT, email="ann@example.org")
