@@ -75,6 +75,13 @@ def test_a_key_that_may_be_personal_is_hidden() -> None:
     ]
 
 
+def test_a_phone_number_in_the_place_of_an_id_is_hidden() -> None:
+    report = relation_report(0)
+    begin_batch(report, ids("+49 151 1234567"), ids("teacher"))
+    report.decide(0, RowResult(Outcome.REJECTED, reason="no"))
+    assert lines(report)[2].strip() == "row 0: hidden, teacher"
+
+
 def test_lines_stay_short_and_few_with_many_reasons() -> None:
     report = relation_report(0)
     names = ids(*(f"{GHOST}{row}" for row in range(40)))

@@ -75,15 +75,15 @@ def _reason_lines(reason: Reason, fields: ResultFields, *, has_several_locations
 
 
 def _row(result: Mapping[str, Any], fields: ResultFields, *, shows_location: bool) -> str:
-    key = _shown_key(result["row_key"])
+    key = _shown(result["row_key"])
     where = f" of {result['location_id']}" if shows_location and result["location_id"] else ""
-    values = ", ".join(str(result[name]) if result[name] else "(none)" for name in fields.values)
+    values = ", ".join(_shown(result[name] or None) or "(none)" for name in fields.values)
     return f"row {result['row']}{'' if key is None else f' ({key})'}{where}: {values}"
 
 
-def _shown_key(key: object) -> str | None:
-    """A row's key as the log may show it: a key that looks like an e-mail address or a phone number is hidden."""
-    text = None if key is None else str(key)
+def _shown(value: object) -> str | None:
+    """A key or an id as the log may show it: what looks like an e-mail address or a phone number is hidden."""
+    text = None if value is None else str(value)
     return "hidden" if text is not None and ("@" in text or text.startswith("+")) else text
 
 

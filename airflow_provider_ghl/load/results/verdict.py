@@ -221,7 +221,7 @@ class _Judgement:
 
     def _end_of_some_stopped(self) -> tuple[End, str, str]:
         """The end where some locations were stopped and the others are done."""
-        spent = "max_requests is spent. " if self._ending.stoppage is not None else ""
+        spent = "max_requests is spent. " if self._ending.is_budget_spent else ""
         headline, rest = f"{self._stopped_locations()}.", f"{spent}{self._counts}"
         if self._wait is not None:
             return End.DEFERRED, headline, rest

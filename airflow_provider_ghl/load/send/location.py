@@ -30,7 +30,7 @@ class State(StrEnum):
     """The state of a location. It begins as ``WAITING``, goes on to ``WORKING``, and ends as ``STOPPED`` or ``DONE``."""
 
     #: Its target, such as the association, is not found yet.
-    WAITING = "waiting for its association"
+    WAITING = "waiting for its target"
     #: Its rows are planned and sent.
     WORKING = "working"
     #: HighLevel does not answer. One request at a time is sent, to notice when it answers again.
