@@ -6,7 +6,6 @@ import gzip
 import io
 import json
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,40 +13,10 @@ import pandas
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from row_batches import COLUMNS, HEAD, KEYED, cells, opened, parquet_bytes, read, until_error
 
 from airflow_provider_ghl.exceptions import ConfigurationError
-from airflow_provider_ghl.load.columns import Batch, Columns
 from airflow_provider_ghl.load.source.rows import from_file
-
-COLUMNS = Columns("student_id", "teacher_id")
-KEYED = Columns("student_id", "teacher_id", row_key="n")
-HEAD = b"student_id,teacher_id,n\n"
-
-
-def cells(batches: Iterator[Batch] | list[Batch]) -> list[tuple[Any, ...]]:
-    return [tuple(row) for batch in batches for row in zip(*batch.cells, strict=True)]
-
-
-def opened(content: bytes) -> Callable[[], BinaryIO]:
-    return lambda: io.BytesIO(content)
-
-
-def read(content: bytes, name: str = "pairs.csv", columns: Columns = COLUMNS, size: int = 2) -> list[Batch]:
-    return list(from_file(opened(content), name, columns, size))
-
-
-def until_error(batches: Iterator[Batch], kind: type[Exception]) -> tuple[list[tuple[Any, ...]], str]:
-    rows: list[Batch] = []
-    with pytest.raises(kind) as caught:
-        rows.extend(batches)
-    return cells(rows), str(caught.value)
-
-
-def parquet_bytes(frame: pandas.DataFrame, **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    frame.to_parquet(buffer, index=False, **options)
-    return buffer.getvalue()
-
 
 ZIP = b"PK\x03\x04\x14\x00\x06\x00"
 FRAME = pandas.DataFrame({"n": [1, 2, 3, 4, 5], "teacher_id": list("vwxyz"), "student_id": list("abcde")})

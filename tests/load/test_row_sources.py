@@ -3,47 +3,17 @@
 from __future__ import annotations
 
 import gzip
-import io
 import json
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO
+from typing import Any
 
 import pandas
 import pytest
+from row_batches import COLUMNS, HEAD, KEYED, cells, opened, parquet_bytes, read, until_error
 
 from airflow_provider_ghl.exceptions import ConfigurationError
 from airflow_provider_ghl.load.columns import Batch, Columns
 from airflow_provider_ghl.load.source.rows import from_data, from_file, from_records
-
-COLUMNS = Columns("student_id", "teacher_id")
-KEYED = Columns("student_id", "teacher_id", row_key="n")
-HEAD = b"student_id,teacher_id,n\n"
-
-
-def cells(batches: Iterator[Batch] | list[Batch]) -> list[tuple[Any, ...]]:
-    return [tuple(row) for batch in batches for row in zip(*batch.cells, strict=True)]
-
-
-def opened(content: bytes) -> Callable[[], BinaryIO]:
-    return lambda: io.BytesIO(content)
-
-
-def read(content: bytes, name: str = "pairs.csv", columns: Columns = COLUMNS, size: int = 2) -> list[Batch]:
-    return list(from_file(opened(content), name, columns, size))
-
-
-def until_error(batches: Iterator[Batch], kind: type[Exception]) -> tuple[list[tuple[Any, ...]], str]:
-    rows: list[Batch] = []
-    with pytest.raises(kind) as caught:
-        rows.extend(batches)
-    return cells(rows), str(caught.value)
-
-
-def parquet_bytes(frame: pandas.DataFrame, **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    frame.to_parquet(buffer, index=False, **options)
-    return buffer.getvalue()
-
 
 FRAME = pandas.DataFrame({"n": [1, 2, 3, 4, 5], "teacher_id": list("vwxyz"), "student_id": list("abcde")})
 NAMES = ["n", "teacher_id", "student_id"]

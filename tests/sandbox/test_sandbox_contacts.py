@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,12 +11,6 @@ from sandbox_client import CONTACT, HttpClient
 from airflow_provider_ghl.sandbox import Sandbox
 
 pytest_plugins = ["airflow_provider_ghl.sandbox.fixture"]
-
-
-@pytest.fixture
-def client(ghl_sandbox: Sandbox) -> Iterator[HttpClient]:
-    with HttpClient(ghl_sandbox) as made:
-        yield made
 
 
 @pytest.fixture

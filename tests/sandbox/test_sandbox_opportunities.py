@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from record_searches import OPPORTUNITIES, eq, find, is_in, refusal
 from sandbox_client import CONTACT, HttpClient
 
-from airflow_provider_ghl.sandbox import Sandbox
-
 pytest_plugins = ["airflow_provider_ghl.sandbox.fixture"]
-
-
-@pytest.fixture
-def client(ghl_sandbox: Sandbox) -> Iterator[HttpClient]:
-    with HttpClient(ghl_sandbox) as made:
-        yield made
 
 
 @pytest.fixture

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from sandbox_client import CONTACT, EVENT, HttpClient, add_attends
 
-from airflow_provider_ghl.sandbox import Sandbox
-
 pytest_plugins = ["airflow_provider_ghl.sandbox.fixture"]
 
 SWAPPED = {"firstObjectKey": EVENT, "firstObjectLabel": "Event", "secondObjectKey": CONTACT, "secondObjectLabel": "Guest"}
-
-
-@pytest.fixture
-def client(ghl_sandbox: Sandbox) -> Iterator[HttpClient]:
-    with HttpClient(ghl_sandbox) as made:
-        yield made
 
 
 def sides_of(association: dict[str, Any]) -> list[tuple[str, str]]:

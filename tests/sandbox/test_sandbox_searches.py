@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,12 +17,6 @@ pytest_plugins = ["airflow_provider_ghl.sandbox.fixture"]
 PATHS = [CONTACTS, POLICIES, OPPORTUNITIES]
 LIMIT = {CONTACTS: "pageLimit", POLICIES: "pageLimit", OPPORTUNITIES: "limit"}
 KEY = {CONTACTS: "email", POLICIES: "properties.number", OPPORTUNITIES: "name"}
-
-
-@pytest.fixture
-def client(ghl_sandbox: Sandbox) -> Iterator[HttpClient]:
-    with HttpClient(ghl_sandbox) as made:
-        yield made
 
 
 def fill(sandbox: Sandbox, path: str, number: int) -> list[str]:
