@@ -151,7 +151,7 @@ class GHLHook(BaseHook):
         :param phone_region: the country of phone numbers without a country code, instead of the connection's.
         :raises ConfigurationError: there is no such object, property or custom field; the message names near ones.
         """
-        from airflow_provider_ghl.lookups.conversation import converse
+        from airflow_provider_ghl.api.conversation import converse
         from airflow_provider_ghl.lookups.resolve import resolve
 
         client, region = self.get_conn(), phone_region or self._access.settings.phone_region

@@ -11,6 +11,7 @@ from typing import Any
 
 from airflow_provider_ghl.api import custom_fields, objects
 from airflow_provider_ghl.api.contacts import LONGEST_FILTER
+from airflow_provider_ghl.api.conversation import Steps
 from airflow_provider_ghl.api.search_pages import unreadable
 from airflow_provider_ghl.exceptions import (
     BudgetSpent,
@@ -21,7 +22,6 @@ from airflow_provider_ghl.exceptions import (
     RequestRejected,
     Stopped,
 )
-from airflow_provider_ghl.lookups.conversation import Steps
 from airflow_provider_ghl.lookups.key_field import CONTACTS, OPPORTUNITIES, KeyField, records_of
 from airflow_provider_ghl.lookups.normal_forms import Day, Email, Form, Number, Option, Phone, Text
 from airflow_provider_ghl.lookups.values import CUSTOM_FIELD, Contact, Lookup, Opportunity

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from airflow_provider_ghl.api.contacts import duplicate_call, read_duplicate
+from airflow_provider_ghl.api.conversation import Steps, Wait
 from airflow_provider_ghl.exceptions import ConfigurationError, RequestRejected
-from airflow_provider_ghl.lookups.conversation import Steps, Wait
 from airflow_provider_ghl.lookups.find_field import find_field
 from airflow_provider_ghl.lookups.hits import Hits
 from airflow_provider_ghl.lookups.key_field import KeyField

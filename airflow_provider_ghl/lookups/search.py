@@ -6,9 +6,9 @@ import math
 from collections.abc import Collection, Sequence
 from typing import Literal
 
+from airflow_provider_ghl.api.conversation import Steps
 from airflow_provider_ghl.api.search_pages import LARGEST_PAGE, unreadable
 from airflow_provider_ghl.exceptions import GHLError, RequestRejected
-from airflow_provider_ghl.lookups.conversation import Steps
 from airflow_provider_ghl.lookups.hits import Hits
 from airflow_provider_ghl.lookups.key_field import KeyField
 from airflow_provider_ghl.lookups.pages import Pages

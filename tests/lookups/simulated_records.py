@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_ghl.api.calls import Answer, Call
+from airflow_provider_ghl.api.conversation import converse
 from airflow_provider_ghl.exceptions import NotFound, RequestRejected
-from airflow_provider_ghl.lookups.conversation import converse
 from airflow_provider_ghl.lookups.outcomes import Resolutions
 from airflow_provider_ghl.lookups.resolve import resolve
 from airflow_provider_ghl.lookups.values import Lookup

@@ -14,9 +14,9 @@ from simulated_time import FakeClock
 from airflow_provider_ghl.api.authorization import BearerToken
 from airflow_provider_ghl.api.calls import Call
 from airflow_provider_ghl.api.client import Client
+from airflow_provider_ghl.api.conversation import converse
 from airflow_provider_ghl.exceptions import GHLError, RequestRejected, Unauthorized
 from airflow_provider_ghl.lookups import Contact, CustomObject
-from airflow_provider_ghl.lookups.conversation import converse
 from airflow_provider_ghl.lookups.resolve import resolve
 
 CANARIES = ["canary.ada@example.org", "canary.bob@example.org"]

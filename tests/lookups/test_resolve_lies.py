@@ -8,11 +8,11 @@ import pytest
 from simulated_records import LOCATION, contact, emails, people, world
 
 from airflow_provider_ghl.api.calls import Answer, Call
+from airflow_provider_ghl.api.conversation import converse
 from airflow_provider_ghl.exceptions import (
     ServerError,
 )
 from airflow_provider_ghl.lookups import Contact
-from airflow_provider_ghl.lookups.conversation import converse
 from airflow_provider_ghl.lookups.resolve import resolve
 
 BY_EMAIL = Contact(by="email")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from simulated_records import LOCATION, contact, emails, leaves, people, world
 
+from airflow_provider_ghl.api.conversation import converse
 from airflow_provider_ghl.exceptions import (
     RequestRejected,
 )
 from airflow_provider_ghl.lookups import Contact
-from airflow_provider_ghl.lookups.conversation import converse
 from airflow_provider_ghl.lookups.resolve import resolve
 
 BY_EMAIL = Contact(by="email")

@@ -8,6 +8,7 @@ import pytest
 from simulated_records import LOCATION, POLICY, HighLevel, world
 
 from airflow_provider_ghl.api.calls import Answer, Call
+from airflow_provider_ghl.api.conversation import converse
 from airflow_provider_ghl.exceptions import (
     ConfigurationError,
     GHLError,
@@ -17,7 +18,6 @@ from airflow_provider_ghl.exceptions import (
     Stopped,
 )
 from airflow_provider_ghl.lookups import Contact, CustomObject, Opportunity
-from airflow_provider_ghl.lookups.conversation import converse
 from airflow_provider_ghl.lookups.resolve import resolve
 
 BY_EMAIL = Contact(by="email")
