@@ -14,13 +14,15 @@ class Resolution:
     """The verdict on one key: ``record_id``, or ``reason``. Neither quotes the key.
 
     ``candidates`` are the ids of the records that have the key, where there are several. ``is_invalid`` says that the key was
-    refused before any request.
+    refused before any request. ``is_missing`` says that no record has it, and that one may turn up once the index of
+    HighLevel's search has caught up: a second look settles it.
     """
 
     record_id: str | None = None
     reason: str | None = None
     candidates: tuple[str, ...] = ()
     is_invalid: bool = False
+    is_missing: bool = False
 
 
 class Resolutions(Mapping[Any, Resolution]):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow_provider_ghl.api.calls import Answer, Call
-from airflow_provider_ghl.api.conversation import converse
+from airflow_provider_ghl.api.conversation import Steps, converse
 from airflow_provider_ghl.exceptions import NotFound, RequestRejected
 from airflow_provider_ghl.lookups.outcomes import Resolutions
 from airflow_provider_ghl.lookups.resolve import resolve
@@ -32,6 +32,7 @@ LOCATION = "Xk2v7QpLr9TfBz4NwHd1"
 POLICY = "custom_objects.policy"
 
 Record = dict[str, Any]
+T = TypeVar("T")
 
 _LONGEST_FILTER = 75
 
@@ -107,7 +108,11 @@ class HighLevel:
 
     def resolve(self, lookup: Lookup, keys: Sequence[Any], **options: Any) -> Resolutions:
         """A look-up, from its first request to its verdicts."""
-        return converse(resolve(lookup, keys, LOCATION, **options), self.answer, self.wait)
+        return self.hold(resolve(lookup, keys, LOCATION, **options))
+
+    def hold(self, steps: Steps[T]) -> T:
+        """A conversation to its end."""
+        return converse(steps, self.answer, self.wait)
 
     def wait(self, seconds: float) -> None:
         """The index catches up."""
