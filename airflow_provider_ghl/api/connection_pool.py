@@ -6,6 +6,8 @@ encodings. There is one host here, so that all this is done once (``benchmarks/t
 
 from __future__ import annotations
 
+import logging
+import re
 import threading
 import time
 from typing import Any
@@ -22,7 +24,22 @@ LARGEST_ANSWER = 8 * 2**20
 #: Connections that are kept open. A first burst opens as many as the window allows.
 _KEPT = 1024
 
+_QUERY = re.compile(r"\?\S+")
+
 _thread = threading.local()
+
+
+class _WithoutQueries(logging.Filter):
+    """Cuts the query out of what ``urllib3`` logs of our requests, at level DEBUG: an e-mail address may stand there."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """See :class:`logging.Filter`."""
+        if getattr(_thread, "is_sending", False) and isinstance(record.args, tuple):
+            record.args = tuple(_QUERY.sub("?…", value) if isinstance(value, str) else value for value in record.args)
+        return True
+
+
+logging.getLogger("urllib3.connectionpool").addFilter(_WithoutQueries())
 
 
 class AnswerTooLarge(Exception):
@@ -109,17 +126,21 @@ class OneHostAdapter(HTTPAdapter):
         """
         url = request.url or ""
         pool = self._pool or self._find_pool(request, url, verify, proxies)
-        answer = pool.urlopen(
-            request.method or "GET",
-            self.request_url(request, proxies) if proxies else url[url.index("/", 8) :],
-            body=request.body,
-            headers=request.headers,
-            retries=False,
-            redirect=False,
-            assert_same_host=False,
-            timeout=timeout,
-            preload_content=False,
-        )
+        _thread.is_sending = True
+        try:
+            answer = pool.urlopen(
+                request.method or "GET",
+                self.request_url(request, proxies) if proxies else url[url.index("/", 8) :],
+                body=request.body,
+                headers=request.headers,
+                retries=False,
+                redirect=False,
+                assert_same_host=False,
+                timeout=timeout,
+                preload_content=False,
+            )
+        finally:
+            _thread.is_sending = False
         response = _Response()
         response.status_code = answer.status
         response.headers = answer.headers  # type: ignore[assignment]  # does not mind the case either

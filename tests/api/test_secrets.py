@@ -6,7 +6,9 @@ import logging
 import traceback
 
 import pytest
+import requests
 from api_fakes import LOCATION, TOKEN
+from waits import TOO_LONG
 
 from airflow_provider_ghl.api.associations import Associations
 from airflow_provider_ghl.api.authorization import BearerToken
@@ -50,7 +52,9 @@ def test_the_token_and_people_are_never_told(fault: str | None, is_known: bool, 
         said = "\n".join(everything_said(client))
         client.close()
     assert "Traceback" in said
-    for secret in (TOKEN, TOKEN[4:], "Bearer p", PERSON):
+    if not fault or "before" not in fault:
+        assert "GET /nowhere?… HTTP/1.1" in caplog.text  # what urllib3 logs
+    for secret in (TOKEN, TOKEN[4:], "Bearer p", PERSON, PERSON.partition("@")[0]):
         assert secret not in said
         assert secret not in caplog.text
 
@@ -58,3 +62,10 @@ def test_the_token_and_people_are_never_told(fault: str | None, is_known: bool, 
 def test_an_authorisation_does_not_show_itself() -> None:
     assert TOKEN not in repr(BearerToken(TOKEN))
     assert TOKEN not in str(BearerToken(TOKEN))
+
+
+def test_what_urllib3_logs_of_others_stays(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    with Sandbox() as sandbox:
+        requests.get(f"{sandbox.url}/nowhere?page=2", timeout=TOO_LONG)
+    assert "GET /nowhere?page=2 HTTP/1.1" in caplog.text
