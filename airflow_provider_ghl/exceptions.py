@@ -17,6 +17,7 @@
     │  └─ ServerError                    5xx, gateway timeouts that come as 401         → again, bounded
     ├─ TransportError                    no answer: the outcome is unknown              → again where repeating is safe
     │  └─ TokenUnavailable               there is no token, so nothing was sent         → again later, with all that need one
+    ├─ UnresolvedKey                     no record has the key, or several have it      → end, no retry
     ├─ LedgerError                       the ledger cannot be read or written           → end before more is sent, retryable
     ├─ SourceError                       the source of rows cannot be read              → end, retryable
     ├─ BudgetSpent                       ``max_requests`` is used up                    → end
@@ -47,6 +48,7 @@ __all__ = [
     "TokenUnavailable",
     "TransportError",
     "Unauthorized",
+    "UnresolvedKey",
 ]
 
 
@@ -202,6 +204,17 @@ class TokenUnavailable(TransportError):
 
     def __str__(self) -> str:
         return f"{self.method} {self.path} was not sent: {self.message}"
+
+
+class UnresolvedKey(GHLError):
+    """A key names no record, or several. The message names their ids, and never the key.
+
+    :param is_missing: no record has it.
+    """
+
+    def __init__(self, message: str, *, is_missing: bool = False):
+        super().__init__(message)
+        self.is_missing = is_missing
 
 
 class LedgerError(GHLError):

@@ -53,7 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("exceptions", "api", "lookups", "load/columns", "load/ledger", "load/results", "load/source"),
     },
     "operators": {
-        *("exceptions", "hooks", "api", "relations", "load/columns", "load/kind", "load/ledger", "load/loader"),
+        *("exceptions", "hooks", "api", "lookups", "relations", "load/columns", "load/kind", "load/ledger", "load/loader"),
         *("load/quota_wait", "load/ports", "load/results", "load/source", "load/spec", "load/tolerance"),
     },
     "commands": {

@@ -6,7 +6,7 @@
     └─ GHLFailed                 a new try would end the same way
        ├─ GHLMisconfigured       connection, argument or association is wrong (a ValueError too)
        ├─ GHLTokenRefused        the token is refused
-       ├─ GHLRequestRefused      HighLevel gave a definite no to a single call
+       ├─ GHLRequestRefused      HighLevel gave a definite no to a single call, or a key has no record or several
        └─ GHLRowsRefused         too many rows ended in a definite no
     AirflowException
     └─ GHLRetryable              a new try may help
@@ -67,7 +67,7 @@ class GHLTokenRefused(GHLFailed):
 
 
 class GHLRequestRefused(GHLFailed):
-    """HighLevel gave a definite no."""
+    """HighLevel gave a definite no, or a key has no record or several."""
 
 
 class GHLRowsRefused(GHLFailed):

@@ -2,7 +2,8 @@
 
 A plain template field would evaluate ``{{ }}`` in cells, take 8 s for 20,000 rows, and put rows into the serialised DAG and the
 rendered-fields table. Outside ``template_fields``, an XComArg would not make its task an upstream task. So rows are wrapped in
-an object that Airflow resolves without looking into it. Only this file uses Airflow's internal ``ResolveMixin``.
+an object that Airflow resolves without looking into it. Only this file and that of keys use Airflow's internal
+``ResolveMixin``.
 """
 
 from __future__ import annotations

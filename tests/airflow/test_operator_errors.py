@@ -25,6 +25,7 @@ TABLE: dict[type[core.GHLError], type[Exception]] = {
     core.RelationLimitReached: errors.GHLRequestRefused,
     core.PossibleDuplicate: errors.GHLRequestRefused,
     core.NotFound: errors.GHLRequestRefused,
+    core.UnresolvedKey: errors.GHLRequestRefused,
     core.QuotaExhausted: errors.GHLQuotaSpent,
     core.LedgerError: errors.GHLLedgerFailed,
     core.SourceError: errors.GHLSourceFailed,

@@ -13,6 +13,7 @@ from airflow_provider_ghl.exceptions import (
     SourceError,
     Stopped,
     Unauthorized,
+    UnresolvedKey,
 )
 
 __all__ = ["Failure"]
@@ -65,6 +66,7 @@ _BY_ERROR: tuple[tuple[type[GHLError], Failure], ...] = (
     (ConfigurationError, Failure.MISCONFIGURED),
     (Unauthorized, Failure.TOKEN_REFUSED),
     (RequestRejected, Failure.REQUEST_REFUSED),
+    (UnresolvedKey, Failure.REQUEST_REFUSED),
     (QuotaExhausted, Failure.QUOTA_SPENT),
     (LedgerError, Failure.LEDGER_FAILED),
     (SourceError, Failure.SOURCE_FAILED),
