@@ -125,7 +125,7 @@ class Unauthorized(APIError):
                 scope = f" {self.scope}" if self.scope else ""
                 return (
                     f"the token lacks the scope{scope}: add it to the Private Integration, the token stays the same, "
-                    f"or to the OAuth app, and authorise it anew {answer}"
+                    f"or to the OAuth app, and authorise it anew with `{self._login()}` {answer}"
                 )
             case "location":
                 return (
@@ -138,6 +138,12 @@ class Unauthorized(APIError):
             "HighLevel does not accept the token: it was rotated, deleted or mistyped, or it has expired; "
             f"paste the current one {answer}"
         )
+
+    def _login(self) -> str:
+        """The command that asks for the missing scope."""
+        scope = self.scope or ""
+        is_of_lookups = scope.endswith(".readonly") and not scope.startswith(("associations", "oauth"))
+        return "airflow ghl login --lookups" if is_of_lookups else "airflow ghl login"
 
 
 class RequestRejected(APIError):

@@ -170,7 +170,8 @@ _LOGIN = Command(
     arguments=(
         argument("--conn-id", default="ghl_default", metavar="ID", help="the HighLevel connection (default: %(default)s)"),
         argument("--redirect-uri", metavar="URL", help="a redirect URI of the app, as registered with HighLevel"),
-        argument("--scopes", metavar="TEXT", help="separated by spaces (default: those that loads need)"),
+        argument("--scopes", metavar="TEXT", help="separated by spaces (default: those that loads of ids need)"),
+        argument("--lookups", action="store_true", help="ask for the scopes of look-ups too: they read contacts and records"),
         argument("--code", metavar="TEXT", help="the code, or the whole URL that HighLevel redirected to (default: asked for)"),
         _JSON,
     ),

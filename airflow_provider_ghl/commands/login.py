@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 __all__ = ["login"]
 
 _LOADS = ("associations.readonly", "associations.write", "associations/relation.readonly", "associations/relation.write")
+#: What look-ups read. Not by default: it is people's data, which loads of ids need not see.
+_LOOKUPS = (
+    "contacts.readonly",
+    "opportunities.readonly",
+    "objects/schema.readonly",
+    "objects/record.readonly",
+    "locations/customFields.readonly",
+)
 _AGENCY = ("oauth.readonly", "oauth.write")
 
 
@@ -38,11 +46,11 @@ def login(arguments: argparse.Namespace, out: Out) -> None:
     tokens = AirflowTokens(conn_id)
     tokens.read()  # fails before the code is used up if tokens cannot be stored
     oauth = make_oauth(settings, Manner(None, Stop()))
-    code = (
-        _code(arguments.code)
-        if arguments.code
-        else _ask(authorize_url(app, redirect_uri=redirect_uri, scopes=_scopes(arguments.scopes, settings), host=settings.host))
-    )
+    if arguments.code:
+        code = _code(arguments.code)
+    else:
+        scopes = _scopes(arguments, settings)
+        code = _ask(authorize_url(app, redirect_uri=redirect_uri, scopes=scopes, host=settings.host))
     refreshed = make_refreshed_token(settings, oauth, tokens)
     pair = oauth.exchange(code, redirect_uri=redirect_uri, user_type="Company" if settings.company_id else "Location")
     _check_owner(settings, pair)
@@ -51,8 +59,9 @@ def login(arguments: argparse.Namespace, out: Out) -> None:
     _advise(settings, pair)
 
 
-def _scopes(chosen: str | None, settings: Settings) -> str:
-    return chosen or " ".join(_LOADS + (_AGENCY if settings.company_id else ()))
+def _scopes(arguments: argparse.Namespace, settings: Settings) -> str:
+    chosen = arguments.scopes.split() if arguments.scopes else [*_LOADS, *(_AGENCY if settings.company_id else ())]
+    return " ".join(dict.fromkeys([*chosen, *(_LOOKUPS if arguments.lookups else ())]))
 
 
 def _ask(url: str) -> str:

@@ -17,6 +17,8 @@ from cli_runs import copy_database, run_command, store_connection, type_answer
 from connecting import Connect
 from waits import TOO_LONG
 
+from airflow_provider_ghl.api import contacts, custom_fields, objects, opportunities
+from airflow_provider_ghl.api.calls import Endpoint
 from airflow_provider_ghl.hooks.ghl import GHLHook
 
 Capture = pytest.CaptureFixture[str]
@@ -74,6 +76,24 @@ class TestAgency:
         said = run_command(capsys, "login", "--conn-id", "ghl_agency", "--scopes", "a.readonly b.write")
         assert "scope=a.readonly%20b.write" in said.err
         assert "redirect_uri" not in said.err
+
+    @pytest.mark.parametrize("chosen", [None, "a.readonly contacts.readonly"])
+    def test_the_scopes_of_look_ups_are_asked_for_where_they_are_wanted(
+        self, agency: Agency, location: str, monkeypatch: Any, capsys: Capture, chosen: str | None
+    ) -> None:
+        """The names are those that the endpoints have."""
+        modules = (contacts, custom_fields, objects, opportunities)
+        needed = {each.scope for module in modules for each in vars(module).values() if isinstance(each, Endpoint)}
+        asked = []
+        for words in ((), ("--lookups",)):
+            type_answer(monkeypatch, "\n")
+            said = run_command(capsys, "login", "--conn-id", "ghl_agency", *(["--scopes", chosen] if chosen else []), *words)
+            (url,) = [line.strip() for line in said.err.splitlines() if line.strip().startswith(agency.sandbox.url)]
+            asked.append(parse_qs(urlsplit(url).query)["scope"][0].split())
+        without, wanted = asked
+        assert len(set(wanted)) == len(wanted)
+        assert set(wanted) == {*without, *needed}
+        assert not needed & set(without) - set((chosen or "").split())
 
     @pytest.mark.parametrize("whose", ["another agency", "a location"])
     def test_tokens_of_somebody_else(

@@ -196,6 +196,7 @@ class TestArguments:
         ghl.set_scopes(ghl.token, {"associations.readonly"})
         message = fail(make(), GHLTokenRefused)
         assert "the token lacks the scope contacts.readonly: add it to the Private Integration" in message
+        assert "or to the OAuth app, and authorise it anew with `airflow ghl login --lookups`" in message
 
 
 def test_a_relation_id_stands_alone(ghl: Sandbox) -> None:

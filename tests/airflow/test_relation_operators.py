@@ -203,4 +203,5 @@ def test_a_missing_scope_is_named(ghl: Sandbox, attended: str, make: Any) -> Non
     scope = "associations/relation.write" if make is create else "associations/relation.readonly"
     message = fail(make(), GHLTokenRefused)
     assert f"the token lacks the scope {scope}" in message
+    assert "authorise it anew with `airflow ghl login` (" in message
     assert ghl.token not in message
