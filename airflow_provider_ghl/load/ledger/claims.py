@@ -110,7 +110,7 @@ class _ClaimTransaction:
     def _read(self, keys: list[bytes]) -> None:
         columns = (relations.c.pair, relations.c.state, relations.c.load, relations.c.attempt, relations.c.claimed_at)
         for some in per_statement(keys):
-            asked = sa.select(*columns, self._freshness.condition()).order_by(relations.c.pair).with_for_update()
+            asked = sa.select(*columns, self._freshness.condition(relations)).order_by(relations.c.pair).with_for_update()
             mine = asked.where(relations.c.target_id == self._target_id, relations.c.pair.in_(some))
             rows = self._connection.execute(mine).all()
             self._find_owners({row.attempt for row in rows if row.attempt is not None})

@@ -9,8 +9,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_provider_ghl.load.ledger.schema import relations
-
 __all__ = ["ClaimResult", "Freshness", "Knowledge", "Learned", "Notes"]
 
 _PHASES = 1 << 16
@@ -51,15 +49,15 @@ class ClaimResult(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """Which pairs that were there need not be looked up again.
+    """Which pairs that were there, and which keys' records, need not be looked up again.
 
-    A pair is fresh if one of these holds:
+    A pair or a key is fresh if one of these holds:
 
     - it was confirmed at or after ``since``, by whatever load;
     - it was confirmed at or after ``own_since``, by the load itself;
-    - it was confirmed since it last came due. Each pair comes due once every ``max_age`` seconds, at a moment of its own that
-      its phase says: so what is older than ``max_age`` is not fresh, and what was confirmed in one night comes due spread
-      evenly over the days of a period;
+    - it was confirmed since it last came due. Each comes due once every ``max_age`` seconds, at a moment of its own that its
+      phase says: so what is older than ``max_age`` is not fresh, and what was confirmed in one night comes due spread evenly
+      over the days of a period;
     - it is younger than a 40th of ``max_age`` (18 hours of 30 days): a load that is run again sends nothing.
 
     :param now: unix seconds.
@@ -80,7 +78,7 @@ class Freshness:
             raise ValueError("max_age is a number of seconds from 0 on")
 
     def is_fresh(self, confirmed: float | None, phase: int, confirmed_by: int | None = None) -> bool:
-        """Whether a pair of this phase (0 to 65,535) that was confirmed then, by that load, is fresh."""
+        """Whether what is of this phase (0 to 65,535) and was confirmed then, by that load, is fresh."""
         if confirmed is None:
             return False
         if self.load_number is not None and confirmed_by == self.load_number and confirmed >= self.own_since:
@@ -91,21 +89,24 @@ class Freshness:
         due = (began if phase <= last_phase else began - self.max_age) + phase * step
         return confirmed >= min(due, self._young(self.max_age))
 
-    def condition(self) -> sa.ColumnElement[bool]:
-        """The same for rows of ``ghl_relations``, to the last bit."""
-        if self.load_number is None:
-            return self._is_fresh_by_any_load()
-        is_own = sa.and_(relations.c.confirmed_by == self.load_number, relations.c.confirmed >= _number(self.own_since))
-        return sa.or_(is_own, self._is_fresh_by_any_load())
+    def condition(self, table: sa.Table) -> sa.ColumnElement[bool]:
+        """The same for rows of a table, to the last bit.
 
-    def _is_fresh_by_any_load(self) -> sa.ColumnElement[bool]:
-        confirmed = relations.c.confirmed
+        :param table: has the columns ``phase``, ``confirmed`` and ``confirmed_by``.
+        """
+        if self.load_number is None:
+            return self._is_fresh_by_any_load(table)
+        is_own = sa.and_(table.c.confirmed_by == self.load_number, table.c.confirmed >= _number(self.own_since))
+        return sa.or_(is_own, self._is_fresh_by_any_load(table))
+
+    def _is_fresh_by_any_load(self, table: sa.Table) -> sa.ColumnElement[bool]:
+        confirmed = table.c.confirmed
         if not self.max_age:
             return confirmed >= _number(self.since)
         last_phase, began, step = self._period(self.max_age)
-        start = sa.case((relations.c.phase <= last_phase, _number(began)), else_=_number(began - self.max_age))
+        start = sa.case((table.c.phase <= last_phase, _number(began)), else_=_number(began - self.max_age))
         is_young = confirmed >= _number(self._young(self.max_age))
-        return sa.or_(is_young, confirmed >= start + relations.c.phase * _number(step))
+        return sa.or_(is_young, confirmed >= start + table.c.phase * _number(step))
 
     def _young(self, max_age: float) -> float:
         return min(self.since, self.now - max_age * _YOUNG)

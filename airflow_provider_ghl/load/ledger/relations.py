@@ -75,7 +75,7 @@ class LedgerRelations:
     def look_up(self, target_id: int, high: Words, low: Words, freshness: Freshness, load_number: int | None) -> Codes:
         """The :class:`Knowledge` of each pair, by position."""
         keys = keys_from_words(high, low)
-        is_fresh = freshness.condition()
+        is_fresh = freshness.condition(relations)
         columns = (relations.c.pair, relations.c.state, relations.c.load, is_fresh)
         found: dict[bytes, Knowledge] = {}
 
@@ -107,7 +107,7 @@ class LedgerRelations:
         record_id = relations.c[f"{side}_record_id"]
         # An expression, since SQLite would else go through the primary key: through all relations of the target.
         is_of_target = relations.c.target_id + 0 == target_id
-        is_meant = sa.and_(is_of_target, relations.c.state == THERE, freshness.condition())
+        is_meant = sa.and_(is_of_target, relations.c.state == THERE, freshness.condition(relations))
         counts = sa.select(record_id, sa.func.count()).where(is_meant).group_by(record_id)
         found: dict[str, int] = {}
 
@@ -148,7 +148,7 @@ class LedgerRelations:
         pieces = -(-in_sample * _SAMPLED // self._piece)
         builder = KnownPairsBuilder()
         for is_in_piece in _pieces(min(max(pieces, 1), _MOST_PIECES)):
-            builder.add(self._pairs(connection, sa.and_(is_there, is_in_piece, freshness.condition())))
+            builder.add(self._pairs(connection, sa.and_(is_there, is_in_piece, freshness.condition(relations))))
         if load_number is None:
             return builder.build()
         ours = self._pairs(connection, sa.and_(is_there, relations.c.load == load_number))
