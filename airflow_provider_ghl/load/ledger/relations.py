@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from binascii import unhexlify
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -23,8 +22,9 @@ from airflow_provider_ghl.load.ledger.pairs import (
     sort_words,
     words_from_keys,
 )
+from airflow_provider_ghl.load.ledger.pieces import count_up_to, pieces
 from airflow_provider_ghl.load.ledger.process import Process
-from airflow_provider_ghl.load.ledger.schema import THERE, insert_into, relations, targets
+from airflow_provider_ghl.load.ledger.schema import THERE, find_or_make, relations, targets
 
 __all__ = ["KnownPairs", "LedgerRelations", "Side"]
 
@@ -33,9 +33,6 @@ Side = Literal["first", "second"]
 
 #: Pairs in one value from the database. PostgreSQL may read the whole table for each, so there they are larger.
 _PAIRS_IN_A_PIECE = {True: 1 << 16, False: 1 << 19}
-_MOST_PIECES = 256
-#: Keys are hashes, so a 256th of them is below this one: to count these is fast, and says about how many there are.
-_SAMPLE, _SAMPLED = b"\x01", 256
 
 
 class LedgerRelations:
@@ -51,19 +48,11 @@ class LedgerRelations:
 
         :param host: base URL of the API.
         """
-        names = {"host": host, "location_id": location_id, "association_id": association_id}
-        find = sa.select(targets.c.id).filter_by(**names)
-        found = self._database.read(lambda connection: connection.execute(find).scalar())
-
-        def make(connection: sa.Connection) -> int:
-            connection.execute(insert_into(connection, targets).values(**names).on_conflict_do_nothing())
-            return int(connection.execute(find).scalar_one())
-
-        return self._database.write(make) if found is None else int(found)
+        return find_or_make(self._database, targets, host=host, location_id=location_id, association_id=association_id)
 
     def count(self, target_id: int, at_most: int) -> int:
         """Pairs that are there, fresh or not, counted up to a number."""
-        return self._database.read(lambda connection: _count(connection, target_id, at_most))
+        return self._database.read(lambda connection: count_up_to(connection, _is_there(target_id), at_most))
 
     def known(self, target_id: int, freshness: Freshness, load_number: int | None) -> KnownPairs:
         """All pairs that are there and fresh. Needs 17 bytes a pair, and some MB.
@@ -143,12 +132,10 @@ class LedgerRelations:
         self._claims.release(attempt, target_id, keys_from_words(high, low), again)
 
     def _known(self, connection: sa.Connection, target_id: int, freshness: Freshness, load_number: int | None) -> KnownPairs:
-        is_there = sa.and_(relations.c.target_id == target_id, relations.c.state == THERE)
-        in_sample = _count(connection, target_id, self._piece * _MOST_PIECES, relations.c.pair < _SAMPLE)
-        pieces = -(-in_sample * _SAMPLED // self._piece)
+        is_there = _is_there(target_id)
         builder = KnownPairsBuilder()
-        for is_in_piece in _pieces(min(max(pieces, 1), _MOST_PIECES)):
-            builder.add(self._pairs(connection, sa.and_(is_there, is_in_piece, freshness.condition(relations))))
+        for is_in_piece in pieces(connection, relations.c.pair, is_there, self._piece):
+            builder.add(self._pairs(connection, sa.and_(is_in_piece, freshness.condition(relations))))
         if load_number is None:
             return builder.build()
         ours = self._pairs(connection, sa.and_(is_there, relations.c.load == load_number))
@@ -173,20 +160,8 @@ def _knowledge(is_there: bool, is_fresh: bool, *, is_ours: bool) -> Knowledge:
     return Knowledge.OURS if is_ours else Knowledge.THERE
 
 
-def _count(connection: sa.Connection, target_id: int, at_most: int, *also: sa.ColumnElement[bool]) -> int:
-    there = (relations.c.target_id == target_id, relations.c.state == THERE)
-    some = sa.select(sa.literal(1).label("one")).where(*there, *also)
-    return connection.execute(sa.select(sa.func.count()).select_from(some.limit(at_most).subquery())).scalar_one()
-
-
-def _pieces(count: int) -> Iterator[sa.ColumnElement[bool]]:
-    """Ranges of keys, ascending. Keys are hashes, so that ranges of one width hold about as many pairs each."""
-    borders = [(at << 64) // count for at in range(1, count)]
-    edges = [None, *(border.to_bytes(8, "big") for border in borders), None]
-    for low, high in pairwise(edges):
-        above = sa.true() if low is None else relations.c.pair >= low
-        below = sa.true() if high is None else relations.c.pair < high
-        yield sa.and_(above, below)
+def _is_there(target_id: int) -> sa.ColumnElement[bool]:
+    return sa.and_(relations.c.target_id == target_id, relations.c.state == THERE)
 
 
 def _select_pairs(

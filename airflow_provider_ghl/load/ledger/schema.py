@@ -20,6 +20,7 @@ __all__ = [
     "Facts",
     "Migration",
     "attempts",
+    "find_or_make",
     "insert_into",
     "is_prepared",
     "ledger",
@@ -176,6 +177,21 @@ def is_prepared(connection: sa.Connection) -> bool:
 def insert_into(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
     """An INSERT that has ``on_conflict_do_nothing`` and ``on_conflict_do_update``, which both databases spell alike."""
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+def find_or_make(database: Database, table: sa.Table, **names: str) -> int:
+    """The number of what has these names; made where missing.
+
+    :param table: has a column ``id``, and one for each name, which together are unique.
+    """
+    find = sa.select(table.c.id).filter_by(**names)
+    found = database.read(lambda connection: connection.execute(find).scalar())
+
+    def make(connection: sa.Connection) -> int:
+        connection.execute(insert_into(connection, table).values(**names).on_conflict_do_nothing())
+        return int(connection.execute(find).scalar_one())
+
+    return database.write(make) if found is None else int(found)
 
 
 def _facts(connection: sa.Connection) -> Facts:

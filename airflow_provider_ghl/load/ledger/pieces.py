@@ -1,0 +1,39 @@
+"""Large tables with hashes for keys: counted up to a number, and split into pieces that a database gives as one value each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import sqlalchemy as sa
+
+__all__ = ["count_up_to", "pieces"]
+
+_MOST_PIECES = 256
+#: Keys are hashes, so a 256th of them is below this one: to count these is fast, and says about how many there are.
+_SAMPLE, _SAMPLED = b"\x01", 256
+
+
+def count_up_to(connection: sa.Connection, condition: sa.ColumnElement[bool], at_most: int) -> int:
+    """How many rows match, counted up to a number."""
+    some = sa.select(sa.literal(1).label("one")).where(condition).limit(at_most)
+    return connection.execute(sa.select(sa.func.count()).select_from(some.subquery())).scalar_one()
+
+
+def pieces(
+    connection: sa.Connection, column: sa.Column[Any], condition: sa.ColumnElement[bool], size: int
+) -> Iterator[sa.ColumnElement[bool]]:
+    """Ranges of keys, ascending, in each of which about as many rows match. Together they hold all keys.
+
+    :param column: has the keys.
+    :param size: how many rows should match in a range.
+    """
+    in_sample = count_up_to(connection, sa.and_(condition, column < _SAMPLE), size * _MOST_PIECES)
+    count = min(max(-(-in_sample * _SAMPLED // size), 1), _MOST_PIECES)
+    borders = [(at << 64) // count for at in range(1, count)]
+    edges = [None, *(border.to_bytes(8, "big") for border in borders), None]
+    for low, high in pairwise(edges):
+        above = sa.true() if low is None else column >= low
+        below = sa.true() if high is None else column < high
+        yield sa.and_(condition, above, below)
