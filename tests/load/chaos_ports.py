@@ -25,7 +25,6 @@ from airflow_provider_ghl.api.transport import RawAnswer, RequestsTransport
 from airflow_provider_ghl.exceptions import TransportError
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.loads import Attempt, LedgerLoads
-from airflow_provider_ghl.load.ledger.notes import Notes
 from airflow_provider_ghl.load.ledger.relations import LedgerRelations
 from airflow_provider_ghl.load.results.file import ResultsFile
 from airflow_provider_ghl.load.send.workers import ThreadWorkers
@@ -136,10 +135,10 @@ class ChaosLedger(Ledger):
         self.loads.fuse = fuse
         sa.event.listen(engine, "commit", lambda connection: fuse.reach("before a commit"))
 
-    def write_all(self, attempt: Attempt, notes: Mapping[int | None, Notes]) -> None:
+    def write_all(self, *args: Any, **kwargs: Any) -> None:
         """See :class:`Ledger`."""
         self._fuse.reach("answered and uncommitted")
-        super().write_all(attempt, notes)
+        super().write_all(*args, **kwargs)
         self._fuse.reach("committed")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -19,11 +20,15 @@ from airflow_provider_ghl.load.ledger.loads import Attempt
 from airflow_provider_ghl.load.ledger.notes import ClaimResult, Freshness, Knowledge, Notes
 from airflow_provider_ghl.load.ledger.pairs import keys_from_words
 from airflow_provider_ghl.load.ledger.process import Process
+from airflow_provider_ghl.load.ledger.schema import METADATA
 
-__all__ = ["KINDS", "NOW", "Clock", "Pairs", "Place", "Worker", "open_place"]
+__all__ = ["KINDS", "NOW", "VERSION_1", "Clock", "Pairs", "Place", "Worker", "open_place"]
 
 KINDS = ("sqlite", "memory", "postgresql")
 NOW = 1_800_000_000.0
+#: A ledger of an earlier release, as SQL for SQLite.
+VERSION_1 = Path(__file__).with_name("data") / "ledger_version_1.sql"
+_LATER = {"ghl_lookups", "ghl_keys"}
 FOREVER = Freshness(now=NOW, since=0.0, max_age=None)
 
 
@@ -87,6 +92,26 @@ class Place:
         """Change the database from outside the ledger."""
         with self.shared.begin() as connection:
             connection.exec_driver_sql(statement)
+
+    def fill_with_version_1(self) -> None:
+        """Make the ledger of an earlier release in the empty database."""
+        if self.kind == "sqlite":
+            with contextlib.closing(sqlite3.connect(str(sa.make_url(self.url).database))) as file:
+                file.executescript(VERSION_1.read_text())
+            return
+        tables = [table for table in METADATA.sorted_tables if table.name not in _LATER]
+        source = sa.create_engine("sqlite://", poolclass=StaticPool)
+        with source.connect() as old, self.shared.begin() as new:
+            raw: Any = old.connection.dbapi_connection
+            raw.executescript(VERSION_1.read_text())
+            METADATA.create_all(new, tables=tables)
+            for table in tables:
+                new.execute(sa.insert(table), [dict(row) for row in old.execute(sa.select(table)).mappings()])
+                for column in table.primary_key.columns if self.kind == "postgresql" else ():
+                    if column is table.autoincrement_column:
+                        number = f"pg_get_serial_sequence('{table.name}', '{column.name}')"
+                        new.exec_driver_sql(f"SELECT setval({number}, (SELECT max({column.name}) FROM {table.name}))")
+        source.dispose()
 
     def close(self) -> None:
         """Close all engines."""

@@ -19,6 +19,8 @@ from simulated_time import FakeClock
 
 from airflow_provider_ghl.exceptions import LedgerError
 from airflow_provider_ghl.load.ledger.ledger import Ledger
+from airflow_provider_ghl.load.ledger.notes import KeyNotes, Notes
+from airflow_provider_ghl.load.ledger.schema import METADATA
 from airflow_provider_ghl.load.ledger.upkeep import RelationFilter
 from airflow_provider_ghl.load.results.outcomes import End
 
@@ -182,6 +184,8 @@ WORK: dict[str, Work] = {
     "learned": lambda mine: mine.learned("a-b", "new-1"),
     "missing": lambda mine: mine.note(missing=({"a"}, set())),
     "results": lambda mine: mine.note(results=[{"row": 1, "outcome": "created", "requests": 1, "try_number": 1}]),
+    "lookup": lambda mine: mine.ledger.keys.lookup("https://x", "elsewhere", "contact by email"),
+    "keys": lambda mine: mine.ledger.write_all(mine.attempt, {None: Notes()}, {1: KeyNotes([(b"k" * 16, "a")], {"old"})}),
     "forget": lambda mine: mine.ledger.forget(RelationFilter(record_id="old")),
 }
 #: Methods that return how many rows they deleted, which a second call cannot know.
@@ -193,7 +197,7 @@ _VARIES = {"ghl_ledger": {"value"}, "ghl_relations": {"pair", "phase"}, "ghl_att
 def contents(place: Place) -> dict[str, list[str]]:
     """All rows of all tables, without the columns that differ anyway."""
     found = {}
-    for table in ("ledger", "targets", "relations", "loads", "attempts", "load_results"):
+    for table in ("ledger", "targets", "relations", "lookups", "keys", "loads", "attempts", "load_results"):
         with place.shared.connect() as connection:
             rows = connection.exec_driver_sql(f"SELECT * FROM ghl_{table}").mappings().all()
         varies = _VARIES.get(f"ghl_{table}", set())
@@ -209,6 +213,8 @@ def prepared(mine: Worker) -> Worker:
     earlier.made("old-1", "old-2")
     earlier.end(is_well=True)
     mine.claim("a-b", "a-c")
+    number = mine.ledger.keys.lookup("https://x", "location", "contact by email")
+    mine.ledger.write_all(old, {}, {number: KeyNotes([(b"k" * 16, "old"), (b"o" * 16, "old"), (b"p" * 16, "other")], set())})
     return mine
 
 
@@ -219,7 +225,7 @@ def test_a_commit_whose_answer_was_lost_is_done_again_without_harm(place: Place,
     returned = WORK[name](mine)
     assert not away.gate.swallows_commit, "the commit took effect, and nobody heard of it"
     after = contents(place)
-    for table in ("ghl_relations", "ghl_load_results", "ghl_attempts", "ghl_loads", "ghl_targets", "ghl_ledger"):
+    for table in METADATA.tables:
         place.change(f"DROP TABLE {table}")
     returned_once = WORK[name](prepared(place.worker()))
     assert returned == returned_once or name in _COUNTS

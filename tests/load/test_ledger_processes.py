@@ -38,6 +38,14 @@ def test_many_open_an_empty_ledger_at_once(place: Place) -> None:
     assert place.rows("SELECT count(*) FROM ghl_ledger WHERE name = 'ledger_id'") == [(1,)]
 
 
+def test_many_open_a_ledger_of_an_earlier_release_at_once(place: Place) -> None:
+    place.fill_with_version_1()
+    assert output(place, "open_empty") == ["79a7992bdba84757859944f50209f8ea"] * 8
+    assert place.rows("SELECT value FROM ghl_ledger WHERE name = 'schema_version'") == [("2",)]
+    assert place.rows("SELECT count(*) FROM ghl_relations") == [(23,)]
+    assert place.rows("SELECT count(*) FROM ghl_keys") == [(0,)]
+
+
 def test_of_two_who_claim_the_same_pairs_one_gets_each(place: Place) -> None:
     first, second = output(place, "claim_same")
     assert len(first) == len(second) == PAIRS

@@ -14,7 +14,7 @@ from airflow_provider_ghl.exceptions import ConfigurationError, LedgerError
 from airflow_provider_ghl.load.ledger.database import Database
 from airflow_provider_ghl.load.ledger.identity import keyed_identity
 from airflow_provider_ghl.load.ledger.ledger import Ledger
-from airflow_provider_ghl.load.ledger.schema import is_prepared, prepare
+from airflow_provider_ghl.load.ledger.schema import MIGRATIONS, is_prepared, prepare
 
 
 def add_column(connection: sa.Connection) -> None:
@@ -30,7 +30,7 @@ def test_a_new_database_gets_its_tables_and_facts(place: Place) -> None:
     ledger = place.ledger()
     facts = dict(place.rows("SELECT name, value FROM ghl_ledger"))
     assert facts.keys() == {"schema_version", "ledger_id", "first_key", "second_key", "made_at"}
-    assert facts["schema_version"] == "1"
+    assert facts["schema_version"] == "2"
     assert re.fullmatch("[0-9a-f]{32}", ledger.id)
     assert all(re.fullmatch("[0-9a-f]{16}", facts[name]) for name in ("first_key", "second_key"))
     assert facts["first_key"] != facts["second_key"]
@@ -41,27 +41,27 @@ def test_an_older_ledger_is_brought_up_to_date_once_and_keeps_what_it_holds(plac
     mine = place.worker("mine")
     mine.learned("a-b")
     with ThreadPoolExecutor(8) as threads:
-        facts = list(threads.map(lambda _: prepare(Database(place.engine()), [add_column]), range(8)))
-    assert [one["schema_version"] for one in facts] == ["2"] * 8
+        facts = list(threads.map(lambda _: prepare(Database(place.engine()), [*MIGRATIONS, add_column]), range(8)))
+    assert [one["schema_version"] for one in facts] == ["3"] * 8
     assert place.rows("SELECT remark FROM ghl_loads") == [(None,)]
     assert place.rows("SELECT count(*) FROM ghl_relations") == [(1,)]
     assert facts[0]["ledger_id"] == mine.ledger.id
-    assert prepare(Database(place.engine()), [add_column, lambda connection: None])["schema_version"] == "3"
+    assert prepare(Database(place.engine()), [*MIGRATIONS, add_column, lambda connection: None])["schema_version"] == "4"
 
 
 def test_a_step_that_fails_leaves_all_as_it_was(place: Place) -> None:
     ledger = place.ledger()
     with pytest.raises(KeyError):
-        prepare(Database(place.engine()), [break_down])
+        prepare(Database(place.engine()), [*MIGRATIONS, break_down])
     assert "remark" not in {column["name"] for column in sa.inspect(place.engine()).get_columns("ghl_loads")}
     assert place.ledger().id == ledger.id
 
 
 def test_a_ledger_of_a_version_to_come_is_not_touched(place: Place) -> None:
     place.ledger()
-    prepare(Database(place.engine()), [add_column])
+    prepare(Database(place.engine()), [*MIGRATIONS, add_column])
     with pytest.raises(
-        LedgerError, match=r"of version 2, and this release knows versions up to 1: upgrade airflow-provider-ghl"
+        LedgerError, match=r"of version 3, and this release knows versions up to 2: upgrade airflow-provider-ghl"
     ):
         place.ledger()
 

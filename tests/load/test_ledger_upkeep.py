@@ -73,7 +73,7 @@ def test_statistics(place: Place) -> None:
     assert found == {
         "where": ledger.where,
         "id": ledger.id,
-        "schema_version": 1,
+        "schema_version": 2,
         "relations": 4,
         "claims": 1,
         "loads": 1,

@@ -8,15 +8,18 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from ledgers import VERSION_1, Place
 from remembering import Time, evidence, known, server
 from simulated_highlevel import SimulatedServer
 from simulated_load import load_pairs
 
 from airflow_provider_ghl.load.ledger.ledger import Ledger
+from airflow_provider_ghl.load.ledger.memory import Memories
+from airflow_provider_ghl.load.ledger.notes import KeyNotes, Notes
+from airflow_provider_ghl.load.ledger.schema import METADATA
 from airflow_provider_ghl.load.ledger.upkeep import RelationFilter
 from airflow_provider_ghl.load.spec import DiffAgainst
 
-DUMP = Path(__file__).with_name("data") / "ledger_version_1.sql"
 NIGHTLY = [(f"student{n}", f"teacher{n % 3}") for n in range(6)]
 READ = [("hub", f"teacher{n}") for n in range(5)]
 KILLED = [(f"late{n}", "teacher9") for n in range(12)]
@@ -29,7 +32,7 @@ def ledger(time: Time, tmp_path: Path) -> Iterator[Ledger]:
     """The ledger's file, opened an hour later."""
     file = tmp_path / "ledger.db"
     with sqlite3.connect(file) as connection:
-        connection.executescript(DUMP.read_text())
+        connection.executescript(VERSION_1.read_text())
     connection.close()
     time.now += 3_600
     made = Ledger(sa.create_engine(f"sqlite:///{file}"), database_time=time)
@@ -92,4 +95,29 @@ def test_it_forgets(ledger: Ledger) -> None:
 
 def test_what_was_read_and_what_was_made_is_counted(ledger: Ledger) -> None:
     found = ledger.statistics()
-    assert [found[name] for name in ("schema_version", "relations", "claims", "loads", "results")] == [1, 19, 4, 3, 20]
+    counted = ("schema_version", "relations", "claims", "loads", "results")
+    assert [found[name] for name in counted] == [2, 19, 4, 3, 20]
+
+
+def test_it_learns_keys_and_keeps_its_relations(place: Place) -> None:
+    place.fill_with_version_1()
+    before = place.rows("SELECT target_id, pair, first_record_id, second_record_id, confirmed FROM ghl_relations ORDER BY pair")
+    assert len(before) == 19 + 4
+    mine = place.worker()
+    after = place.rows("SELECT target_id, pair, first_record_id, second_record_id, confirmed FROM ghl_relations ORDER BY pair")
+    assert after == before
+    assert mine.ledger.id == "79a7992bdba84757859944f50209f8ea"
+    assert mine.attempt.load_number == 4
+    of = Memories(mine.ledger, mine.attempt, "https://x", None).open_keys("location", "contact by email")
+    mine.ledger.write_all(mine.attempt, {None: Notes()}, {of.lookup_id: KeyNotes([(b"k" * 16, "a")], set())})
+    assert of.known().record_ids.tolist() == [b"a"]
+    found = place.ledger().statistics()
+    assert [found[name] for name in ("schema_version", "relations", "claims")] == [2, 19, 4]
+
+
+def test_it_gets_the_tables_of_a_new_one(place: Place) -> None:
+    place.fill_with_version_1()
+    place.ledger()
+    inspector = sa.inspect(place.shared)
+    assert set(inspector.get_table_names()) >= METADATA.tables.keys()
+    assert {index["name"] for index in inspector.get_indexes("ghl_keys")} == {"ix_ghl_keys_record_id"}

@@ -11,8 +11,10 @@ import sqlalchemy as sa
 
 from airflow_provider_ghl.api.clock import Clock
 from airflow_provider_ghl.load.ledger.database import Database
+from airflow_provider_ghl.load.ledger.key_writing import write_keys
+from airflow_provider_ghl.load.ledger.keys import LedgerKeys
 from airflow_provider_ghl.load.ledger.loads import Attempt, LedgerLoads
-from airflow_provider_ghl.load.ledger.notes import Notes
+from airflow_provider_ghl.load.ledger.notes import KeyNotes, Notes
 from airflow_provider_ghl.load.ledger.process import Process
 from airflow_provider_ghl.load.ledger.relations import LedgerRelations
 from airflow_provider_ghl.load.ledger.schema import prepare
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from airflow_provider_ghl.load.ledger.identity import Identity
 
 __all__ = ["Ledger"]
+
+_NO_KEYS: Mapping[int, KeyNotes] = {}
 
 
 class Ledger:
@@ -61,6 +65,7 @@ class Ledger:
         self.where = self._database.where
         self.id = self._facts["ledger_id"]
         self.relations = LedgerRelations(self._database, self._process)
+        self.keys = LedgerKeys(self._database)
         self.loads = LedgerLoads(self._database, self._process)
 
     @classmethod
@@ -105,13 +110,18 @@ class Ledger:
         """
         self.write_all(attempt, {target_id: notes})
 
-    def write_all(self, attempt: Attempt, notes: Mapping[int | None, Notes]) -> None:
-        """The same for several targets at once; the totals are those of the last notes. All or nothing."""
+    def write_all(self, attempt: Attempt, notes: Mapping[int | None, Notes], keys: Mapping[int, KeyNotes] = _NO_KEYS) -> None:
+        """The same for several targets at once, and for keys; the totals are those of the last notes. All or nothing.
+
+        :param keys: by the number of their look-up.
+        """
         if None in notes and notes[None].names_rows:
             raise ValueError("notes that name pairs or records need their target")
 
         def work(connection: sa.Connection) -> None:
-            NotesWriter(connection, attempt, self._database.now(connection), self._process).write(notes)
+            now = self._database.now(connection)
+            NotesWriter(connection, attempt, now, self._process).write(notes)
+            write_keys(connection, keys, attempt.load_number, now)
 
         self._database.write(work)
 

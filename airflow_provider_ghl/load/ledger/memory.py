@@ -1,4 +1,4 @@
-"""What the ledger knows of one target, as far as a load believes it."""
+"""What the ledger knows of one target, or of the keys of one look-up, as far as a load believes it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from airflow_provider_ghl.load.columns import Codes, Flags, Objects, Words
 from airflow_provider_ghl.load.ledger.identity import Identity
+from airflow_provider_ghl.load.ledger.keys import KnownKeys
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.loads import Attempt
 from airflow_provider_ghl.load.ledger.notes import Freshness
 from airflow_provider_ghl.load.ledger.pairs import KnownPairs
 from airflow_provider_ghl.load.ledger.relations import LedgerRelations
 
-__all__ = ["Memories", "Memory"]
+__all__ = ["KeyMemory", "Memories", "Memory"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +64,46 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyMemory:
+    """The keys of one look-up in one location. Where the database fails, every method raises ``LedgerError``."""
+
+    ledger: Ledger
+    lookup_id: int
+    freshness: Freshness
+
+    def count(self, at_most: int) -> int:
+        """How many it knows, fresh or not, counted up to a number."""
+        return self.ledger.keys.count(self.lookup_id, at_most)
+
+    def known(self) -> KnownKeys:
+        """All that are fresh, with their records."""
+        return self.ledger.keys.known(self.lookup_id, self.freshness)
+
+    def look_up(self, high: Words, low: Words) -> list[str | None]:
+        """The id of each key's record, by position; ``None`` where it is not known, or not fresh."""
+        return self.ledger.keys.look_up(self.lookup_id, high, low, self.freshness)
+
+
+@dataclass(frozen=True, slots=True)
 class Memories:
     """What a load believes of the ledger: what it has learned itself, and what is young enough. Makes a :class:`Memory` of each
-    target.
+    target, and a :class:`KeyMemory` of each look-up.
 
     :param attempt: ``None``: nothing is to be sent, and the ledger has no note of the load.
     :param host: base URL of the API.
-    :param max_age: seconds for which others' word is believed; ``None``: not at all.
+    :param max_age: seconds for which others' word on relations is believed; ``None``: not at all.
+    :param key_max_age: the same for keys.
     """
 
     ledger: Ledger
     attempt: Attempt | None
     host: str
     max_age: float | None
+    key_max_age: float | None = None
 
     @property
     def identity(self) -> Identity:
-        """Hashes rows, in HighLevel's order, with the ledger's keys."""
+        """Hashes rows, in HighLevel's order, or keys, with the ledger's own secret."""
         return self.ledger.identity
 
     def open(self, location_id: str, target_id: str) -> Memory:
@@ -88,10 +112,22 @@ class Memories:
         :raises LedgerError: the ledger cannot be read.
         """
         number = self.ledger.relations.target(self.host, location_id, target_id)
+        freshness = self._freshness(self.max_age)
+        return Memory(self.ledger, number, freshness, freshness.load_number)
+
+    def open_keys(self, location_id: str, name: str) -> KeyMemory:
+        """What is believed of the keys of one look-up.
+
+        :param name: what is looked up by what, such as ``contact by email``.
+        :raises LedgerError: the ledger cannot be read.
+        """
+        number = self.ledger.keys.lookup(self.host, location_id, name)
+        return KeyMemory(self.ledger, number, self._freshness(self.key_max_age))
+
+    def _freshness(self, max_age: float | None) -> Freshness:
         if (attempt := self.attempt) is None:
             now = self.ledger.time()
-            return Memory(self.ledger, number, Freshness(now, now, self.max_age), None)
+            return Freshness(now, now, max_age)
         # What others learned before this attempt began, somebody may have undone since.
         load = attempt.load_number if attempt.has_earlier else None
-        freshness = Freshness(attempt.began, attempt.began, self.max_age, load, attempt.chain_began)
-        return Memory(self.ledger, number, freshness, load)
+        return Freshness(attempt.began, attempt.began, max_age, load, attempt.chain_began)

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-__all__ = ["ClaimResult", "Freshness", "Knowledge", "Learned", "Notes"]
+__all__ = ["ClaimResult", "Freshness", "KeyNotes", "Knowledge", "Learned", "Notes"]
 
 _PHASES = 1 << 16
 #: Part of ``max_age`` within which nothing comes due.
@@ -157,3 +157,14 @@ class Notes:
     def names_rows(self) -> bool:
         """Whether pairs or records stand in them."""
         return bool(self.there or self.refused or self.learned or any(self.missing))
+
+
+@dataclass(slots=True)
+class KeyNotes:
+    """What is written of the keys of one look-up."""
+
+    #: Key, as the 16 bytes of its identity, and the id of its record: HighLevel has confirmed it just now. Of one key the last
+    #: counts. Ids that are no printable ASCII text of 1 to 64 characters are not remembered.
+    found: list[tuple[bytes, str]] = field(default_factory=list)
+    #: Records that HighLevel does not have: whatever names one in this look-up is forgotten, what was just found included.
+    gone: set[str] = field(default_factory=set)

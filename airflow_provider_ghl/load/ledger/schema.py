@@ -15,6 +15,7 @@ from airflow_provider_ghl.load.ledger.database import Database
 
 __all__ = [
     "METADATA",
+    "MIGRATIONS",
     "SENT",
     "THERE",
     "Facts",
@@ -25,7 +26,9 @@ __all__ = [
     "is_prepared",
     "ledger",
     "loads",
+    "lookups",
     "prepare",
+    "record_keys",
     "relations",
     "results",
     "targets",
@@ -81,6 +84,30 @@ relations = sa.Table(
 # Claims have no id, and an index that leaves them out makes each of them cheaper.
 _HAS_ID = relations.c.relation_id.is_not(None)
 sa.Index("ix_ghl_relations_relation_id", relations.c.relation_id, sqlite_where=_HAS_ID, postgresql_where=_HAS_ID)
+lookups = sa.Table(
+    "ghl_lookups",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("location_id", sa.Text, nullable=False),
+    # What is looked up by what, such as "contact by email".
+    sa.Column("name", sa.Text, nullable=False),
+    sa.UniqueConstraint("host", "location_id", "name"),
+    sqlite_autoincrement=True,
+)
+record_keys = sa.Table(
+    "ghl_keys",
+    METADATA,
+    sa.Column("lookup_id", sa.Integer, primary_key=True, autoincrement=False),
+    # A hash with the ledger's own keys: nobody can tell what was looked up.
+    sa.Column("key", sa.LargeBinary(16), primary_key=True),
+    sa.Column("phase", sa.Integer, nullable=False),
+    sa.Column("record_id", sa.Text, nullable=False, index=True),
+    sa.Column("confirmed", sa.Double, nullable=False),
+    # The load that learned it.
+    sa.Column("confirmed_by", sa.Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
 loads = sa.Table(
     "ghl_loads",
     METADATA,
@@ -136,10 +163,15 @@ results = sa.Table(
     sqlite_with_rowid=False,
 )
 
+
+def _add_keys(connection: sa.Connection) -> None:
+    """To version 2. Whoever changes these tables later writes out here what they were."""
+    METADATA.create_all(connection, tables=[lookups, record_keys])
+
+
 _FIRST_VERSION = 1
 #: From version 1 on, in order. A new database gets the tables above as they are, so that both change together.
-_MIGRATIONS: tuple[Migration, ...] = ()
-
+MIGRATIONS: tuple[Migration, ...] = (_add_keys,)
 
 #: What must stand in ``ghl_ledger``, and how it looks.
 _SHAPES = {
@@ -150,7 +182,7 @@ _SHAPES = {
 }
 
 
-def prepare(database: Database, migrations: Sequence[Migration] = _MIGRATIONS) -> Facts:
+def prepare(database: Database, migrations: Sequence[Migration] = MIGRATIONS) -> Facts:
     """Make or update the tables; any number of processes may do so at once. Returns what stands in ``ghl_ledger``.
 
     :raises LedgerError: the database fails, or its tables are damaged or of a version to come.

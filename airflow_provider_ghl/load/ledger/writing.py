@@ -49,8 +49,9 @@ class NotesWriter:
             for side, missing in zip((relations.c.first_record_id, relations.c.second_record_id), one.missing, strict=True):
                 self._write_missing(target_id, side, sorted(missing))
         self._write_results([result for one in notes.values() for result in one.results])
-        last = list(notes.values())[-1]
-        beat(self._connection, self._attempt, self._now, (last.requests, last.retries, last.rate_limited))
+        if notes:
+            last = list(notes.values())[-1]
+            beat(self._connection, self._attempt, self._now, (last.requests, last.retries, last.rate_limited))
 
     def _confirmed(self, notes: Notes) -> float:
         return self._now if notes.confirmed_at is None else notes.confirmed_at
