@@ -27,28 +27,34 @@ def show(arguments: argparse.Namespace, out: Out) -> None:
             out.write({"where": where, "exists": False}, [f"There is no ledger at {where} yet: the first load makes it."])
             return
         found = ledger.statistics()
-    targets = [{**target, **{name: iso(target[name]) for name in _MOMENTS}} for target in found["targets"]]
-    document = {"exists": True, **found, **{name: iso(found[name]) for name in _MOMENTS}, "targets": targets}
-    out.write(document, [*facts(_facts(found)), "", *_targets(found["targets"])])
+    parts = {name: [_with_moments(one) for one in found[name]] for name in ("targets", "lookups")}
+    lookups = ["", *_lookups(found["lookups"])] if found["lookups"] else []
+    out.write(
+        {"exists": True, **_with_moments(found), **parts}, [*facts(_facts(found)), "", *_targets(found["targets"]), *lookups]
+    )
 
 
 def forget(arguments: argparse.Namespace, out: Out) -> None:
-    """Delete what is known of relations, after asking."""
+    """Delete what is known of relations, and of the keys that go with them, after asking."""
     _check_choice(arguments)
     with open_ledger(arguments) as (where, ledger):
         if ledger is None:
-            out.write({"where": where, "matched": 0, "forgotten": 0}, [f"There is no ledger at {where}: nothing to forget."])
+            nothing = {"where": where, "matched": 0, "forgotten": 0, "matched_keys": 0, "forgotten_keys": 0}
+            out.write(nothing, [f"There is no ledger at {where}: nothing to forget."])
             return
         association_ids = _association_ids(arguments, ledger)
         chosen = _chosen(arguments, ledger, association_ids)
         matched = sum(map(ledger.count_to_forget, chosen))
-        forgotten = 0
-        if matched and _is_confirmed(f"{_relations(matched, association_ids)} in {where}", arguments, out):
-            forgotten = sum(map(ledger.forget, chosen))
+        matched_keys = sum(map(ledger.count_keys_to_forget, chosen))
+        forgotten = forgotten_keys = 0
+        text = f"No relation matches. Forgot nothing in {where}."
+        if matched or matched_keys:
+            text = f"Forgot nothing in {where}."
+            if _is_confirmed(f"{_chosen_text(matched, matched_keys, association_ids)} in {where}", arguments, out):
+                forgotten, forgotten_keys = sum(map(ledger.forget, chosen)), matched_keys
+                text = f"Forgot {_chosen_text(forgotten, forgotten_keys, association_ids)} in {where}."
     document = {"where": where, "association_ids": association_ids, "matched": matched, "forgotten": forgotten}
-    none = "" if matched else "No relation matches. "
-    text = f"Forgot {_relations(forgotten, association_ids)} in {where}." if forgotten else f"{none}Forgot nothing in {where}."
-    out.write(document, [text])
+    out.write({**document, "matched_keys": matched_keys, "forgotten_keys": forgotten_keys}, [text])
 
 
 def prune(arguments: argparse.Namespace, out: Out) -> None:
@@ -103,8 +109,10 @@ def _chosen(arguments: argparse.Namespace, ledger: Ledger, association_ids: list
     return [RelationFilter(association_id=association_id, **narrowed) for association_id in association_ids]
 
 
-def _relations(count: int, association_ids: list[str] | None) -> str:
+def _chosen_text(count: int, keys: int, association_ids: list[str] | None) -> str:
     relations = counted(count, "relation")
+    if keys:
+        return f"{relations} and {counted(keys, 'key')}" if count else counted(keys, "key")
     if association_ids is None:
         return relations
     several = "associations" if len(association_ids) > 1 else "association"
@@ -127,11 +135,16 @@ def _facts(found: dict[str, Any]) -> dict[str, str | int | None]:
         "size": _size(found["bytes"]),
         "relations": found["relations"],
         "claims": found["claims"],
+        "keys": found["keys"],
         "loads": found["loads"],
         "results": found["results"],
         "oldest confirmed": moment(found["oldest_confirmed"]),
         "newest confirmed": moment(found["newest_confirmed"]),
     }
+
+
+def _with_moments(found: dict[str, Any]) -> dict[str, Any]:
+    return {**found, **{name: iso(found[name]) for name in _MOMENTS}}
 
 
 def _targets(targets: list[dict[str, Any]]) -> list[str]:
@@ -148,6 +161,21 @@ def _targets(targets: list[dict[str, Any]]) -> list[str]:
     ]
     headers = ("association", "location", "relations", "oldest confirmed", "newest confirmed", "host")
     return table(headers, rows) if rows else ["It knows no association yet."]
+
+
+def _lookups(lookups: list[dict[str, Any]]) -> list[str]:
+    rows = [
+        (
+            lookup["name"],
+            lookup["location_id"],
+            lookup["keys"],
+            moment(lookup["oldest_confirmed"]),
+            moment(lookup["newest_confirmed"]),
+            lookup["host"],
+        )
+        for lookup in lookups
+    ]
+    return table(("look-up", "location", "keys", "oldest confirmed", "newest confirmed", "host"), rows)
 
 
 def _size(size: int | None) -> str | None:

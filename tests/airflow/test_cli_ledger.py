@@ -10,6 +10,8 @@ import pytest
 from cli_runs import make_rows, relate, run_command, type_answer
 from connecting import Connect
 
+from airflow_provider_ghl.hooks.ledger import open_ledger
+from airflow_provider_ghl.load.ledger.notes import KeyNotes
 from airflow_provider_ghl.sandbox import Sandbox
 
 Capture = pytest.CaptureFixture[str]
@@ -30,8 +32,23 @@ def rows(home: Path, ghl: Sandbox, attended: str) -> list[dict[str, Any]]:
     return made
 
 
+@pytest.fixture
+def keys(rows: Any, ghl: Sandbox) -> None:
+    """Three keys of the location: two of the first row's contact, and one of a contact that has no relation."""
+    ledger = open_ledger(None)
+    attempt = ledger.loads.begin("keys", try_number=1, is_resumed=False, location_id=ghl.location_id, association="attended")
+    found = [(b"1" * 16, rows[0]["contact_id"]), (b"2" * 16, rows[0]["contact_id"]), (b"3" * 16, "alone")]
+    number = ledger.keys.lookup(ghl.url, ghl.location_id, "contact by email")
+    ledger.write_all(attempt, {}, {number: KeyNotes(found, set())})
+    ledger.close()
+
+
 def relations(capsys: Capture) -> int:
     return int(run_command(capsys, "ledger", "show", "--json").json["relations"])
+
+
+def known_keys(capsys: Capture) -> int:
+    return int(run_command(capsys, "ledger", "show", "--json").json["keys"])
 
 
 class TestShow:
@@ -56,6 +73,27 @@ class TestShow:
         assert target.endswith(ghl.url)
         assert ghl.token not in result
 
+    def test_keys(self, keys: None, ghl: Sandbox, attended: str, capsys: Capture) -> None:
+        *_, target, blank, headers, lookup = run_command(capsys, "ledger", "show").text.splitlines()
+        assert target.split()[0] == attended
+        assert blank == ""
+        assert headers.split() == ["look-up", "location", "keys", "oldest", "confirmed", "newest", "confirmed", "host"]
+        assert lookup.startswith(f"contact by email  {ghl.location_id}     3  20")
+        assert lookup.endswith(f" UTC  {ghl.url}")
+
+    def test_keys_as_json(self, keys: None, ghl: Sandbox, capsys: Capture) -> None:
+        result = run_command(capsys, "ledger", "show", "--json").json
+        (lookup,) = result["lookups"]
+        assert (result["keys"], lookup["keys"], lookup["name"]) == (3, 3, "contact by email")
+        assert (lookup["host"], lookup["location_id"]) == (ghl.url, ghl.location_id)
+        assert lookup["oldest_confirmed"] == lookup["newest_confirmed"]
+        assert lookup["newest_confirmed"].endswith("+00:00")
+
+    def test_without_keys_no_table_of_them(self, rows: Any, capsys: Capture) -> None:
+        result = run_command(capsys, "ledger", "show").text
+        assert "keys              0\n" in result
+        assert "look-up" not in result
+
     def test_json(self, rows: Any, attended: str, capsys: Capture) -> None:
         result = run_command(capsys, "ledger", "show", "--json").json
         assert (result["exists"], result["relations"], result["loads"], result["results"]) == (True, 4, 1, 7)
@@ -76,6 +114,33 @@ class TestForget:
         value = {"association": attended, "location": ghl.location_id, "record": rows[0]["event_id"]}[option]
         assert run_command(capsys, "ledger", "forget", f"--{option}", value, "--yes").text.startswith("Forgot 4 relations ")
         assert relations(capsys) == 0
+
+    def test_with_a_record_go_its_keys(self, rows: Any, keys: None, capsys: Capture) -> None:
+        result = run_command(capsys, "ledger", "forget", "--record", rows[0]["contact_id"], "--yes")
+        assert result.text.startswith("Forgot 1 relation and 2 keys in sqlite:")
+        assert (relations(capsys), known_keys(capsys)) == (3, 1)
+
+    def test_a_record_may_have_keys_alone(self, keys: None, capsys: Capture) -> None:
+        result = run_command(capsys, "ledger", "forget", "--record", "alone", "--yes")
+        assert result.text.startswith("Forgot 1 key in sqlite:")
+        assert (relations(capsys), known_keys(capsys)) == (4, 2)
+
+    def test_with_a_location_go_its_keys(self, keys: None, ghl: Sandbox, capsys: Capture) -> None:
+        result = run_command(capsys, "ledger", "forget", "--location", ghl.location_id, "--yes", "--json").json
+        assert [result[name] for name in ("matched", "forgotten", "matched_keys", "forgotten_keys")] == [4, 4, 3, 3]
+        assert known_keys(capsys) == 0
+
+    def test_with_an_association_keys_stay(self, keys: None, attended: str, capsys: Capture) -> None:
+        result = run_command(capsys, "ledger", "forget", "--association", attended, "--yes", "--json").json
+        assert [result[name] for name in ("matched", "forgotten", "matched_keys", "forgotten_keys")] == [4, 4, 0, 0]
+        assert known_keys(capsys) == 3
+
+    def test_asks_for_keys_as_well(self, keys: None, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+        type_answer(monkeypatch, "n\n")
+        result = run_command(capsys, "ledger", "forget", "--everything", "--json")
+        assert "Forget 4 relations and 3 keys in sqlite:///" in result.err
+        assert [result.json[name] for name in ("matched_keys", "forgotten_keys")] == [3, 0]
+        assert known_keys(capsys) == 3
 
     def test_by_relation(self, rows: Any, ghl: Sandbox, capsys: Capture, tmp_path: Path) -> None:
         path = tmp_path / "out.jsonl"

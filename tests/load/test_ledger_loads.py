@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from ledgers import NOW, Place
 
 from airflow_provider_ghl.load.ledger.load_filter import LoadFilter
+from airflow_provider_ghl.load.ledger.notes import KeyNotes
 from airflow_provider_ghl.load.ledger.process import Process
 from airflow_provider_ghl.load.ledger.schema import loads
 
@@ -234,6 +235,20 @@ def test_old_loads_are_forgotten_with_their_results_and_what_is_there_is_not(pla
     assert ledger.loads.prune(NOW + 1_000) == (0, 1), "a load that runs is never forgotten"
     assert running.ledger.relations.count(running.target_id, 9) == 1
     assert place.worker("old").attempt.load_number not in (old.attempt.load_number, young.attempt.load_number)
+
+
+def test_keys_that_nobody_confirmed_for_90_days_are_forgotten_with_old_loads(place: Place) -> None:
+    mine = place.worker()
+    number = mine.ledger.keys.lookup("https://x", "location", "contact by email")
+    for day, key in ((0, b"old"), (1, b"young")):
+        place.clock.now = NOW + day * 86_400
+        mine.ledger.write_all(mine.attempt, {}, {number: KeyNotes([(key.rjust(16), key.decode())], set())})
+    place.clock.now = NOW + 90 * 86_400
+    mine.ledger.loads.prune(NOW + 1_000 * 86_400)
+    assert mine.ledger.keys.count(number, 9) == 2, "younger keys stay, whatever the moment"
+    place.clock.now += 1
+    mine.ledger.loads.prune(NOW)
+    assert place.rows("SELECT record_id FROM ghl_keys") == [("young",)]
 
 
 def test_a_load_that_waits_for_quota_is_not_forgotten(place: Place) -> None:

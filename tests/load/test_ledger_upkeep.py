@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from ledgers import NOW, Place
 
-from airflow_provider_ghl.load.ledger.notes import Notes
+from airflow_provider_ghl.load.ledger.notes import KeyNotes, Notes
 from airflow_provider_ghl.load.ledger.upkeep import RelationFilter
 
 
@@ -19,36 +19,53 @@ def filled(place: Place) -> Any:
     mine.claim("a-d")
     other = mine.ledger.relations.target("https://y", "elsewhere", "friends")
     mine.ledger.write(mine.attempt, other, Notes(learned=[(mine.pairs("a-b").keys[0], ("a", "b"), None)], results=[]))
+    place.clock.now = NOW
+    keys = mine.ledger.keys
+    emails, elsewhere = (
+        keys.lookup(*where, "contact by email") for where in (("https://x", "location"), ("https://y", "elsewhere"))
+    )
+    key_a, key_b = b"a" * 16, b"b" * 16
+    mine.ledger.write_all(mine.attempt, {}, {emails: KeyNotes([(key_a, "a"), (key_b, "b")], set())})
+    place.clock.now += 10
+    mine.ledger.write_all(mine.attempt, {}, {elsewhere: KeyNotes([(key_a, "a")], set())})
+    keys.lookup("https://x", "location", "contact by phone")
     return mine.ledger
 
 
 @pytest.mark.parametrize(
-    ("asked", "rows"),
+    ("asked", "rows", "keys"),
     [
-        ({"host": "https://x"}, 4),
-        ({"location_id": "elsewhere"}, 1),
-        ({"association_id": "friends"}, 5),
-        ({"association_id": "friends", "host": "https://y"}, 1),
-        ({"record_id": "a"}, 5),
-        ({"record_id": "b"}, 3),
-        ({"record_id": "A"}, 0),
-        ({"pair": ("a", "b")}, 2),
-        ({"pair": ("a", "b"), "host": "https://x"}, 1),
-        ({"relation_id": "first"}, 2),
-        ({"confirmed_before": NOW + 5}, 2),
-        ({"confirmed_before": NOW + 5, "relation_id": "second"}, 0),
-        ({"location_id": "' OR 1=1"}, 0),
-        ({"everything": True}, 5),
+        ({"host": "https://x"}, 4, 2),
+        ({"location_id": "elsewhere"}, 1, 1),
+        ({"location_id": "elsewhere", "host": "https://x"}, 0, 0),
+        ({"association_id": "friends"}, 5, 0),
+        ({"association_id": "friends", "host": "https://y"}, 1, 0),
+        ({"association_id": "friends", "location_id": "elsewhere", "record_id": "a"}, 1, 0),
+        ({"record_id": "a"}, 5, 2),
+        ({"record_id": "a", "location_id": "location"}, 4, 1),
+        ({"record_id": "b"}, 3, 1),
+        ({"record_id": "A"}, 0, 0),
+        ({"pair": ("a", "b")}, 2, 0),
+        ({"pair": ("a", "b"), "host": "https://x"}, 1, 0),
+        ({"relation_id": "first"}, 2, 0),
+        ({"relation_id": "first", "location_id": "location", "host": "https://x"}, 2, 0),
+        ({"is_unnamed": False, "location_id": "location"}, 3, 0),
+        ({"confirmed_before": NOW + 5}, 2, 0),
+        ({"confirmed_before": NOW + 5, "record_id": "a"}, 2, 1),
+        ({"confirmed_before": NOW + 5, "relation_id": "second"}, 0, 0),
+        ({"location_id": "' OR 1=1"}, 0, 0),
+        ({"everything": True}, 5, 3),
     ],
     ids=str,
 )
 @pytest.mark.parametrize("place", ["memory", "postgresql"], indirect=True)
-def test_what_matches_is_forgotten(place: Place, asked: dict[str, Any], rows: int) -> None:
+def test_what_matches_is_forgotten(place: Place, asked: dict[str, Any], rows: int, keys: int) -> None:
     ledger = filled(place)
-    assert ledger.count_to_forget(RelationFilter(**asked)) == rows
-    assert ledger.forget(RelationFilter(**asked)) == rows
-    assert ledger.count_to_forget(RelationFilter(**asked)) == 0
-    assert ledger.count_to_forget(RelationFilter(everything=True)) == 5 - rows
+    wanted, everything = RelationFilter(**asked), RelationFilter(everything=True)
+    assert (ledger.count_to_forget(wanted), ledger.count_keys_to_forget(wanted)) == (rows, keys)
+    assert ledger.forget(wanted) == rows
+    assert (ledger.count_to_forget(wanted), ledger.count_keys_to_forget(wanted)) == (0, 0)
+    assert (ledger.count_to_forget(everything), ledger.count_keys_to_forget(everything)) == (5 - rows, 3 - keys)
 
 
 @pytest.mark.parametrize("asked", [{}, {"everything": True, "host": "https://x"}, {"record_id": None}], ids=str)
@@ -65,6 +82,7 @@ def test_to_forget_all_must_be_meant(asked: dict[str, Any]) -> None:
 def test_statistics(place: Place) -> None:
     empty = place.ledger().statistics()
     assert (empty["relations"], empty["oldest_confirmed"], empty["targets"]) == (0, None, [])
+    assert (empty["keys"], empty["lookups"]) == (0, [])
     ledger = filled(place)
     found = ledger.statistics()
     size = found.pop("bytes")
@@ -76,6 +94,7 @@ def test_statistics(place: Place) -> None:
         "schema_version": 2,
         "relations": 4,
         "claims": 1,
+        "keys": 3,
         "loads": 1,
         "results": 0,
         "oldest_confirmed": NOW,
@@ -85,5 +104,13 @@ def test_statistics(place: Place) -> None:
             | {"oldest_confirmed": NOW, "newest_confirmed": NOW + 10},
             {"host": "https://y", "location_id": "elsewhere", **of, "relations": 1}
             | {"oldest_confirmed": NOW + 10, "newest_confirmed": NOW + 10},
+        ],
+        "lookups": [
+            {"host": "https://x", "location_id": "location", "name": "contact by email", "keys": 2}
+            | {"oldest_confirmed": NOW, "newest_confirmed": NOW},
+            {"host": "https://y", "location_id": "elsewhere", "name": "contact by email", "keys": 1}
+            | {"oldest_confirmed": NOW + 10, "newest_confirmed": NOW + 10},
+            {"host": "https://x", "location_id": "location", "name": "contact by phone", "keys": 0}
+            | {"oldest_confirmed": None, "newest_confirmed": None},
         ],
     }

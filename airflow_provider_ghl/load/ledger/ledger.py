@@ -131,8 +131,9 @@ class Ledger:
 
     def statistics(self) -> dict[str, Any]:
         """``where``, ``id``, ``schema_version``; ``bytes`` on disk (``None`` in memory); how many ``relations`` (known to be
-        there), ``claims`` (sent, no answer), ``loads`` and ``results``; ``oldest_confirmed`` and ``newest_confirmed`` in unix
-        seconds (``None`` without relations); ``targets``, a dict each, with their relations and both moments.
+        there), ``claims`` (sent, no answer), ``keys``, ``loads`` and ``results``; ``oldest_confirmed`` and
+        ``newest_confirmed`` of relations in unix seconds (``None`` without relations); ``targets``, a dict each, with their
+        relations and both moments; ``lookups``, a dict each, with ``name``, their keys and both moments.
         """
         found = self._database.read(lambda connection: statistics(connection, self._database))
         return {"where": self.where, "id": self.id, "schema_version": int(self._facts["schema_version"]), **found}
@@ -142,9 +143,13 @@ class Ledger:
         return self._database.read(times_forgotten)
 
     def forget(self, wanted: RelationFilter) -> int:
-        """Delete these relations, claims included. Returns how many there were."""
+        """Delete these relations, claims included, and the keys that match as well. Returns how many relations there were."""
         return self._database.write(lambda connection: delete(connection, wanted))
 
     def count_to_forget(self, wanted: RelationFilter) -> int:
         """How many relations :meth:`forget` would delete."""
         return self._database.read(wanted.count)
+
+    def count_keys_to_forget(self, wanted: RelationFilter) -> int:
+        """How many keys :meth:`forget` would delete besides."""
+        return self._database.read(wanted.count_keys)

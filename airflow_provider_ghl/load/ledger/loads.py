@@ -14,13 +14,15 @@ from airflow_provider_ghl.load.ledger.database import Database
 from airflow_provider_ghl.load.ledger.load_filter import LoadFilter
 from airflow_provider_ghl.load.ledger.load_summaries import load_summaries, running_loads
 from airflow_provider_ghl.load.ledger.process import Process
-from airflow_provider_ghl.load.ledger.schema import attempts, insert_into, loads, results
+from airflow_provider_ghl.load.ledger.schema import attempts, insert_into, loads, record_keys, results
 
 __all__ = ["Attempt", "LedgerLoads", "beat", "is_last"]
 
 _ALL = LoadFilter()
 _PAGE = 1_000
 _LARGEST = 2**31 - 1
+#: Seconds for which a key is kept that HighLevel has not confirmed: 90 days. Nobody asks for it any more.
+_KEYS_KEPT = 90 * 86_400.0
 #: A name for the class below, in which ``list`` is a method.
 _Dicts = list[dict[str, Any]]
 _SPENT = (attempts.c.requests, attempts.c.retries, attempts.c.rate_limited)
@@ -175,7 +177,7 @@ class LedgerLoads:
     def prune(self, before: float) -> tuple[int, int]:
         """Forget loads that did nothing since a moment, with their results, unless they run or are deferred.
 
-        What is there stays known.
+        What is there stays known. Keys go that HighLevel has not confirmed for 90 days, whatever the moment.
 
         :param before: unix seconds.
         :returns: deleted results, deleted loads.
@@ -185,12 +187,14 @@ class LedgerLoads:
             is_young = sa.exists().where(attempts.c.load == loads.c.number, attempts.c.heartbeat >= before)
             is_over = loads.c.end.is_distinct_from("deferred")
             old = connection.scalars(sa.select(loads.c.number).where(loads.c.updated < before, ~is_young, is_over)).all()
-            running = running_loads(connection, old, self._database.now(connection), self._process)
+            now = self._database.now(connection)
+            running = running_loads(connection, old, now, self._process)
             gone = [number for number in old if number not in running]
             rows = sum(connection.execute(sa.delete(results).where(results.c.load == number)).rowcount for number in gone)
             for table, column in ((attempts, attempts.c.load), (loads, loads.c.number)):
                 for number in gone:
                     connection.execute(sa.delete(table).where(column == number))
+            connection.execute(sa.delete(record_keys).where(record_keys.c.confirmed < now - _KEYS_KEPT))
             return rows, len(gone)
 
         return self._database.write(delete)

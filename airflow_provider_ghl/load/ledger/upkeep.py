@@ -16,6 +16,8 @@ from airflow_provider_ghl.load.ledger.schema import (
     insert_into,
     ledger,
     loads,
+    lookups,
+    record_keys,
     relations,
     results,
     targets,
@@ -24,11 +26,16 @@ from airflow_provider_ghl.load.ledger.schema import (
 __all__ = ["RelationFilter", "delete", "statistics", "times_forgotten"]
 
 _FORGETS = "forgets"
+#: Of a :class:`RelationFilter`: what keys have as well.
+_OF_KEYS = {"host", "location_id", "record_id", "confirmed_before", "everything"}
 
 
 @dataclass(frozen=True, slots=True)
 class RelationFilter:
     """Relations that match all of it.
+
+    Keys match as well where it names a host, a location, a record or everything, and nothing that only relations have: who has
+    all of a record or of a location forgotten means these too. The age narrows both.
 
     :param record_id: on either side.
     :param pair: first and second record id.
@@ -73,25 +80,51 @@ class RelationFilter:
             conditions.append(columns.confirmed < self.confirmed_before)
         return sa.and_(sa.true(), *conditions)
 
+    def key_condition(self) -> sa.ColumnElement[bool] | None:
+        """On ``ghl_keys``; ``None`` where no key is meant."""
+        columns = record_keys.c
+        place = {name: getattr(self, name) for name in ("host", "location_id") if getattr(self, name) is not None}
+        of_relations = (name for name in self.__slots__ if name not in _OF_KEYS)
+        if any(getattr(self, name) is not None for name in of_relations):
+            return None
+        if not (place or self.record_id is not None or self.everything):
+            return None
+        conditions: list[sa.ColumnElement[bool]] = []
+        if place:
+            conditions.append(columns.lookup_id.in_(sa.select(lookups.c.id).filter_by(**place)))
+        if self.record_id is not None:
+            conditions.append(columns.record_id == self.record_id)
+        if self.confirmed_before is not None:
+            conditions.append(columns.confirmed < self.confirmed_before)
+        return sa.and_(sa.true(), *conditions)
+
     def count(self, connection: sa.Connection) -> int:
         """How many there are."""
-        return connection.execute(sa.select(sa.func.count()).select_from(relations).where(self.condition())).scalar_one()
+        return _count(connection, relations, self.condition())
+
+    def count_keys(self, connection: sa.Connection) -> int:
+        """How many keys match as well."""
+        condition = self.key_condition()
+        return 0 if condition is None else _count(connection, record_keys, condition)
 
 
 def times_forgotten(connection: sa.Connection) -> int:
-    """How often relations were to be forgotten."""
+    """How often something was to be forgotten."""
     return int(connection.scalar(sa.select(ledger.c.value).where(ledger.c.name == _FORGETS)) or 0)
 
 
 def delete(connection: sa.Connection, wanted: RelationFilter) -> int:
-    """Delete these relations. Returns how many there were."""
+    """Delete these relations, and the keys that match as well. Returns how many relations there were."""
     times = str(times_forgotten(connection) + 1)
     insert = insert_into(connection, ledger).values(name=_FORGETS, value=times)
     connection.execute(insert.on_conflict_do_update(index_elements=[ledger.c.name], set_={"value": times}))
     if wanted.everything:
         count = wanted.count(connection)
-        connection.execute(sa.delete(relations))  # without a condition SQLite drops whole pages
+        for table in (relations, record_keys):
+            connection.execute(sa.delete(table))  # without a condition SQLite drops whole pages
         return count
+    if (is_key := wanted.key_condition()) is not None:
+        connection.execute(sa.delete(record_keys).where(is_key))
     return connection.execute(sa.delete(relations).where(wanted.condition())).rowcount
 
 
@@ -117,16 +150,36 @@ def statistics(connection: sa.Connection, database: Database) -> dict[str, Any]:
         }
         for target in connection.execute(sa.select(targets).order_by(targets.c.id))
     ]
+    by_lookup = _lookups(connection)
     return {
         "bytes": _size(connection, database),
         "relations": sum(int(row.there) for row in sums.values()),
         "claims": sum(int(row.sent) for row in sums.values()),
-        "loads": connection.execute(sa.select(sa.func.count()).select_from(loads)).scalar_one(),
-        "results": connection.execute(sa.select(sa.func.count()).select_from(results)).scalar_one(),
+        "keys": sum(one["keys"] for one in by_lookup),
+        "loads": _count(connection, loads),
+        "results": _count(connection, results),
         "oldest_confirmed": min((row.oldest for row in sums.values() if row.oldest is not None), default=None),
         "newest_confirmed": max((row.newest for row in sums.values() if row.newest is not None), default=None),
         "targets": by_target,
+        "lookups": by_lookup,
     }
+
+
+def _lookups(connection: sa.Connection) -> list[dict[str, Any]]:
+    moments = sa.func.min(record_keys.c.confirmed), sa.func.max(record_keys.c.confirmed)
+    grouped = sa.select(record_keys.c.lookup_id, sa.func.count(), *moments).group_by(record_keys.c.lookup_id)
+    sums = {lookup_id: tuple(sums) for lookup_id, *sums in connection.execute(grouped)}
+    found = []
+    for lookup in connection.execute(sa.select(lookups).order_by(lookups.c.id)):
+        count, oldest, newest = sums.get(lookup.id, (0, None, None))
+        names = {"host": lookup.host, "location_id": lookup.location_id, "name": lookup.name}
+        found.append({**names, "keys": int(count), "oldest_confirmed": oldest, "newest_confirmed": newest})
+    return found
+
+
+def _count(connection: sa.Connection, table: sa.Table, condition: sa.ColumnElement[bool] | None = None) -> int:
+    where = sa.true() if condition is None else condition
+    return connection.execute(sa.select(sa.func.count()).select_from(table).where(where)).scalar_one()
 
 
 def _size(connection: sa.Connection, database: Database) -> int | None:
