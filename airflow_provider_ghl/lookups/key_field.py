@@ -13,8 +13,9 @@ from airflow_provider_ghl.lookups.normal_forms import Form
 
 __all__ = ["CONTACTS", "OPPORTUNITIES", "KeyField", "Records", "records_of"]
 
-#: Candidates that a reason names.
-_MOST_NAMED = 10
+#: Candidates that a reason names, and how many characters they have at most: a reason has about 150.
+_MOST_NAMED = 5
+_LONGEST_NAMED = 120
 
 
 @dataclass(frozen=True)
@@ -80,5 +81,8 @@ class KeyField:
 
     def say_several(self, ids: tuple[str, ...]) -> str:
         """The reason of a key that several records have."""
-        more = f" and {len(ids) - _MOST_NAMED} more" if len(ids) > _MOST_NAMED else ""
-        return f"{len(ids)} {self.records.many} have it: {', '.join(ids[:_MOST_NAMED])}{more}"
+        named = list(ids[:_MOST_NAMED])
+        while sum(map(len, named)) > _LONGEST_NAMED:
+            named.pop()
+        more = f" and {len(ids) - len(named)} more" if len(ids) > len(named) else ""
+        return f"{len(ids)} {self.records.many} have it" + (f": {', '.join(named)}{more}" if named else "")

@@ -55,7 +55,21 @@ class TestBeginning:
         found = ghl.hold(finder.find(["one", "a@example.org"]))
         assert found["one"] == Resolution("one")
         assert found["a@example.org"].is_invalid
+        assert ghl.hold(finder.find_again(["one"])) == {"one": Resolution("one")}
         assert ghl.calls == []
+
+
+class TestReasons:
+    @pytest.mark.parametrize("length", [1, 20, 24, 60, 400])
+    def test_they_are_short_however_many_records_have_a_key(self, length: int) -> None:
+        ghl, ids = world(), [f"{at:0{length}}" for at in range(9)]
+        ghl.records["contact"] = [contact(each, "p0@example.org") for each in ids]
+        verdict = ghl.hold(Finder(BY_EMAIL, LOCATION).find(emails(1)))["p0@example.org"]
+        assert verdict.candidates == tuple(ids)
+        assert verdict.reason is not None
+        assert verdict.reason.startswith("9 contacts have it")
+        assert len(verdict.reason) <= 160
+        assert verdict.reason.count(",") == min(4, max(0, 120 // length - 1))
 
 
 class TestMissing:
