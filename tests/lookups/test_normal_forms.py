@@ -218,3 +218,9 @@ def test_regions() -> None:
     assert [check_region(region) for region in (None, "", " us", "DE")] == [None, None, "US", "DE"]
     with pytest.raises(ConfigurationError, match="a country's code of two letters, such as US, not 'Germany'"):
         check_region("Germany")
+
+
+@given(st.from_regex(r"\+1[2-9][0-9]{9}", fullmatch=True), st.sampled_from([None, "US", "DE"]))
+def test_a_short_way_leads_to_the_same_number(text: str, region: str | None) -> None:
+    spelled = f"+1 {text[2:5]} {text[5:]}"  # which takes the long way
+    assert Phone(region).of_key(text) == Phone(region).of_key(spelled) == text
