@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow_provider_ghl.api.calls import Call
 from airflow_provider_ghl.api.search_pages import LARGEST_PAGE, Ask, SearchPage, unreadable
+from airflow_provider_ghl.lookups.seen import Seen
 
 __all__ = ["Pages"]
 
@@ -39,7 +40,7 @@ class Pages:
         #: Records on all pages, where HighLevel says so: as it said first.
         self.total: int | None = None
         self._fewest: int | None = None
-        self._seen: set[int] = set()
+        self._seen = Seen()
         self._longest = 0
 
     def shrink(self, limit: int) -> bool:
@@ -58,8 +59,7 @@ class Pages:
         if asked is None:
             raise RuntimeError("there is no page after the last one")
         before = len(self._seen)
-        # Numbers of 8 bytes each, since there may be a million ids.
-        self._seen.update(hash(record["id"]) for record in page.records)
+        self._seen.add(record["id"] for record in page.records)
         if page.records and len(self._seen) == before:
             raise unreadable(call, "a page of the search came twice")
         self._note_total(call, page.total)
