@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
-from airflow_provider_ghl.api.contacts import duplicate_call, read_duplicate
 from airflow_provider_ghl.api.conversation import Steps
-from airflow_provider_ghl.exceptions import ConfigurationError, RequestRejected
+from airflow_provider_ghl.exceptions import ConfigurationError
+from airflow_provider_ghl.lookups.duplicates import Duplicates
 from airflow_provider_ghl.lookups.find_field import find_field
 from airflow_provider_ghl.lookups.hits import Hits
 from airflow_provider_ghl.lookups.key_field import KeyField
@@ -20,10 +21,6 @@ __all__ = ["INDEX_LAG", "Finder"]
 
 #: Seconds after which a new record can be found: up to 60 were reported.
 INDEX_LAG = 60.0
-#: Second looks in a row that are refused, after which there are no more.
-_MOST_REFUSED = 5
-#: Contacts that are asked for one by one.
-_MOST_ASKED = 100
 
 
 class Finder:
@@ -52,28 +49,19 @@ class Finder:
         self._location_id = location_id
         self._region = check_region(phone_region)
         self._lookup_by: LookupBy = lookup_by
+        self._ready: _Ready | None = None
+        #: Names the look-up: finders of one name find the same in a location.
+        self.name = _name(lookup, self._region)
         #: Seconds after which a new record can be found.
         self.index_lag = INDEX_LAG
-        self._field: KeyField | None = None
-        self._search: Search | None = None
-        self._asked = 0
-
-    @property
-    def name(self) -> str:
-        """What it finds by what. Finders of one name find the same in a location."""
-        by = self._lookup.by
-        is_region_used = by == "phone" or by.startswith(CUSTOM_FIELD) or isinstance(self._lookup, CustomObject | Business)
-        region = f" ({self._region})" if self._region and is_region_used and by != "id" else ""
-        return f"{self._lookup.object_key} by {by}{region}"
 
     def begin(self) -> Steps[None]:
         """Find the field in the location's schema, if that was not done.
 
         :raises ConfigurationError: there is no such object, property or custom field; the message names near ones.
         """
-        if self._lookup.by != "id" and self._field is None:
-            self._field = yield from find_field(self._lookup, self._location_id, self._region)
-            self._search = Search(self._field, self._location_id, self._lookup_by)
+        if self._lookup.by != "id":
+            yield from self._begin()
 
     def find(self, keys: Sequence[str], expected: float = 1.0) -> Steps[dict[str, Resolution]]:
         """The first look at keys, and for few missing contacts the second one at once.
@@ -81,54 +69,78 @@ class Finder:
         :param keys: distinct texts, without blanks at their ends.
         :param expected: how many times as many keys are likely to come in all, these included.
         """
-        return (yield from self._look(keys, is_second=False))
+        if self._lookup.by == "id":
+            return {key: _take_id(key) for key in keys}
+        ready = yield from self._begin()
+        normals, hits = _normalise(keys, ready.field), Hits()
+        wanted = _distinct(normals)
+        yield from ready.search.find(wanted, hits, expected)
+        missing = hits.missing(wanted)
+        if ready.duplicates is not None:
+            missing = yield from _ask_for_few(missing, hits, ready.search, ready.duplicates, max(1.0, expected))
+        return _verdicts(normals, ready.field, hits, frozenset(missing))
 
     def find_again(self, keys: Sequence[str]) -> Steps[dict[str, Resolution]]:
         """The second look at keys that were missing, once the index has caught up. Its verdicts are final.
 
         :param keys: those whose verdict was ``is_missing``.
         """
-        return (yield from self._look(keys, is_second=True))
-
-    def _look(self, keys: Sequence[str], is_second: bool) -> Steps[dict[str, Resolution]]:
         if self._lookup.by == "id":
             return {key: _take_id(key) for key in keys}
-        yield from self.begin()
-        field, search = self._field, self._search
-        if field is None or search is None:
-            raise RuntimeError("the field was not found")
-        normals = {key: _normalise(key, field) for key in keys}
-        wanted = list(dict.fromkeys(normal for normal in normals.values() if isinstance(normal, str)))
-        hits = Hits(field)
-        yield from search.find(wanted, hits)
-        missing = _missing(wanted, search, hits)
-        if not is_second and field.duplicate_by is not None:
-            if not any(hits.ids(normal) for normal in wanted):
-                yield from search.find_what_filters_miss(wanted, hits)
-                missing = _missing(wanted, search, hits)
-            missing = yield from self._ask_for_duplicates(missing, field, hits)
-        open_ones = frozenset(() if is_second else missing)
-        found = {normal: _verdict(normal, field, search, hits, normal in open_ones) for normal in wanted}
-        return {key: found[normal] if isinstance(normal, str) else normal for key, normal in normals.items()}
+        ready = yield from self._begin()
+        normals, hits = _normalise(keys, ready.field), Hits()
+        wanted = _distinct(normals)
+        yield from ready.search.find_again(wanted, hits)
+        if ready.duplicates is not None and _are_filters_blind(ready.search, ready.duplicates):
+            missing = hits.missing(wanted)
+            cost = len(missing)
+            if not (yield from ready.search.find_what_filters_miss(missing, hits, cost, cost, is_second=True)):
+                yield from ready.duplicates.ask(missing, hits)
+        return _verdicts(normals, ready.field, hits, frozenset())
 
-    def _ask_for_duplicates(self, normals: Sequence[str], field: KeyField, hits: Hits) -> Steps[list[str]]:
-        """The second look at contacts: it knows new ones sooner than the search. Returns those that it was not taken at."""
-        refused_in_a_row = 0
-        left = max(0, _MOST_ASKED - self._asked)
-        for normal in normals[:left]:
-            if field.duplicate_by is None or refused_in_a_row >= _MOST_REFUSED:
-                break
-            call = duplicate_call(self._location_id, field.duplicate_by, normal)
-            self._asked += 1
-            try:
-                answer = yield call
-            except RequestRejected:
-                refused_in_a_row += 1  # the first look's verdict stands
-                continue
-            refused_in_a_row = 0
-            contact = read_duplicate(call, answer.data)
-            hits.add([contact] if contact else [], {normal})
-        return list(normals[left:])
+    def _begin(self) -> Steps[_Ready]:
+        if self._ready is None:
+            field = yield from find_field(self._lookup, self._location_id, self._region)
+            search = Search(field, self._location_id, self._lookup_by)
+            by = field.duplicate_by
+            self._ready = _Ready(field, search, Duplicates(field, self._location_id, by) if by is not None else None)
+        return self._ready
+
+
+class _Ready(NamedTuple):
+    """What a finder works with, once the field is found."""
+
+    field: KeyField
+    search: Search
+    duplicates: Duplicates | None
+
+
+def _name(lookup: Lookup, region: str | None) -> str:
+    """The region is named where it can matter. Of a property, the type is not known before the schema is read."""
+    by = lookup.by
+    may_be_phone = by == "phone" or by.startswith(CUSTOM_FIELD) or isinstance(lookup, CustomObject | Business)
+    where = f" ({region})" if region and may_be_phone and by != "id" else ""
+    return f"{lookup.object_key} by {by}{where}"
+
+
+def _ask_for_few(
+    normals: Sequence[str], hits: Hits, search: Search, duplicates: Duplicates, expected: float
+) -> Steps[list[str]]:
+    """The second look at contacts that the search misses, while these are few. Returns those for which it is yet to come."""
+    if search.has_missed_all:  # perhaps for want of a filter that works, so that pages are read that cost no more than asking
+        cost = min(len(normals), duplicates.left)
+        yield from search.find_what_filters_miss(normals, hits, cost, min(len(normals) * expected, duplicates.left))
+        normals = hits.missing(normals)
+    now, later = normals[: duplicates.left], normals[duplicates.left :]
+    yield from duplicates.ask(now, hits)
+    if later and _are_filters_blind(search, duplicates):
+        yield from search.find_what_filters_miss(later, hits, len(later), len(later) * expected)
+    return hits.missing(later)
+
+
+def _are_filters_blind(search: Search, duplicates: Duplicates) -> bool:
+    """Whether there are contacts of which filters find none. HighLevel's was seen to miss all phones."""
+    return search.has_missed_all and duplicates.has_found_many
 
 
 def _take_id(key: str) -> Resolution:
@@ -138,23 +150,37 @@ def _take_id(key: str) -> Resolution:
         return Resolution(reason=str(invalid), is_invalid=True)
 
 
-def _normalise(key: str, field: KeyField) -> str | Resolution:
-    try:
-        return field.form.of_key(read_key(key))
-    except InvalidKey as invalid:
-        return Resolution(reason=str(invalid), is_invalid=True)
+def _normalise(keys: Sequence[str], field: KeyField) -> dict[str, str | InvalidKey]:
+    """The normal form of each key, or why it has none."""
+    of_key = field.form.of_key
+    normals: dict[str, str | InvalidKey] = {}
+    for key in keys:
+        try:
+            normals[key] = of_key(read_key(key))
+        except InvalidKey as invalid:
+            normals[key] = invalid
+    return normals
 
 
-def _missing(normals: Iterable[str], search: Search, hits: Hits) -> list[str]:
-    # Of a key that was not searched for, nobody knows whether several records have it: it is not asked for alone.
-    undecided = {*search.refused, *search.unsearched}
-    return [normal for normal in normals if not hits.ids(normal) and normal not in undecided]
+def _distinct(normals: Mapping[str, str | InvalidKey]) -> list[str]:
+    return list(dict.fromkeys(normal for normal in normals.values() if isinstance(normal, str)))
 
 
-def _verdict(normal: str, field: KeyField, search: Search, hits: Hits, is_missing: bool) -> Resolution:
-    if normal in search.refused:
-        return Resolution(reason=f"HighLevel refuses to search for it ({search.refused[normal]})")
-    if normal in search.unsearched:
+def _verdicts(
+    normals: Mapping[str, str | InvalidKey], field: KeyField, hits: Hits, missing: Collection[str]
+) -> dict[str, Resolution]:
+    return {
+        key: _verdict(normal, field, hits, normal in missing)
+        if isinstance(normal, str)
+        else Resolution(reason=str(normal), is_invalid=True)
+        for key, normal in normals.items()
+    }
+
+
+def _verdict(normal: str, field: KeyField, hits: Hits, is_missing: bool) -> Resolution:
+    if normal in hits.refused:
+        return Resolution(reason=f"HighLevel refuses to search for it ({hits.refused[normal]})")
+    if normal in hits.unsearched:
         return Resolution(reason="no filter takes it, and paging was not to be had", is_invalid=True)
     ids = hits.ids(normal)
     if not ids:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,7 +11,10 @@ from airflow_provider_ghl.api.calls import Call
 from airflow_provider_ghl.api.search_pages import Ask, SearchPage
 from airflow_provider_ghl.lookups.normal_forms import Form
 
-__all__ = ["CONTACTS", "OPPORTUNITIES", "KeyField", "Records", "records_of"]
+__all__ = ["CONTACTS", "OPPORTUNITIES", "Entry", "KeyField", "Records", "records_of"]
+
+#: A key's normal form, the id of a record that has it, and whether it is that record's own one.
+Entry = tuple[str, str, bool]
 
 #: Candidates that a reason names, and how many characters they have at most: a reason has about 150.
 _MOST_NAMED = 5
@@ -67,13 +70,18 @@ class KeyField:
         leaves = [{"field": self.filtered_as, "operator": "eq", "value": self.form.for_filter(key)} for key in normals]
         return [{"group": "OR", "filters": leaves}]
 
-    def keys_in(self, record: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
-        """The normal forms in a record, each with whether it is the record's own one."""
-        own, others = self.values(record)
-        for value, is_own in [(own, True), *((other, False) for other in others)]:
-            normal = self.form.of_value(value)
+    def entries(self, records: Iterable[Mapping[str, Any]]) -> Iterator[Entry]:
+        """The keys in records."""
+        of_value = self.form.of_value
+        for record in records:
+            own, others = self.values(record)
+            normal = of_value(own)
             if normal is not None:
-                yield normal, is_own
+                yield normal, record["id"], True
+            for other in others:
+                normal = of_value(other)
+                if normal is not None:
+                    yield normal, record["id"], False
 
     def say_missing(self) -> str:
         """The reason of a key that no record has."""

@@ -36,7 +36,6 @@ class Pages:
     ) -> None:
         #: The next page; ``None`` after the last one.
         self.ask: Ask | None = Ask(filters, limit, private=private)
-        self.is_filtered = bool(filters)
         #: Records on all pages, where HighLevel says so: as it said first.
         self.total: int | None = None
         self._fewest: int | None = None

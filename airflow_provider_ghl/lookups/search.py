@@ -4,227 +4,219 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from airflow_provider_ghl.api.conversation import Steps
-from airflow_provider_ghl.api.search_pages import LARGEST_PAGE, unreadable
-from airflow_provider_ghl.exceptions import GHLError, RequestRejected
+from airflow_provider_ghl.exceptions import RequestRejected
+from airflow_provider_ghl.lookups.groups import MODEST_PAGE, TOO_MUCH, Groups, NoFilterError, PageSize
 from airflow_provider_ghl.lookups.hits import Hits
 from airflow_provider_ghl.lookups.key_field import KeyField
 from airflow_provider_ghl.lookups.pages import Pages
+from airflow_provider_ghl.lookups.whole import MOST_KEPT, Whole
 
-__all__ = ["LARGEST_GROUP", "LOOKUP_BY", "LookupBy", "Search"]
+__all__ = ["LOOKUP_BY", "LookupBy", "Search"]
 
 LookupBy = Literal["cheaper", "search", "page"]
 LOOKUP_BY: tuple[LookupBy, ...] = ("cheaper", "search", "page")
 
-#: Keys of a group: as many are in use. The largest number that HighLevel takes is unknown.
-LARGEST_GROUP = 100
-#: Answers that mean: not so many, or not these.
-_TOO_MUCH = frozenset({400, 413, 422})
-#: Single keys in a row that are refused before it is the filter that is taken for refused, and no longer the keys.
-_MOST_REFUSED = 5
+#: Searches that are not worth a request that says how many records there are.
+_FEW_SEARCHES = 2
 #: Keys of which filters find none before it is the filter that is doubted. HighLevel's was seen to miss all phones.
 _FEWEST_MISSED = 10
-#: The page size that is tried where the largest is refused.
-_MODEST_PAGE = 100
+#: Records of a whole whose number HighLevel does not tell.
+_UNTOLD = 1 << 62
+
+
+@dataclass(slots=True)
+class _Look:
+    """The first looks at keys, or the second ones."""
+
+    #: Requests for groups so far.
+    spent: int = 0
+    #: Everything, once it was paged.
+    whole: Whole | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Worth:
+    """Paging the whole is worth fewer requests: for these keys, and, where the whole is kept, for those to come as well."""
+
+    now: float = math.inf
+    in_all: float = math.inf
 
 
 class Search:
     """The searches in one location for the keys of one field. What it learns of HighLevel holds for all keys that follow.
 
+    The whole is paged once, and kept: keys that follow cost nothing. How many follow is not known for sure. So it is paged at
+    the latest when the searches for groups have cost as much: streaming costs at most about twice the best.
+
     :param lookup_by: ``search`` by filters, ``page`` the whole, or whichever is ``cheaper``.
+    :param most_kept: records of a whole that is kept.
     """
 
-    def __init__(self, field: KeyField, location_id: str, lookup_by: LookupBy = "cheaper") -> None:
+    def __init__(
+        self, field: KeyField, location_id: str, lookup_by: LookupBy = "cheaper", *, most_kept: int = MOST_KEPT
+    ) -> None:
         self._field = field
         self._location_id = location_id
         self._lookup_by = lookup_by
-        #: The largest group that HighLevel is not known to refuse.
-        self.group = LARGEST_GROUP
-        #: Keys for which HighLevel refused to search, each with the status.
-        self.refused: dict[str, int] = {}
-        #: Keys that no filter takes, and that were not found by paging either.
-        self.unsearched: set[str] = set()
-        self._refused_in_a_row = 0
-        #: No filtered search was accepted, so that a refusal may be for the size of the page.
-        self._may_shrink = True
-        self._page_size = LARGEST_PAGE
+        self._most_kept = most_kept
+        self._page_size = PageSize()
+        self._groups = Groups(field, location_id, self._page_size)
+        self._first = _Look()
+        self._second = _Look()
+        #: Records of the whole, and of one of its pages, once they are known.
         self._total: int | None = None
-        #: Why the whole cannot be paged.
-        self._unpaged: RequestRejected | None = None
+        self._records_a_page = self._page_size.limit
+        self._is_unpaged = False
         self._is_filter_useless = False
-        self._is_whole_read = False
 
-    def find(self, normals: Sequence[str], hits: Hits) -> Steps[None]:
+    @property
+    def has_missed_all(self) -> bool:
+        """Whether filters have found none of all the keys so far, and these were enough to doubt the filters."""
+        return self._groups.found == 0 and self._groups.asked >= _FEWEST_MISSED
+
+    def find(self, normals: Sequence[str], hits: Hits, expected: float = 1.0) -> Steps[None]:
         """Look for keys, and note in ``hits`` what has them.
 
         :param normals: normal forms, each once.
+        :param expected: how many times as many keys are likely to come in all, these included.
         :raises GHLError: neither way can be gone.
         """
-        hidden = [normal for normal in normals if not self._field.is_filtered(normal)]
-        if hidden and self._lookup_by != "search" and self._unpaged is None:
-            try:
-                yield from self._page(Pages(limit=self._page_size), normals, hits)
-            except RequestRejected as error:
-                self._note_unpaged(error)
-            else:
-                return
+        self._second = _Look()  # what second looks have read is too old for the next ones
+        yield from self._find(normals, hits, self._first, expected)
+
+    def find_again(self, normals: Sequence[str], hits: Hits) -> Steps[None]:
+        """Look for keys once more. Where that pages the whole, it holds for other second looks until there is a first one."""
+        yield from self._find(normals, hits, self._second, 1.0)
+
+    def find_what_filters_miss(
+        self, normals: Sequence[str], hits: Hits, now: float, in_all: float, *, is_second: bool = False
+    ) -> Steps[bool]:
+        """Page the whole for keys that no filter found, if that takes fewer requests than other ways would.
+
+        :param now: what these take for these keys.
+        :param in_all: and for those that are likely to come, these included.
+        :return: whether the whole was paged, now or before.
+        """
+        look = self._second if is_second else self._first
+        if look.whole is None and self._lookup_by == "cheaper" and not self._is_unpaged and len(normals) >= _FEWEST_MISSED:
+            return (yield from self._try_to_page(normals, hits, look, _Worth(now, in_all)))
+        return look.whole is not None
+
+    def _find(self, normals: Sequence[str], hits: Hits, look: _Look, expected: float) -> Steps[None]:
+        if not normals:
+            return
+        if look.whole is not None:
+            look.whole.find(normals, hits)
+            return
         filtered = [normal for normal in normals if self._field.is_filtered(normal)]
-        whole = yield from self._choose(filtered, hits)
-        if whole is None:
-            try:
-                yield from self._search_groups(filtered, hits)
-            except _NoFilterError as error:
-                if self._lookup_by == "search" or self._unpaged is not None:
-                    raise error.error from None
-                self._is_filter_useless = True
-                whole = Pages(limit=self._page_size)
-        if whole is None:
-            self.unsearched.update(hidden)
-        else:
-            yield from self._page(whole, normals, hits)
-            for normal in normals:
-                self.refused.pop(normal, None)
-
-    def find_what_filters_miss(self, normals: Sequence[str], hits: Hits) -> Steps[None]:
-        """Read the whole for keys that no filter found, where that was not done and costs less than asking for each alone."""
-        many = len(normals) >= _FEWEST_MISSED
-        if self._lookup_by != "cheaper" or self._unpaged is not None or self._is_whole_read or not many:
+        if (yield from self._page_if_better(filtered, normals, hits, look, expected)):
             return
-        if self._total is not None and self._pages_of(self._total) >= len(normals):
-            return
-        pages = yield from self._choose_by_first_page(normals, len(normals), hits)
-        if pages is not None:
-            yield from self._page(pages, normals, hits)
-
-    def _choose(self, keys: Sequence[str], hits: Hits) -> Steps[Pages | None]:
-        """The pages of the whole, if paging is to be gone on with; ``None`` for filters."""
-        if self._lookup_by == "search" or self._unpaged is not None or not keys:
-            return None
-        if self._lookup_by == "page" or self._is_filter_useless:
-            return Pages(limit=self._page_size)
-        searches = math.ceil(len(keys) / self.group)
-        if self._total is None:
-            if searches <= 2:  # to learn the size would cost as much as it could save
-                return None
-            return (yield from self._choose_by_first_page(keys, searches, hits))
-        return Pages(limit=self._page_size) if self._pages_of(self._total) < searches else None
-
-    def _choose_by_first_page(self, keys: Sequence[str], searches: int, hits: Hits) -> Steps[Pages | None]:
-        """The first page of the whole says how large that is. Its hits count only if the other pages are read as well."""
-        pages, first = Pages(limit=self._page_size), Hits(self._field)
+        before = self._groups.requests
         try:
-            yield from self._page_once(pages, frozenset(keys), first)
-        except RequestRejected as error:
-            self._note_unpaged(error)
-            return None
-        self._total = pages.total
-        if pages.ask is not None and (pages.total is None or self._pages_of(pages.total) - 1 >= searches):
-            return None
-        hits.update(first)
-        return pages
+            yield from self._groups.find(filtered, hits)
+        except NoFilterError as error:
+            if not self._may_page:
+                raise error.error from None
+            self._is_filter_useless = True
+            yield from self._page(normals, hits, look)
+        else:
+            hits.unsearched.update(frozenset(normals).difference(filtered))
+        finally:
+            look.spent += self._groups.requests - before
 
-    def _note_unpaged(self, error: RequestRejected) -> None:
-        if error.status not in _TOO_MUCH:
-            raise error
-        self._unpaged = error
+    @property
+    def _may_page(self) -> bool:
+        return self._lookup_by != "search" and not self._is_unpaged
+
+    def _page_if_better(
+        self, filtered: Collection[str], normals: Sequence[str], hits: Hits, look: _Look, expected: float
+    ) -> Steps[bool]:
+        """Page the whole, where there is no other way, or where it is the cheaper one. Whether that was done."""
+        if not self._may_page:
+            return False
+        if len(filtered) < len(normals):
+            # A few keys that no filter takes are not worth the paging of a whole that cannot be kept.
+            is_needed = self._lookup_by == "page" or self._field.filtered_as is None
+            return (yield from self._try_to_page(normals, hits, look, _Worth() if is_needed else _Worth(now=0)))
+        if self._lookup_by == "page" or self._is_filter_useless:
+            return (yield from self._page(normals, hits, look))
+        now = math.ceil(len(filtered) / self._groups.size)
+        in_all = max(math.ceil(len(filtered) * expected / self._groups.size), look.spent + now)
+        if self._total is None and in_all <= _FEW_SEARCHES:
+            return False
+        return (yield from self._try_to_page(normals, hits, look, _Worth(now, in_all)))
+
+    def _try_to_page(self, normals: Sequence[str], hits: Hits, look: _Look, worth: _Worth) -> Steps[bool]:
+        """As :meth:`_page`, where there is another way if it is refused."""
+        try:
+            return (yield from self._page(normals, hits, look, worth))
+        except RequestRejected as error:
+            if error.status not in TOO_MUCH:
+                raise
+            self._is_unpaged = True
+            return False
+
+    def _page(self, normals: Sequence[str], hits: Hits, look: _Look, worth: _Worth | None = None) -> Steps[bool]:
+        """Page the whole, and note which of its records have the keys. Whether that was done: it is given up if not worth it.
+
+        The first page says how many there are. Its hits count only if the other pages are read as well.
+        """
+        worth = worth or _Worth()
+        if self._total is not None and not self._is_worth(worth, self._pages_of(self._total)):
+            return False
+        whole, found, wanted = Whole(self._most_kept), Hits(), frozenset(normals)
+        pages = Pages(limit=self._page_size.limit)
+        yield from self._read_first(pages, whole, found, wanted)
+        if pages.ask is not None and not self._is_worth(worth, self._pages_of(self._total or 0) - 1):
+            return False
+        if look is self._second:
+            self._first.whole = None  # two of them would take twice the memory
+        while pages.ask is not None:
+            yield from self._read(pages, whole, found, wanted)
+        self._keep(whole, look)
+        hits.update(found)
+        hits.refused.clear()
+        return True
+
+    def _keep(self, whole: Whole, look: _Look) -> None:
+        if whole.is_too_large:
+            self._most_kept = 0  # nor is it the next time
+            return
+        whole.close()
+        look.whole = self._first.whole = whole
+
+    def _is_worth(self, worth: _Worth, requests: int) -> bool:
+        is_kept = self._total is not None and self._total <= self._most_kept
+        return requests < (worth.in_all if is_kept else worth.now)
 
     def _pages_of(self, total: int) -> int:
         # A full page at the end is followed by an empty one.
-        return total // self._page_size + 1
+        return total // self._records_a_page + 1
 
-    def _page(self, pages: Pages, normals: Sequence[str], hits: Hits) -> Steps[None]:
-        wanted = frozenset(normals)
-        while pages.ask is not None:
-            yield from self._page_once(pages, wanted, hits)
-        self._is_whole_read = True
-
-    def _page_once(self, pages: Pages, wanted: Collection[str], hits: Hits) -> Steps[None]:
-        """Read a page of the whole. Where the first one is refused, it may be for its size."""
+    def _read_first(self, pages: Pages, whole: Whole, found: Hits, wanted: Collection[str]) -> Steps[None]:
+        """Read the first page. Where it is refused, that may be for its size."""
         try:
-            yield from self._read(pages, wanted, hits)
+            count = yield from self._read(pages, whole, found, wanted)
         except RequestRejected as error:
-            if error.status not in _TOO_MUCH or not pages.shrink(_MODEST_PAGE):
+            if error.status not in TOO_MUCH or not pages.shrink(MODEST_PAGE):
                 raise
-            self._page_size = _MODEST_PAGE
-            yield from self._read(pages, wanted, hits)
+            self._page_size.limit = MODEST_PAGE
+            count = yield from self._read(pages, whole, found, wanted)
+        self._records_a_page = count if pages.ask is not None and count else self._page_size.limit
+        self._total = pages.total if pages.total is not None else count if pages.ask is None else _UNTOLD
 
-    def _read(self, pages: Pages, wanted: Collection[str], hits: Hits) -> Steps[tuple[int, int]]:
-        """Read the next page: how many records it has, and how many of them are hits."""
+    def _read(self, pages: Pages, whole: Whole, found: Hits, wanted: Collection[str]) -> Steps[int]:
+        """Read the next page, and return how many records it has."""
         if pages.ask is None:
             raise RuntimeError("there is no page after the last one")
         call = self._field.records.search(self._location_id, pages.ask)
         answer = yield call
         records = pages.take(call, self._field.records.read(call, answer.data))
-        found = hits.add(records, wanted)
-        if pages.is_filtered and pages.ask is not None and found * 2 < len(records):
-            raise _NoFilterError(unreadable(call, "HighLevel ignores the filter of the search"))
-        return len(records), found
-
-    def _search_groups(self, normals: Sequence[str], hits: Hits) -> Steps[None]:
-        at = 0
-        while at < len(normals):
-            group = normals[at : at + self.group]
-            at += len(group)
-            yield from self._search(group, hits)
-
-    def _search(self, group: Sequence[str], hits: Hits) -> Steps[bool]:
-        """Search for a group. One that is refused is halved, down to one key.
-
-        :return: whether it went without a single key that is refused. Then it was the size, which is remembered.
-        """
-        is_sent = len(group) <= self.group
-        if is_sent:
-            try:
-                yield from self._search_once(group, hits)
-            except RequestRejected as error:
-                if error.status not in _TOO_MUCH:
-                    raise
-                if len(group) == 1:
-                    return (yield from self._search_by_smaller_page(group, hits, error))
-            else:
-                self._note_accepted()
-                return True
-        half = (len(group) + 1) // 2
-        first = yield from self._search(group[:half], hits)
-        second = yield from self._search(group[half:], hits)
-        if is_sent and first and second:
-            self.group = min(self.group, half)
-        return first and second
-
-    def _search_by_smaller_page(self, group: Sequence[str], hits: Hits, error: RequestRejected) -> Steps[bool]:
-        """A single key may be refused for the size of the page, until one search was accepted."""
-        size = self._page_size
-        if not self._may_shrink or size <= _MODEST_PAGE:
-            self._note_refused(group[0], error)
-            return False
-        self._may_shrink, self._page_size = False, _MODEST_PAGE
-        if (yield from self._search(group, hits)):
-            return True
-        self._page_size = size  # it was not for that
-        return False
-
-    def _search_once(self, group: Sequence[str], hits: Hits) -> Steps[None]:
-        pages = Pages(self._field.filter_for(list(group)), group, limit=self._page_size)
-        wanted = frozenset(group)
-        while pages.ask is not None:
-            yield from self._read(pages, wanted, hits)
-
-    def _note_accepted(self) -> None:
-        self._may_shrink = False
-        self._refused_in_a_row = 0
-
-    def _note_refused(self, normal: str, error: RequestRejected) -> None:
-        self._refused_in_a_row += 1
-        if self._refused_in_a_row >= _MOST_REFUSED:
-            raise _NoFilterError(error)
-        self.refused[normal] = error.status
-
-
-class _NoFilterError(Exception):
-    """Filters are of no use here; ``error`` says why, for whom the whole cannot be paged."""
-
-    def __init__(self, error: GHLError) -> None:
-        super().__init__()
-        self.error = error
+        entries = list(self._field.entries(records))
+        whole.add(entries)
+        found.add(entries, wanted)
+        return len(records)

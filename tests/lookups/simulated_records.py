@@ -105,6 +105,7 @@ class HighLevel:
     waits: list[float] = field(default_factory=list)
     #: A conversation that does not end is an error.
     most_calls: int = 3_000
+    _indexes: dict[tuple[int, str], tuple[int, dict[Any, list[int]]]] = field(default_factory=dict, repr=False)
 
     def resolve(self, lookup: Lookup, keys: Sequence[Any], **options: Any) -> Resolutions:
         """A look-up, from its first request to its verdicts."""
@@ -158,8 +159,11 @@ class HighLevel:
         name = "phone" if "number" in params else "email"
         wanted = params.get("number") or params["email"]
         self._refuse_if(wanted in self.lies.refuses)
-        there = [*self.records.get("contact", []), *self.new.get("contact", [])]
-        return next((one for one in there if wanted in map(_folded, _contact_values(one, name))), None)
+        for there in (self.records.get("contact", []), self.new.get("contact", [])):
+            index = self._indexed(there, f"any {name}", lambda one: [_folded(value) for value in _contact_values(one, name)])
+            for at in index.get((str, wanted), ()):
+                return there[at]
+        return None
 
     def _search(self, call: Call, object_key: str, name: str, limit_name: str) -> Record:
         body, lies = call.json, self.lies
@@ -174,7 +178,7 @@ class HighLevel:
             if lies.misses_all:
                 found = []
             elif not lies.ignores_filters:
-                found = _filtered(found, leaves(body))
+                found = self._filtered(object_key, leaves(body))
             if lies.adds is not None:
                 found = [lies.adds, *found]
         else:
@@ -188,6 +192,26 @@ class HighLevel:
             page[-1]["searchAfter" if name == "contacts" else "sort"] = [cursor, page[-1]["id"]]
         total = lies.total(len(found))
         return {name: page} if total is None else {name: page, "total": total}
+
+    def _filtered(self, object_key: str, asked: list[Record]) -> list[Record]:
+        """Those that have one of the values as their own."""
+        (name,) = {leaf["field"] for leaf in asked}
+        records = self.records.get(object_key, [])
+        index = self._indexed(records, name, lambda one: _values(one, name))
+        at = {at for leaf in asked for at in index.get((type(leaf["value"]), leaf["value"]), ())}
+        return [records[each] for each in sorted(at)]
+
+    def _indexed(self, records: list[Record], name: str, values: Callable[[Record], list[Any]]) -> dict[Any, list[int]]:
+        """Where the values stand. Records that were added since are noticed, those that changed in place are not."""
+        length, index = self._indexes.get((id(records), name), (-1, {}))
+        if length != len(records):
+            index = {}
+            for at, record in enumerate(records):
+                for value in values(record):
+                    if not isinstance(value, dict | list):
+                        index.setdefault((type(value), value), []).append(at)
+            self._indexes[id(records), name] = (len(records), index)
+        return index
 
     def _begin(self, body: Record, limit: int) -> int:
         if self.lies.repeats_pages:
@@ -226,13 +250,6 @@ def leaves(body: Mapping[str, Any]) -> list[Record]:
 def _contact_values(record: Record, name: str) -> list[Any]:
     further = record.get("additionalEmails" if name == "email" else "additionalPhones") or []
     return [record.get(name), *further]
-
-
-def _filtered(records: list[Record], asked: list[Record]) -> list[Record]:
-    """Those that have one of the values as their own."""
-    (name,) = {leaf["field"] for leaf in asked}
-    values = {(type(leaf["value"]), leaf["value"]) for leaf in asked}
-    return [one for one in records if any((type(value), value) in values for value in _values(one, name))]
 
 
 def _values(record: Record, field_name: str) -> list[Any]:

@@ -17,6 +17,7 @@ from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.api.conversation import converse
 from airflow_provider_ghl.exceptions import GHLError, RequestRejected, Unauthorized
 from airflow_provider_ghl.lookups import Contact, CustomObject
+from airflow_provider_ghl.lookups.finder import Finder
 from airflow_provider_ghl.lookups.resolve import resolve
 
 CANARIES = ["canary.ada@example.org", "canary.bob@example.org"]
@@ -115,4 +116,39 @@ def test_what_stands_between_requests_shows_none() -> None:
     steps = resolve(Contact(by="email"), CANARIES, LOCATION)
     call = next(steps)
     assert_none(repr(call) + repr(steps))
+    steps.close()
+
+
+class Page(Echo):
+    """Answers with contacts that have the keys, until it has answered so often. Then it echoes."""
+
+    def __init__(self, status: int, answers: int) -> None:
+        super().__init__(status)
+        self.answers = answers
+
+    def send(self, call: Call, headers: Any) -> tuple[int, dict[str, str], bytes]:
+        if len(self.calls) >= self.answers:
+            return super().send(call, headers)
+        self.calls.append(call)
+        contacts = [{"id": f"c{at}", "email": key} for at, key in enumerate([*CANARIES, CANARIES[0]])]
+        return 200, {}, json.dumps({"contacts": contacts, "total": 3}).encode()
+
+
+@pytest.mark.parametrize("lookup_by", ["search", "page"])
+@pytest.mark.parametrize("status", [200, 401, 404, 422, 500])
+def test_nothing_that_a_finder_keeps_shows_one(lookup_by: Any, status: int, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    transport, clock = Page(status, 1), FakeClock()
+    client = Client(BearerToken("pit-1"), location_id=LOCATION, transport=transport, clock=clock)
+    finder = Finder(Contact(by="email"), LOCATION, lookup_by=lookup_by)
+    found = converse(finder.find(CANARIES), client.request, client.sleep)
+    assert [one.record_id for one in found.values()] == [None, "c1"]
+    assert_none(repr(list(found.values())) + repr(finder) + repr(vars(finder)) + finder.name)
+    many = [f"canary{at}@example.org" for at in range(250)]
+    with pytest.raises(GHLError) as error:
+        converse(finder.find_again(many), client.request, client.sleep)
+    assert_none("".join(traceback.format_exception(error.value)) + repr(error.value.__dict__) + caplog.text)
+    steps = finder.find(many)
+    if lookup_by == "search":
+        assert_none(repr(next(steps)))
     steps.close()
