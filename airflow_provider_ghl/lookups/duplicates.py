@@ -7,7 +7,7 @@ from typing import Literal
 
 from airflow_provider_ghl.api.calls import Answer, Call
 from airflow_provider_ghl.api.contacts import duplicate_call, read_duplicate
-from airflow_provider_ghl.api.conversation import Steps
+from airflow_provider_ghl.api.conversation import Steps, Together
 from airflow_provider_ghl.exceptions import RequestRejected
 from airflow_provider_ghl.lookups.hits import Hits
 from airflow_provider_ghl.lookups.key_field import KeyField
@@ -51,10 +51,14 @@ class Duplicates:
 
     def ask(self, normals: Sequence[str], hits: Hits) -> Steps[None]:
         """Ask for each of these, and note in ``hits`` what is found. One that is refused is left as it was."""
-        for normal in normals:
+        at = 0
+        while at < len(normals) and self.answered == 0:
             if self.is_refused:
                 return
-            yield from self._ask_one(normal, hits)
+            yield from self._ask_one(normals[at], hits)
+            at += 1
+        if at < len(normals):
+            yield Together([self._ask_one(normal, hits) for normal in normals[at:]])
 
     def _ask_one(self, normal: str, hits: Hits) -> Generator[Call, Answer, None]:
         self.asked += 1

@@ -1,4 +1,4 @@
-"""Find the records of many keys by filters: up to a hundred keys a request."""
+"""Find the records of many keys by filters: up to a hundred keys a request, and many requests at once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from airflow_provider_ghl.api.calls import Answer, Call
-from airflow_provider_ghl.api.conversation import Steps
+from airflow_provider_ghl.api.conversation import Steps, Together
 from airflow_provider_ghl.api.search_pages import LARGEST_PAGE, unreadable
 from airflow_provider_ghl.exceptions import GHLError, RequestRejected
 from airflow_provider_ghl.lookups.hits import Hits
@@ -55,8 +55,8 @@ class _Refusals:
 class Groups:
     """The searches in one location for groups of keys of one field.
 
-    Until one was accepted, it may be the filter that is refused, or the size of the group or of the page. From then on they do
-    not depend on each other.
+    Until one was accepted they go out one after the other, since it may be the filter that is refused, or the size of the
+    group or of the page. From then on they do not depend on each other.
     """
 
     def __init__(self, field: KeyField, location_id: str, page_size: PageSize) -> None:
@@ -81,10 +81,9 @@ class Groups:
             group = normals[at : at + self.size]
             at += len(group)
             yield from self._search(group, hits, self._at_first)
-        while at < len(normals):
-            group = normals[at : at + self.size]
-            at += len(group)
-            yield from self._search(group, hits, _Refusals())
+        if at < len(normals):
+            begins = range(at, len(normals), self.size)
+            yield Together([self._search(normals[begin : begin + self.size], hits, _Refusals()) for begin in begins])
 
     def _search(self, group: Sequence[str], hits: Hits, refusals: _Refusals) -> _Part[bool]:
         """Search for a group. One that is refused is halved, down to one key; so is one that is larger than is taken by now.
