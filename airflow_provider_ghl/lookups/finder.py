@@ -50,6 +50,8 @@ class Finder:
         self._region = check_region(phone_region)
         self._lookup_by: LookupBy = lookup_by
         self._ready: _Ready | None = None
+        #: Keys that were missing and not looked for again yet.
+        self._missing = 0
         #: Names the look-up: finders of one name find the same in a location.
         self.name = _name(lookup, self._region)
         #: Seconds after which a new record can be found.
@@ -78,6 +80,7 @@ class Finder:
         missing = hits.missing(wanted)
         if ready.duplicates is not None:
             missing = yield from _ask_for_few(missing, hits, ready.search, ready.duplicates, max(1.0, expected))
+        self._missing += len(missing)
         return _verdicts(normals, ready.field, hits, frozenset(missing))
 
     def find_again(self, keys: Sequence[str]) -> Steps[dict[str, Resolution]]:
@@ -90,7 +93,8 @@ class Finder:
         ready = yield from self._begin()
         normals, hits = _normalise(keys, ready.field), Hits()
         wanted = _distinct(normals)
-        yield from ready.search.find_again(wanted, hits)
+        yield from ready.search.find_again(wanted, hits, self._missing / max(1, len(wanted)))
+        self._missing = max(0, self._missing - len(wanted))
         if ready.duplicates is not None and _are_filters_blind(ready.search, ready.duplicates):
             missing = hits.missing(wanted)
             cost = len(missing)

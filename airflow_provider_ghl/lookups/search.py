@@ -88,9 +88,9 @@ class Search:
         self._second = _Look()  # what second looks have read is too old for the next ones
         yield from self._find(normals, hits, self._first, expected)
 
-    def find_again(self, normals: Sequence[str], hits: Hits) -> Steps[None]:
+    def find_again(self, normals: Sequence[str], hits: Hits, expected: float = 1.0) -> Steps[None]:
         """Look for keys once more. Where that pages the whole, it holds for other second looks until there is a first one."""
-        yield from self._find(normals, hits, self._second, 1.0)
+        yield from self._find(normals, hits, self._second, expected)
 
     def find_what_filters_miss(
         self, normals: Sequence[str], hits: Hits, now: float, in_all: float, *, is_second: bool = False

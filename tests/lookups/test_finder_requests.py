@@ -182,6 +182,15 @@ class TestSecondLooks:
         assert not any(one.is_missing for one in found.values())
         assert len(ghl.calls) == 3
 
+    def test_how_many_are_to_come_is_known(self) -> None:
+        ghl, finder = world(), Finder(BY_NUMBER, LOCATION)
+        ghl.records[POLICY] = [policy(f"r{at}", f"A-{at}") for at in range(10_000)]
+        missing = self.missing(ghl, finder, [f"B-{at}" for at in range(5_000)])
+        ghl.calls.clear()
+        for chunk in chunks(missing, 1_000):
+            ghl.hold(finder.find_again(chunk))
+        assert len(ghl.calls) == 21
+
     def test_what_second_looks_have_read_is_too_old_for_keys_that_come_later(self) -> None:
         ghl, finder = world(), Finder(BY_NUMBER, LOCATION, lookup_by="page")
         ghl.records[POLICY] = [policy("one", "A-1")]
