@@ -17,11 +17,12 @@ from typing import Any
 from urllib.parse import unquote
 
 from simulated_limits import SimulatedLimits
+from simulated_records import HighLevel
 from simulated_time import FakeClock
 
 from airflow_provider_ghl.api.calls import Call
 from airflow_provider_ghl.api.transport import RawAnswer
-from airflow_provider_ghl.exceptions import TransportError
+from airflow_provider_ghl.exceptions import RequestRejected, TransportError
 
 __all__ = ["ASSOCIATION", "FAULTS", "KEY", "LOCATION", "TOKEN", "SimulatedServer"]
 
@@ -78,10 +79,14 @@ class SimulatedServer(SimulatedLimits):
     refuse_token_from: int | None = None
     refuse_reads: bool = False
     refusal: str = "Invalid JWT"
+    #: The records that searches find, and when new ones among them get into the index (clock seconds).
+    records: HighLevel | None = None
+    indexed_at: float = 0.0
 
     def __post_init__(self) -> None:
         self.requests = 0
         self.association_reads = 0
+        self.searches = 0
         self.limited = 0
         self.relations: dict[tuple[str, str], str] = {}
         self.creations: Counter[tuple[str, str]] = Counter()
@@ -126,7 +131,7 @@ class SimulatedServer(SimulatedLimits):
 
     def handle(self, call: Call, fault: str | None) -> RawAnswer:
         """Count the request and do what it asks, at the clock's time."""
-        self.association_reads += not call.template.startswith("/associations/relations")
+        self.association_reads += call.template.startswith("/associations/") and "relations" not in call.template
         if fault == "never_sent":
             raise TransportError("the host cannot be reached", method=call.method, path=call.template, sent=False)
         self.sent_at.append(self.clock.now)
@@ -176,7 +181,20 @@ class SimulatedServer(SimulatedLimits):
             if self.refuse_reads:
                 return 401, {"statusCode": 401, "message": "The token is not authorized for this scope."}
             return self._list(call)
+        if self.records is not None and not call.template.startswith("/associations"):
+            return self._search(self.records, call)
         return self._association(call)
+
+    def _search(self, records: HighLevel, call: Call) -> tuple[int, Any]:
+        self.searches += 1
+        if self.refuse_reads:
+            return 401, {"statusCode": 401, "message": "The token is not authorized for this scope."}
+        if self.clock.now >= self.indexed_at:
+            records.wait(0.0)
+        try:
+            return 200, records.route(call)
+        except RequestRejected as error:
+            return error.status or 400, {"statusCode": error.status, "message": error.message}
 
     def _create(self, first: str, second: str) -> tuple[int, Any]:
         for record in (first, second):

@@ -34,10 +34,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "load/kind": {"exceptions", "api", "load/columns", "load/ledger", "load/results"},
     "load/spec": {"exceptions", "load/kind", "load/quota_wait", "load/tolerance"},
     "load/source": {"exceptions", "load/columns"},
+    "load/keys": {"api", "load/columns", "load/kind", "load/ledger", "load/sorted_runs"},
     "load/plan": {"exceptions", "api", "load/columns", "load/ledger", "load/results", "load/sorted_runs", "load/spec"},
     "load/send": {
         *("exceptions", "api", "load/columns", "load/kind", "load/ledger", "load/results", "load/spec"),
-        "load/plan",
+        *("load/keys", "load/plan"),
     },
     "load/ports": {"api", "load/columns", "load/ledger", "load/results", "load/send"},
     "load/loader": {
@@ -46,7 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "relations": {
         *("exceptions", "api", "load/columns", "load/kind", "load/ledger", "load/results"),
-        *("load/sorted_runs", "load/source"),
+        *("load/sorted_runs", "load/source", "lookups"),
     },
     "lookups": {"exceptions", "api"},
     "hooks": {

@@ -141,6 +141,16 @@ class GHLHook(BaseHook):
         with self._forgetting(**{name: unquote(deleted["id"])}) if deleted else nullcontext():
             return self.get_conn().request(call).data
 
+    def phone_region(self, given: str | None = None) -> str | None:
+        """The country of phone numbers without a country code.
+
+        :param given: instead of the connection's.
+        :raises ConfigurationError: it is no country's code.
+        """
+        from airflow_provider_ghl.lookups.normal_forms import check_region
+
+        return check_region(given or self._access.settings.phone_region)
+
     def resolve(self, lookup: Lookup, keys: Iterable[Any], phone_region: str | None = None) -> Resolutions:
         """The ids of the records that have these keys, or why not, for each key.
 
@@ -154,7 +164,7 @@ class GHLHook(BaseHook):
         from airflow_provider_ghl.api.conversation import converse
         from airflow_provider_ghl.lookups.resolve import resolve
 
-        client, region = self.get_conn(), phone_region or self._access.settings.phone_region
+        client, region = self.get_conn(), self.phone_region(phone_region)
         return converse(resolve(lookup, keys, self.location_id, phone_region=region), client.request, client.sleep)
 
     def create_association(

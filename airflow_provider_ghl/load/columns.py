@@ -72,11 +72,14 @@ class Valid:
     :param values: the values as text, column by column; ``""`` where a value was refused.
     :param problems: all reasons of each refused row, by offset.
     :param locations: the rows' locations, where the source names them.
+    :param keys: for each column, the keys in it, whose records are to be found; ``None`` for a column that holds the values
+        themselves. Empty where all columns do. The values of a column with keys are ``""``.
     """
 
     values: tuple[Objects, ...]
     problems: dict[int, str]
     locations: Objects | None = None
+    keys: tuple[Objects | None, ...] = ()
 
     def __len__(self) -> int:
         return len(self.values[0])
@@ -110,6 +113,12 @@ class Chunk:
     #: Offsets of rows that repeat an earlier one, and of rows that exist according to the ledger.
     repeats: Numbers = field(default_factory=lambda: _NONE)
     known: Numbers = field(default_factory=lambda: _NONE)
+    #: As :attr:`Valid.keys`. Until a row's keys are resolved, its values are ``""``.
+    keys: tuple[Objects | None, ...] = ()
+    #: The columns of ``values`` in the order of the source, which is also that of ``keys``.
+    as_read: tuple[Objects, ...] = ()
+    #: In that order too: whether the ledger named the row's record for its key.
+    is_remembered: tuple[Flags, ...] = ()
 
     def row(self, offset: int) -> tuple[str, ...]:
         """A row's values."""

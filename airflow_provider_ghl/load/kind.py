@@ -5,18 +5,33 @@ The only kind so far is in ``relations/``: rows that become relations.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from airflow_provider_ghl.api.calls import Answer, Call
+from airflow_provider_ghl.api.conversation import Steps
 from airflow_provider_ghl.exceptions import GHLError
 from airflow_provider_ghl.load.columns import Batch, Chunk, Columns, Numbers, Objects, Valid
 from airflow_provider_ghl.load.ledger.memory import Memory
 from airflow_provider_ghl.load.results.fields import ResultFields
 from airflow_provider_ghl.load.results.outcomes import RowResult, StoppedBy
 
-__all__ = ["Conversation", "GroupRead", "ReadResult", "Result", "RowHandler", "RowKind", "StoredRow", "Target", "TargetResult"]
+__all__ = [
+    "Conversation",
+    "FoundKey",
+    "GoneRecord",
+    "GroupRead",
+    "KeyFinder",
+    "PartResult",
+    "ReadResult",
+    "Result",
+    "RowHandler",
+    "RowKind",
+    "StoredRow",
+    "Target",
+    "TargetResult",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +87,44 @@ class ReadResult:
     read_to: int | None = 0
 
 
+@dataclass(frozen=True, slots=True)
+class PartResult:
+    """The result of a part of a look-up.
+
+    :param value: what it came to.
+    :param error: why it came to nothing.
+    """
+
+    value: Any = None
+    error: Exception | None = None
+    requests: int = 0
+    stops: StoppedBy | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GoneRecord:
+    """A row was refused because HighLevel does not have a record that the ledger has named for one of its keys.
+
+    :param reason: the refusal.
+    """
+
+    chunk: Chunk
+    offset: int
+    reason: str
+    requests: int = 0
+    stops: StoppedBy | None = None
+
+
 #: The result of a conversation.
-Result = RowResult | ReadResult | TargetResult
+Result = RowResult | ReadResult | TargetResult | PartResult | GoneRecord
 #: A generator that yields requests. It is sent each answer, or has its error thrown in, and returns the result.
-Conversation = Generator[Call, Answer, RowResult] | Generator[Call, Answer, ReadResult] | Generator[Call, Answer, TargetResult]
+Conversation = (
+    Generator[Call, Answer, RowResult]
+    | Generator[Call, Answer, RowResult | GoneRecord]
+    | Generator[Call, Answer, ReadResult]
+    | Generator[Call, Answer, TargetResult]
+    | Generator[Call, Answer, PartResult]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +138,53 @@ class GroupRead:
     subject: str
     offsets: list[int]
     conversation: Conversation
+
+
+class FoundKey(Protocol):
+    """What became of a key. It never quotes the key."""
+
+    @property
+    def record_id(self) -> str | None:
+        """The record that has it."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why there is no record id."""
+
+    @property
+    def is_invalid(self) -> bool:
+        """Whether it can be no key, so that no request asked for it."""
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether no record has it so far: a new one takes a while to be found."""
+
+
+class KeyFinder(Protocol):
+    """Finds the records that the keys of one column name, in one location."""
+
+    @property
+    def name(self) -> str:
+        """Finders of the same name find the same records."""
+
+    @property
+    def index_lag(self) -> float:
+        """Seconds after which a new record can be found."""
+
+    def begin(self) -> Steps[None]:
+        """Find out what the keys are compared with. A second call needs no request.
+
+        :raises ConfigurationError: there is nothing of that name.
+        """
+
+    def find(self, keys: Sequence[str], expected: float = 1.0) -> Steps[Mapping[str, FoundKey]]:
+        """Find the records of these keys, each given once.
+
+        :param expected: how many times as many keys will come in all, these included.
+        """
+
+    def find_again(self, keys: Sequence[str]) -> Steps[Mapping[str, FoundKey]]:
+        """Look once more for keys that no record had, after the index lag. None of the results is ``is_missing``."""
 
 
 class RowHandler(Protocol):
@@ -119,7 +215,7 @@ class RowHandler(Protocol):
         :raises LedgerError: the ledger cannot be read.
         """
 
-    def conversation(self, values: tuple[str, ...], *, is_again: bool) -> Conversation:
+    def conversation(self, values: tuple[str, ...], *, is_again: bool) -> Generator[Call, Answer, RowResult]:
         """The requests of one row.
 
         :param is_again: an earlier attempt of this load may have sent the row and got no answer.
@@ -144,6 +240,13 @@ class RowKind(Protocol):
     @property
     def target_id(self) -> str | None:
         """HighLevel's id of the target, where the user gave it; else ``None``."""
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether any column holds keys instead of the values themselves."""
+
+    def key_finders(self, location_id: str) -> Sequence[KeyFinder | None]:
+        """For each column, in the source's order, what finds the records of its keys; ``None`` where it holds no keys."""
 
     def validate(self, batch: Batch) -> Valid:
         """Refuse the rows that can be refused before any request. A row's problem names all its reasons."""

@@ -69,7 +69,9 @@ class _Load:
         self._attempt: Attempt | None = None
         self._began = ports.client.clock.monotonic()
         self._budget = Budget(spec.max_requests)
-        self._report = Report(spec.kind.fields, spec.keep_results, self._file, try_number=spec.try_number)
+        self._report = Report(
+            spec.kind.fields, spec.keep_results, self._file, try_number=spec.try_number, fails_unresolved=spec.fails_unresolved
+        )
         self._partition = Partition(spec, iter(ports.batches), self._report, ports.client.stop)
 
     def run(self) -> Verdict:
@@ -78,7 +80,7 @@ class _Load:
             has_enough = self._partition.has_enough()
             is_to_run = has_enough and not self._client.stop.is_set
             journal = self._open_journal(is_to_send=is_to_run and not self._spec.plan_only)
-            feeder = Feeder(self._spec, self._partition, self._report, journal, self._location_opener(journal))
+            feeder = Feeder(self._spec, self._partition, journal, self._location_opener(journal))
             stoppage = self._send(feeder, journal) if is_to_run and journal.failure is None else None
             feeder.skip_rest(stoppage)
             journal.commit()
@@ -118,7 +120,7 @@ class _Load:
     def _location_opener(self, journal: Journal) -> Callable[[LocationResults], Location]:
         spec, clock = self._spec, self._client.clock
         max_age = spec.ledger_max_age.total_seconds() if spec.diff_against is DiffAgainst.LEDGER else None
-        memories = Memories(self._ledger, self._attempt, self._client.host, max_age)
+        memories = Memories(self._ledger, self._attempt, self._client.host, max_age, spec.lookup_max_age.total_seconds())
         cautious = _CAUTIOUS if spec.has_several_locations else spec.abort_after
 
         def open_location(results: LocationResults) -> Location:
@@ -167,7 +169,8 @@ class _Load:
                 self._progress.log_trouble(location.id, location.trouble(now))
         if self._progress.is_due and not all(location.is_over for location in locations):
             statuses = [LocationStatus(one.id, self._client.limit(one.id), one.is_over, one.trouble(now)) for one in locations]
-            self._progress.tick(self._report.done, self._report.rows, self._budget.spent, statuses)
+            looked_up = sum(location.steps.looked_up for location in locations)
+            self._progress.tick(self._report.done, self._report.rows, self._budget.spent, statuses, looked_up)
 
     def _publish(self) -> GHLError | None:
         """Publish the results file, before the task can fail. Returns the error where that fails."""
@@ -257,6 +260,7 @@ class _Load:
             # The smallest of all locations.
             "daily_remaining": min((one for one in left if one is not None), default=None),
             "results_path": self._spec.results_path if is_published else None,
+            **self._lookups(locations),
         }
         if self._spec.has_several_locations:
             summary["locations"] = {location.id: self._location_summary(location) for location in locations}
@@ -272,6 +276,16 @@ class _Load:
             "daily_remaining": self._client.limit(location.id).daily_left,
             "stopped_by": str(stoppage.by) if stoppage is not None and stoppage.by else None,
             "reason": stoppage.explanation if stoppage is not None else None,
+            **self._lookups([location]),
+        }
+
+    def _lookups(self, locations: Sequence[Location]) -> dict[str, int]:
+        """What the look-ups of a load with keys took."""
+        if not self._spec.kind.has_keys:
+            return {}
+        return {
+            "looked_up": sum(location.steps.looked_up for location in locations),
+            "lookup_requests": sum(location.steps.lookup_requests for location in locations),
         }
 
     def _note_end(

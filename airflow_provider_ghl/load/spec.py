@@ -48,6 +48,10 @@ class LoadSpec:
     min_rows: int = 0
     diff_against: DiffAgainst = DiffAgainst.LEDGER
     ledger_max_age: timedelta = timedelta(days=30)
+    #: The same for the records of keys.
+    lookup_max_age: timedelta = timedelta(days=7)
+    #: Whether rows whose keys name no record, or several, count as failed.
+    fails_unresolved: bool = True
     tolerance: Tolerance = field(default_factory=lambda: Tolerance(0))
     abort_after: int = 20
     #: How long HighLevel may give no answers before a location is stopped.
@@ -85,6 +89,6 @@ class LoadSpec:
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
                 raise ConfigurationError(f"{name} must be a whole number, {least} or more, not {value!r}")
-        for name in ("ledger_max_age", "outage_timeout"):
+        for name in ("ledger_max_age", "lookup_max_age", "outage_timeout"):
             if getattr(self, name) < timedelta(0):
                 raise ConfigurationError(f"{name} must be 0 or more, not {getattr(self, name)}")

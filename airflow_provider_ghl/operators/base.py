@@ -11,8 +11,21 @@ from airflow.sdk import BaseOperator
 
 from airflow_provider_ghl.exceptions import ConfigurationError
 from airflow_provider_ghl.hooks.ghl import GHLHook
+from airflow_provider_ghl.lookups import Lookup
 
-__all__ = ["GHLOperator", "choice", "duration", "flag", "given", "number_or_none", "one_of", "required", "whole_number"]
+__all__ = [
+    "GHLOperator",
+    "choice",
+    "duration",
+    "flag",
+    "given",
+    "lookup",
+    "number_or_none",
+    "one_of",
+    "required",
+    "unless_template",
+    "whole_number",
+]
 
 T = TypeVar("T")
 
@@ -56,6 +69,11 @@ def required(name: str, value: T | None) -> T:
     if value is None or _is_absent(value):
         raise ConfigurationError(f"{name} is empty")
     return value
+
+
+def unless_template(value: Any) -> str | None:
+    """The value if it is text without a template, so that it can be judged before the task runs; else ``None``."""
+    return given(value) if isinstance(value, str) and "{" not in value else None
 
 
 def one_of(**arguments: Any) -> str:
@@ -111,6 +129,17 @@ def duration(name: str, value: timedelta) -> timedelta:
     """
     if not isinstance(value, timedelta) or value < timedelta(0):
         raise ConfigurationError(f"{name} must be a datetime.timedelta of 0 or more, not {value!r}")
+    return value
+
+
+def lookup(name: str, value: Lookup | None) -> Lookup | None:
+    """Return the value if it is a look-up, or ``None``.
+
+    :raises ConfigurationError: it is something else.
+    """
+    if value is not None and not isinstance(value, Lookup):
+        kind = type(value).__name__
+        raise ConfigurationError(f"{name} must be a Contact, CustomObject, Business or Opportunity, not a {kind}")
     return value
 
 

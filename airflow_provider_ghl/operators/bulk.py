@@ -5,19 +5,32 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk.configuration import conf
 
 from airflow_provider_ghl.load.source.text_format import TextFormat
 from airflow_provider_ghl.load.tolerance import Tolerance
-from airflow_provider_ghl.operators.base import choice, duration, flag, given, number_or_none, one_of, whole_number
+from airflow_provider_ghl.operators.base import (
+    choice,
+    duration,
+    flag,
+    given,
+    lookup,
+    number_or_none,
+    one_of,
+    unless_template,
+    whole_number,
+)
 from airflow_provider_ghl.operators.load import LoadOperator
 from airflow_provider_ghl.operators.rows_argument import RowsArgument
 from airflow_provider_ghl.operators.table import templatable
+from airflow_provider_ghl.relations.orientation import sides_of
 
 if TYPE_CHECKING:
     from airflow_provider_ghl.load.kind import RowKind
+    from airflow_provider_ghl.lookups.search import LookupBy
+    from airflow_provider_ghl.lookups.values import Lookup
 
 __all__ = ["BulkCreateRelationsOperator"]
 
@@ -55,9 +68,21 @@ class BulkCreateRelationsOperator(LoadOperator):
         ``None``: UTF-8.
     :param first_record_column: the column of the association's first records (templated).
     :param second_record_column: the column of its second records (templated).
-    :param first_object_key: the object of the first column's records, such as ``contact`` (templated). HighLevel may store an
-        association with its sides swapped, and not in all sub-accounts alike. Where it does, the columns are swapped too, and
-        results keep the table's order. Without an object key the columns are taken in the order that HighLevel stores.
+    :param first_lookup: what the first column holds, where these are no record ids: such as ``Contact(by="email")``, from
+        ``airflow_provider_ghl.lookups``. The keys are looked up in each row's sub-account. Results have the records' ids, never
+        the keys.
+    :param second_lookup: the same for the second column.
+    :param on_unresolved: what rows are whose key names no record, or several. ``fail``: they count as failed. ``skip``: they
+        are told and do not count.
+    :param lookup_max_age: a key whose record HighLevel has not confirmed for this long is looked up again. These look-ups are
+        spread evenly over the days.
+    :param lookup_by: how keys are found that the ledger does not know. ``search``: by groups of 100. ``page``: by reading all
+        records, 500 at a time. ``cheaper``: whichever takes fewer requests.
+    :param phone_region: the country of phone numbers without a country code, such as ``US``. ``None``: the connection's.
+    :param first_object_key: the object of the first column's records, such as ``contact`` (templated). It follows from a
+        look-up. HighLevel may store an association with its sides swapped, and not in all sub-accounts alike. Where it does,
+        the columns are swapped too, and results keep the table's order. With neither an object key nor a look-up the columns
+        are taken in the order that HighLevel stores.
     :param second_object_key: the object of the second column's records (templated). One of the two is enough.
     :param first_object_label: the label of the first column's side, for an association between two records of one object
         (templated).
@@ -87,6 +112,8 @@ class BulkCreateRelationsOperator(LoadOperator):
         is written whole or not at all. A local path, for which missing folders are made, or any URL that
         ``ObjectStoragePath`` writes.
     :param results_conn_id: the connection that writes ``results_path`` (templated).
+    :param results_include_keys: whether the results file has the keys too, in the columns ``first_key`` and ``second_key``. No
+        other result has them.
     :param xcom_results_limit: how many rows the XCom ``results`` has at most.
     :param deferrable: where the quota of the day is spent, defer the task until the reset, then go on.
     :param defer_timeout: how long to wait for quota in all. Where a wait would exceed it, the task is red and retryable at
@@ -120,6 +147,12 @@ class BulkCreateRelationsOperator(LoadOperator):
         encoding: str | None = None,
         first_record_column: str = "first_record_id",
         second_record_column: str = "second_record_id",
+        first_lookup: Lookup | None = None,
+        second_lookup: Lookup | None = None,
+        on_unresolved: str = "fail",
+        lookup_max_age: timedelta = timedelta(days=7),
+        lookup_by: str = "cheaper",
+        phone_region: str | None = None,
         first_object_key: str | None = None,
         second_object_key: str | None = None,
         first_object_label: str | None = None,
@@ -137,6 +170,7 @@ class BulkCreateRelationsOperator(LoadOperator):
         plan_only: bool = False,
         results_path: str | os.PathLike[str] | None = None,
         results_conn_id: str | None = None,
+        results_include_keys: bool = False,
         xcom_results_limit: int = 1000,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         defer_timeout: timedelta = timedelta(days=7),
@@ -155,9 +189,17 @@ class BulkCreateRelationsOperator(LoadOperator):
         self.text_format = TextFormat(separator, encoding)
         self.first_record_column = first_record_column
         self.second_record_column = second_record_column
+        self.first_lookup = lookup("first_lookup", first_lookup)
+        self.second_lookup = lookup("second_lookup", second_lookup)
+        self.on_unresolved = choice("on_unresolved", on_unresolved, "fail", "skip")
+        self.lookup_max_age = duration("lookup_max_age", lookup_max_age)
+        self.lookup_by = choice("lookup_by", lookup_by, "cheaper", "search", "page")
+        self.phone_region = phone_region
         self.first_object_key = first_object_key
         self.second_object_key = second_object_key
         self.first_object_label = first_object_label
+        # A contradiction is an error where the DAG is parsed, unless it stands in a template.
+        sides_of(self.first_lookup, self.second_lookup, unless_template(first_object_key), unless_template(second_object_key))
         self.row_key_column = row_key_column
         self.batch_size = whole_number("batch_size", batch_size, least=1)
         self.min_rows = whole_number("min_rows", min_rows, least=0)
@@ -172,6 +214,7 @@ class BulkCreateRelationsOperator(LoadOperator):
         self.plan_only = flag("plan_only", plan_only)
         self.results_path = templatable(results_path)
         self.results_conn_id = results_conn_id
+        self.results_include_keys = flag("results_include_keys", results_include_keys)
         self.xcom_results_limit = whole_number("xcom_results_limit", xcom_results_limit, least=0)
         self.deferrable = flag("deferrable", deferrable)
         self.defer_timeout = duration("defer_timeout", defer_timeout)
@@ -179,12 +222,21 @@ class BulkCreateRelationsOperator(LoadOperator):
     def row_kind(self) -> RowKind:
         """Pairs of records."""
         from airflow_provider_ghl.relations.kind import RelationRows
-        from airflow_provider_ghl.relations.orientation import Sides
 
         named = one_of(association_id=self.association_id, association_key=self.association_key)
+        lookups = self.first_lookup, self.second_lookup
         return RelationRows(
             columns=self.columns(first_record_column=self.first_record_column, second_record_column=self.second_record_column),
-            sides=Sides(given(self.first_object_key), given(self.second_object_key), given(self.first_object_label)),
+            sides=sides_of(
+                *lookups,
+                given(self.first_object_key),
+                given(self.second_object_key),
+                given(self.first_object_label),
+            ),
+            lookups=lookups,
+            lookup_by=cast("LookupBy", self.lookup_by),
+            phone_region=self.hook.phone_region(given(self.phone_region)) if any(lookups) else None,
+            has_keys_in_file=self.results_include_keys,
             association_id=self.association_id if named == "association_id" else None,
             association_key=self.association_key if named == "association_key" else None,
             max_per_first=self.max_per_first,

@@ -45,6 +45,8 @@ class LoadOperator(TableOperator):
     min_rows: int
     diff_against: str
     ledger_max_age: timedelta
+    lookup_max_age: timedelta
+    on_unresolved: str
     tolerance: Tolerance
     abort_after: int
     outage_timeout: timedelta
@@ -165,6 +167,8 @@ class LoadOperator(TableOperator):
             min_rows=self.min_rows,
             diff_against=DiffAgainst(self.diff_against),
             ledger_max_age=self.ledger_max_age,
+            lookup_max_age=self.lookup_max_age,
+            fails_unresolved=self.on_unresolved == "fail",
             tolerance=self.tolerance,
             abort_after=self.abort_after,
             outage_timeout=self.outage_timeout,

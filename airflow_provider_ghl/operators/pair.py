@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ghl.exceptions import ConfigurationError, UnresolvedKey
 from airflow_provider_ghl.lookups import Lookup
-from airflow_provider_ghl.operators.base import GHLOperator, given, one_of, required
+from airflow_provider_ghl.operators.base import GHLOperator, given, lookup, one_of, required, unless_template
 from airflow_provider_ghl.operators.key_argument import Key, KeyArgument
+from airflow_provider_ghl.relations.orientation import is_swapped, sides_of
 
 if TYPE_CHECKING:
     import jinja2
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["PairOperator"]
 
 _SIDES = ("first", "second")
-#: An object key that is no template, so that it can be judged before the task runs.
-_PLAIN = re.compile(r"[\w.\s-]+")
 
 
 class PairOperator(GHLOperator):
@@ -55,15 +53,14 @@ class PairOperator(GHLOperator):
         super().__init__(**kwargs)
         self.association_id = association_id
         self.association_key = association_key
-        self.first_lookup = _lookup("first_lookup", first_lookup)
-        self.second_lookup = _lookup("second_lookup", second_lookup)
+        self.first_lookup = lookup("first_lookup", first_lookup)
+        self.second_lookup = lookup("second_lookup", second_lookup)
         self.first_record_id: Any = _hidden(first_record_id, first_lookup)
         self.second_record_id: Any = _hidden(second_record_id, second_lookup)
         self.first_object_key = first_object_key
         self.second_object_key = second_object_key
-        for side, object_key in zip(_SIDES, (first_object_key, second_object_key), strict=True):
-            if isinstance(object_key, str) and _PLAIN.fullmatch(object_key):
-                self._object_key(side)
+        # A contradiction is an error where the DAG is parsed, unless it stands in a template.
+        sides_of(self.first_lookup, self.second_lookup, unless_template(first_object_key), unless_template(second_object_key))
 
     def render_template(
         self, content: Any, context: Context, jinja_env: jinja2.Environment | None = None, seen_oids: set[int] | None = None
@@ -84,10 +81,9 @@ class PairOperator(GHLOperator):
             argument cannot be right.
         :raises UnresolvedKey: no record has a key, or several have it.
         """
-        from airflow_provider_ghl.relations.orientation import Sides, is_swapped
-
         records = [self._record(side) for side in _SIDES]
-        sides = Sides(*map(self._object_key, _SIDES))
+        keys = given(self.first_object_key), given(self.second_object_key)
+        sides = sides_of(self.first_lookup, self.second_lookup, *keys)
         named = one_of(association_id=self.association_id, association_key=self.association_key)
         if named == "association_id" and not sides.is_given:
             association_id, swapped = str(self.association_id), False
@@ -103,23 +99,6 @@ class PairOperator(GHLOperator):
         :raises ConfigurationError: there is none; the message names the keys there are.
         """
         return self.hook.find_association(**named)
-
-    def _object_key(self, side: str) -> str | None:
-        """The object of a side's records, from the look-up or as it was given.
-
-        :raises ConfigurationError: these contradict each other.
-        """
-        name = f"{side}_object_key"
-        lookup: Lookup | None = getattr(self, f"{side}_lookup")
-        object_key: str | None = given(getattr(self, name))
-        if lookup is None or object_key is None:
-            return lookup.object_key if lookup else object_key
-        if object_key.strip().casefold() != lookup.object_key.casefold():
-            raise ConfigurationError(
-                f"{side}_lookup={lookup} finds records of {lookup.object_key!r}, and {name} is {object_key!r}: "
-                f"correct one of them, or leave {name} out"
-            )
-        return object_key
 
     def _record(self, side: str) -> str | Key:
         """A record's id (text or an int, as in a bulk load), or its key.
@@ -143,21 +122,10 @@ class PairOperator(GHLOperator):
             if isinstance(record, Key):
                 keys.setdefault(getattr(self, f"{side}_lookup"), {})[side] = record.value
         found: dict[str, Resolution] = {}
-        for lookup, by_side in keys.items():
-            found.update(zip(by_side, self.hook.resolve(lookup, by_side.values()).in_order, strict=True))
+        for one, by_side in keys.items():
+            found.update(zip(by_side, self.hook.resolve(one, by_side.values()).in_order, strict=True))
         _refuse_unresolved(found)
         return [str(found[side].record_id if side in found else record) for side, record in zip(_SIDES, records, strict=True)]
-
-
-def _lookup(name: str, value: Lookup | None) -> Lookup | None:
-    """Return the look-up if it is one.
-
-    :raises ConfigurationError: it is something else.
-    """
-    if value is not None and not isinstance(value, Lookup):
-        kind = type(value).__name__
-        raise ConfigurationError(f"{name} must be a Contact, CustomObject, Business or Opportunity, not a {kind}")
-    return value
 
 
 def _hidden(record: Any, lookup: Lookup | None) -> Any:

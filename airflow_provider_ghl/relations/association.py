@@ -7,27 +7,12 @@ from dataclasses import dataclass
 
 from airflow_provider_ghl.api.calls import Answer, Call
 from airflow_provider_ghl.api.find_association import find_in_steps
-from airflow_provider_ghl.exceptions import (
-    BudgetSpent,
-    ConfigurationError,
-    GHLError,
-    QuotaExhausted,
-    RequestRejected,
-    Unauthorized,
-)
+from airflow_provider_ghl.exceptions import ConfigurationError, GHLError
 from airflow_provider_ghl.load.kind import Target, TargetResult
-from airflow_provider_ghl.load.results.outcomes import StoppedBy
+from airflow_provider_ghl.load.results.stoppage import stopped_by
 from airflow_provider_ghl.relations.orientation import Sides, is_swapped
 
 __all__ = ["StoredAssociation", "read_association"]
-
-_STOPPED_BY: dict[type[GHLError], StoppedBy] = {
-    ConfigurationError: StoppedBy.ABORT,
-    RequestRejected: StoppedBy.ABORT,
-    Unauthorized: StoppedBy.TOKEN,
-    QuotaExhausted: StoppedBy.QUOTA,
-    BudgetSpent: StoppedBy.MAX_REQUESTS,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +37,6 @@ def read_association(
             raise ConfigurationError(f"association {found.get('id')} belongs to location {owner}, not to {location_id}")
         swapped = is_swapped(found, sides)
     except GHLError as error:
-        return TargetResult(None, error, stops=next((by for kind, by in _STOPPED_BY.items() if isinstance(error, kind)), None))
+        return TargetResult(None, error, stops=stopped_by(error))
     object_keys = str(found.get("firstObjectKey") or ""), str(found.get("secondObjectKey") or "")
     return TargetResult(StoredAssociation(location_id, str(found.get("id") or association_id), object_keys, swapped))

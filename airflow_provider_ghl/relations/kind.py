@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
@@ -11,15 +11,19 @@ import numpy as np
 from airflow_provider_ghl.api.calls import Answer, Call
 from airflow_provider_ghl.exceptions import ConfigurationError, Unauthorized
 from airflow_provider_ghl.load.columns import Batch, Chunk, Columns, Numbers, Objects, Valid
-from airflow_provider_ghl.load.kind import Conversation, GroupRead, ReadResult, Target, TargetResult
+from airflow_provider_ghl.load.kind import GroupRead, KeyFinder, ReadResult, Target, TargetResult
 from airflow_provider_ghl.load.ledger.memory import Memory
 from airflow_provider_ghl.load.ledger.notes import Knowledge
 from airflow_provider_ghl.load.ledger.relations import Side
 from airflow_provider_ghl.load.results.fields import ResultFields
+from airflow_provider_ghl.load.results.outcomes import RowResult
+from airflow_provider_ghl.lookups.finder import Finder
+from airflow_provider_ghl.lookups.search import LookupBy
+from airflow_provider_ghl.lookups.values import Lookup
 from airflow_provider_ghl.relations.association import StoredAssociation, read_association
 from airflow_provider_ghl.relations.cardinality import Cardinality
 from airflow_provider_ghl.relations.create import create
-from airflow_provider_ghl.relations.fields import RELATION_FIELDS
+from airflow_provider_ghl.relations.fields import KEY_FIELDS, RELATION_FIELDS
 from airflow_provider_ghl.relations.id_shapes import hint_at_swap
 from airflow_provider_ghl.relations.orientation import Sides
 from airflow_provider_ghl.relations.reading import ReadingPolicy, count_groups, groups_by_record, read_relations
@@ -39,15 +43,24 @@ class RelationRows:
     :param sides: which sides of the association the columns hold.
     :param association_id: the association's id. Give this or ``association_key``.
     :param association_key: the association's key.
+    :param lookups: for each column what its keys are looked up by; ``None`` for a column of ids.
+    :param lookup_by: how keys are looked for that are not known: ``search``, ``page``, or whichever is ``cheaper``.
+    :param phone_region: the country of phone numbers without a country code, such as ``US``.
+    :param has_keys_in_file: whether the results file has the keys.
     :param max_per_first: how many relations one first record may have; ``None``: only HighLevel's own limit applies.
     :param max_per_second: the same for second records.
-    :raises ConfigurationError: neither or both of id and key are given, or a limit is not a whole number from 1 on.
+    :raises ConfigurationError: neither or both of id and key are given, a limit is not a whole number from 1 on, or keys would
+        stand in every result as the row's own key.
     """
 
     columns: Columns
     sides: Sides = field(default_factory=Sides)
     association_id: str | None = None
     association_key: str | None = None
+    lookups: tuple[Lookup | None, Lookup | None] = (None, None)
+    lookup_by: LookupBy = "cheaper"
+    phone_region: str | None = None
+    has_keys_in_file: bool = False
     max_per_first: int | None = None
     max_per_second: int | None = None
 
@@ -55,11 +68,38 @@ class RelationRows:
         if bool(self.association_id) == bool(self.association_key):
             raise ConfigurationError("give exactly one of association_id and association_key")
         Cardinality(self.max_per_first, self.max_per_second)  # raises for a wrong limit before any request
+        for name, is_key in zip(self.columns.values, self._holds_keys, strict=True):
+            if is_key and name == self.columns.row_key:
+                raise ConfigurationError(
+                    f"row_key_column={name!r} holds keys, which stand in no XCom: for the results file pass "
+                    "results_include_keys=True, or name another column"
+                )
 
     @property
     def fields(self) -> ResultFields:
         """See :class:`~airflow_provider_ghl.load.kind.RowKind`, here and below."""
-        return RELATION_FIELDS
+        if not self.has_keys_in_file:
+            return RELATION_FIELDS
+        first, second = (name if is_key else None for name, is_key in zip(KEY_FIELDS, self._holds_keys, strict=True))
+        return replace(RELATION_FIELDS, keys=(first, second))
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether a column holds keys. An id is no key."""
+        return any(self._holds_keys)
+
+    @property
+    def _holds_keys(self) -> tuple[bool, ...]:
+        return tuple(lookup is not None and lookup.by != "id" for lookup in self.lookups)
+
+    def key_finders(self, location_id: str) -> Sequence[KeyFinder | None]:
+        """A finder for each column with keys."""
+        return [
+            Finder(lookup, location_id, phone_region=self.phone_region, lookup_by=self.lookup_by)
+            if lookup is not None and is_key
+            else None
+            for lookup, is_key in zip(self.lookups, self._holds_keys, strict=True)
+        ]
 
     @property
     def target_name(self) -> str:
@@ -72,8 +112,8 @@ class RelationRows:
         return self.association_id
 
     def validate(self, batch: Batch) -> Valid:
-        """Convert ids to text, and refuse values that are no ids."""
-        return validate(batch, self.columns)
+        """Convert ids and keys to text, and refuse values that are neither."""
+        return validate(batch, self.columns, self._holds_keys)
 
     def find_target(self, location_id: str) -> Generator[Call, Answer, TargetResult]:
         """Read the association."""
@@ -122,7 +162,7 @@ class RelationHandler:
     def _ordered(self, pair: tuple[T, T]) -> tuple[T, T]:
         return (pair[1], pair[0]) if self._is_swapped else pair
 
-    def conversation(self, values: tuple[str, ...], *, is_again: bool) -> Conversation:
+    def conversation(self, values: tuple[str, ...], *, is_again: bool) -> Generator[Call, Answer, RowResult]:
         """Create the relation of one pair."""
         first, second = values
         where = self._target.location_id, self._target.id

@@ -9,8 +9,9 @@ from airflow_provider_ghl.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from airflow_provider_ghl.api.associations import Association
+    from airflow_provider_ghl.lookups.values import Lookup
 
-__all__ = ["Sides", "is_swapped"]
+__all__ = ["Sides", "is_swapped", "sides_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,32 @@ class Sides:
     def is_given(self) -> bool:
         """Whether the user has described them."""
         return bool(self.first_object_key or self.second_object_key or self.first_object_label)
+
+
+def sides_of(
+    first_lookup: Lookup | None,
+    second_lookup: Lookup | None,
+    first_object_key: str | None = None,
+    second_object_key: str | None = None,
+    first_object_label: str | None = None,
+) -> Sides:
+    """The description of two columns that follows from their look-ups, where the user gives no object keys.
+
+    :raises ConfigurationError: an object key contradicts its look-up.
+    """
+    first = _object_key("first", first_lookup, first_object_key)
+    return Sides(first, _object_key("second", second_lookup, second_object_key), first_object_label)
+
+
+def _object_key(side: str, lookup: Lookup | None, key: str | None) -> str | None:
+    if lookup is None:
+        return key
+    if key and _folded(key) != _folded(lookup.object_key):
+        raise ConfigurationError(
+            f"{side}_lookup={lookup} finds records of {lookup.object_key!r}, and {side}_object_key is {key!r}: "
+            f"correct one of them, or leave {side}_object_key out"
+        )
+    return lookup.object_key
 
 
 def is_swapped(association: Association, sides: Sides) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from enum import Enum, auto
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,8 @@ import pandas
 
 from airflow_provider_ghl.load.columns import Batch, Columns, Objects, Valid
 from airflow_provider_ghl.load.source.batches import looks_personal
+from airflow_provider_ghl.lookups.key_texts import read_key
+from airflow_provider_ghl.lookups.normal_forms import InvalidKey
 
 __all__ = ["validate"]
 
@@ -26,22 +29,38 @@ _LOCATION = re.compile(r"(?!\d{7,}$)[A-Za-z0-9_-]{1,100}")
 _LONGEST = 500
 
 
-def validate(batch: Batch, columns: Columns) -> Valid:
+class _Holds(Enum):
+    """What a column holds."""
+
+    IDS = auto()
+    KEYS = auto()
+    LOCATIONS = auto()
+
+
+def validate(batch: Batch, columns: Columns, holds_keys: Sequence[bool] = ()) -> Valid:
     """Convert ids to text, without spaces at their ends. Ints, UUIDs and whole Decimals become text; other types are refused.
 
     A reason names the column and what to do. It quotes no text from the source.
+
+    :param holds_keys: for each column whether it holds keys of records. Dates and fractions are keys too. Empty: all hold ids.
     """
     problems = dict(batch.unreadable)
-    values = [_texts(name, cells, batch, problems) for name, cells in zip(columns.values, batch.cells, strict=False)]
+    flags = holds_keys or [False] * len(columns.values)
+    values, keys = [], []
+    for name, cells, is_key in zip(columns.values, batch.cells, flags, strict=False):
+        texts = _texts(name, cells, batch, problems, _Holds.KEYS if is_key else _Holds.IDS)
+        keys.append(texts if is_key else None)
+        values.append(numpy.full(len(texts), "", dtype=object) if is_key else texts)
     locations = batch.locations(columns)
     if locations is not None:
-        locations = _texts(str(columns.location), locations, batch, problems, are_locations=True)
-    return Valid(tuple(values), problems, locations)
+        locations = _texts(str(columns.location), locations, batch, problems, _Holds.LOCATIONS)
+    return Valid(tuple(values), problems, locations, tuple(keys) if any(flags) else ())
 
 
-def _texts(name: str, cells: Objects, batch: Batch, problems: dict[int, str], *, are_locations: bool = False) -> Objects:
-    texts, refused = _column(cells.tolist())
-    refused |= _refuse_locations(texts) if are_locations else _refuse_keys(texts)
+def _texts(name: str, cells: Objects, batch: Batch, problems: dict[int, str], holds: _Holds) -> Objects:
+    texts, refused = _column(cells.tolist(), _key if holds is _Holds.KEYS else _text)
+    if holds is not _Holds.KEYS:
+        refused |= _refuse_locations(texts) if holds is _Holds.LOCATIONS else _refuse_keys(texts)
     for at, reason in refused.items():
         if at not in batch.unreadable:
             problem = f"column '{name}'{reason}"
@@ -68,7 +87,11 @@ def _refuse_locations(texts: list[str]) -> dict[int, str]:
     return found
 
 
-def _column(values: list[Any]) -> tuple[list[str], dict[int, str]]:
+def _column(values: list[Any], read: Callable[[Any], tuple[str, str]]) -> tuple[list[str], dict[int, str]]:
+    """The texts of a column, and why some are refused.
+
+    :param read: reads one value, where they are not all plain: its text, and why it is refused.
+    """
     kinds = set(map(type, values))
     if kinds == {str}:
         together = "".join(values)
@@ -80,10 +103,10 @@ def _column(values: list[Any]) -> tuple[list[str], dict[int, str]]:
             texts = list(map(str.strip, map(str, values)))
             octets = "".join(texts).encode()
         except ValueError:
-            return _one_by_one(values)
+            return _one_by_one(values, read)
         if b"\0" not in octets and max(map(len, texts), default=0) <= _LONGEST:
             return texts, dict(_empty(texts))
-    return _one_by_one(values)
+    return _one_by_one(values, read)
 
 
 def _is_visible(text: str) -> bool:
@@ -99,15 +122,24 @@ def _empty(texts: list[str]) -> Iterator[tuple[int, str]]:
         yield at, " is empty"
 
 
-def _one_by_one(values: list[Any]) -> tuple[list[str], dict[int, str]]:
+def _one_by_one(values: list[Any], read: Callable[[Any], tuple[str, str]]) -> tuple[list[str], dict[int, str]]:
     texts: list[str] = []
     refused: dict[int, str] = {}
     for at, value in enumerate(values):
-        text, reason = _text(value)
+        text, reason = read(value)
         texts.append(text)
         if reason:
             refused[at] = reason
     return texts, refused
+
+
+def _key(value: Any) -> tuple[str, str]:
+    """The key as text and no reason, or ``""`` and why the value is refused."""
+    try:
+        return read_key(value), ""
+    except InvalidKey as invalid:
+        is_blank = isinstance(value, str) and not value.strip()
+        return "", " is empty" if is_blank or _missing(value) else f": {invalid}"
 
 
 def _text(value: Any) -> tuple[str, str]:

@@ -14,7 +14,10 @@ from airflow_provider_ghl.relations.kind import RelationRows
 
 __all__ = ["begin_batch", "relation_report", "relation_spec"]
 
-_OF_KIND = ("columns", "sides", "association_id", "association_key", "max_per_first", "max_per_second")
+_OF_KIND = (
+    *("columns", "sides", "association_id", "association_key", "max_per_first", "max_per_second"),
+    *("lookups", "lookup_by", "phone_region", "has_keys_in_file"),
+)
 
 
 def relation_spec(**settings: Any) -> LoadSpec:

@@ -50,7 +50,7 @@ class Duplicates:
     def match(self, high: Words, low: Words, rows: Numbers) -> Matches:
         """Find for each row whether its identity came up before or was expected. Remembers the rows.
 
-        :param rows: the rows' numbers, ascending, above those of all earlier calls.
+        :param rows: the rows' numbers, ascending.
         """
         matches = Matches(np.full(len(rows), -1, dtype=np.int64), np.full(len(rows), -1, dtype=np.int64))
         if not rows.size:

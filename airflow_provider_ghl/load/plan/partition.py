@@ -23,6 +23,8 @@ __all__ = ["Partition", "PartitionedBatch"]
 _SAMPLE = 100
 #: How many locations a load may have. More of them mean a wrong column.
 _MOST_LOCATIONS = 5_000
+#: Rows in memory for a single location: from the first without an outcome to the last that was read.
+_HELD = 50_000
 
 
 class PartitionedBatch(NamedTuple):
@@ -55,6 +57,7 @@ class Partition:
             self._open(spec.location_id or "")
         #: How many rows the largest batch has had so far.
         self.largest = 0
+        self._expected = 0
         #: The error that ended reading the source; ``None`` for none.
         self.broken_by: Exception | None = None
         self.is_complete = False
@@ -64,8 +67,19 @@ class Partition:
         """The locations that the source has named so far, in that order."""
         return list(self._locations.values())
 
+    @property
+    def has_room(self) -> bool:
+        """Whether more rows may be read into memory, where those before them wait for their outcomes."""
+        if self._spec.has_several_locations:
+            return self._report.waiting < self._spec.rows_ahead
+        return self._report.waiting <= max(_HELD, 2 * self.largest)
+
     def expected_rows(self) -> int:
         """About how many rows the source has, too many rather than too few; 0 where there is no way to know."""
+        self._expected = self._expected or self._estimate_rows()
+        return self._expected
+
+    def _estimate_rows(self) -> int:
         if self._spec.total is not None or not self._spec.source_bytes or not self._ahead:
             return self._spec.total or 0
         columns = self._ahead[0].cells[: len(self._kind.columns.values)]
@@ -120,7 +134,7 @@ class Partition:
         numbers = self._numbers(valid)
         size = len(valid)
         self.largest = max(self.largest, size)
-        self._report.begin(batch.start, valid.values, batch.row_keys(self._kind.columns), numbers)
+        self._report.begin(batch.start, valid.values, batch.row_keys(self._kind.columns), numbers, valid.keys)
         usable = np.flatnonzero(valid.usable)
         shared = Chunk(
             batch.start,
@@ -130,6 +144,9 @@ class Partition:
             earlier=np.full(size, -1, dtype=np.int64),
             knowledge=np.zeros(size, dtype=np.uint8),
             todo=usable,
+            keys=valid.keys,
+            as_read=valid.values,
+            is_remembered=tuple(np.zeros(size, dtype=np.bool_) for _ in valid.keys),
         )
         if self._no_location is None:
             shared.problems = valid.problems

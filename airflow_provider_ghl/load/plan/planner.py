@@ -36,12 +36,24 @@ class Planner:
         :raises LedgerError: the ledger cannot be read. The chunk is planned even so, without the ledger's knowledge.
         """
         report, start = self._report, chunk.start
-        self._keep(report.decide_invalid(start, chunk.problems))
+        self.decide_problems(chunk)
         self._or_without_ledger(lambda: self._difference.plan(chunk))
         report.decide_repeats(start, chunk.repeats, chunk.earlier[chunk.repeats])
         learned = self._or_without_ledger(lambda: self._difference.look_again(chunk))
         self._decide(chunk, np.concatenate((chunk.known, learned)))
         self._raise_failure()
+
+    def decide_problems(self, chunk: Chunk) -> None:
+        """Decide the rows that were refused so far."""
+        self._keep(self._report.decide_invalid(chunk.start, chunk.problems))
+        chunk.problems = {}
+
+    def decide_unresolved(self, chunk: Chunk, problems: dict[int, str]) -> None:
+        """Decide rows whose keys name no record, or several. They must not be in ``todo``.
+
+        :param problems: the reasons, by offset.
+        """
+        self._keep(self._report.decide_unresolved(chunk.start, problems))
 
     def look_again(self, chunk: Chunk) -> None:
         """Ask the ledger again about the rows in ``todo``: other loads, or reads of this one, may have found some to exist.

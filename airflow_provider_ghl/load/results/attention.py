@@ -40,23 +40,33 @@ def attention_lines(
     rows: int,
     load_number: int | None,
     has_several_locations: bool = False,
+    skipped: Sequence[Reason] = (),
 ) -> list[str]:
-    """The lines, the most frequent reasons first; none where no row failed.
+    """The lines, the most frequent reasons first; none where no row failed and none was skipped.
 
     :param failures: how many rows failed, repeats of failed rows included.
     :param load_number: the load's number in the ledger; ``None`` where the ledger has no such load.
     :param has_several_locations: each row is shown with its location.
+    :param skipped: the reasons of rows that do not count as failed.
     """
-    if not failures:
-        return []
-    lines = [f"{failures:,} of {plural(rows, 'row')} failed:"]
-    for reason in reasons[:_MOST_REASONS]:
-        lines += _reason_lines(reason, fields, has_several_locations=has_several_locations)
-    if (more := len(reasons) - _MOST_REASONS) > 0:
-        lines.append(f"  and {plural(more, 'other reason')}")
-    if load_number is not None:
+    in_all = sum(reason.rows for reason in skipped)
+    lines: list[str] = []
+    if failures:
+        lines.append(f"{failures:,} of {plural(rows, 'row')} failed:")
+        lines += _all_reasons(reasons, fields, has_several_locations=has_several_locations)
+    if in_all:
+        lines.append(f"{in_all:,} of {plural(rows, 'row')} {'was' if in_all == 1 else 'were'} skipped:")
+        lines += _all_reasons(skipped, fields, has_several_locations=has_several_locations)
+    if lines and load_number is not None:
         lines.append(f"All of them: airflow ghl loads show {load_number}")
     return lines
+
+
+def _all_reasons(reasons: Sequence[Reason], fields: ResultFields, *, has_several_locations: bool) -> Iterator[str]:
+    for reason in reasons[:_MOST_REASONS]:
+        yield from _reason_lines(reason, fields, has_several_locations=has_several_locations)
+    if (more := len(reasons) - _MOST_REASONS) > 0:
+        yield f"  and {plural(more, 'other reason')}"
 
 
 def plural(number: int, noun: str) -> str:

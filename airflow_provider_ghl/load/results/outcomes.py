@@ -94,8 +94,11 @@ class RowResult:
 
 
 _ID = re.compile(r"(?=\w*\d)[\w-]{12,}|\d+")
-#: The line numbers, values and counts in our own reasons: see ``source/files``, ``validation`` and ``cardinality``.
-_DETAIL = re.compile(r"^(lines?) \d+(?: to \d+)?|(': )\S+(?= is an? \w+;)|(?<= is reached) \([\w :,]+\)")
+#: The line numbers, values, counts and ids in our own reasons: see ``source/files``, ``validation``, ``cardinality`` and
+#: ``lookups``.
+_DETAIL = re.compile(
+    r"^(lines?) \d+(?: to \d+)?|(': )\S+(?= is an? \w+;| \w+ have it:)|(?<= is reached) \([\w :,]+\)|(?<= have it): [^;]*"
+)
 #: Characters that JSONB cannot hold, and control characters, which would garble a log.
 _UNSTORABLE = re.compile("[\x00-\x1f\ud800-\udfff]")
 _INT64 = range(-(2**63), 2**63)

@@ -58,13 +58,14 @@ class Progress:
         """Whether :meth:`tick` would write a line."""
         return self._began is None or self._clock.monotonic() >= self._next
 
-    def tick(self, done: int, read: int, requests: int, statuses: Sequence[LocationStatus]) -> None:
+    def tick(self, done: int, read: int, requests: int, statuses: Sequence[LocationStatus], looked_up: int = 0) -> None:
         """Write a line, if one is due.
 
         :param done: how many rows have an outcome.
         :param read: how many rows were read so far.
         :param requests: how many requests were sent so far.
         :param statuses: all locations that the source has named so far.
+        :param looked_up: how many keys HighLevel was asked for so far.
         """
         now = self._clock.monotonic()
         if self._began is None:
@@ -73,7 +74,10 @@ class Progress:
             return
         self._lines += 1
         self._next = now + (_SOON if self._lines < _EARLY_LINES else _LATER)
-        self._write(", ".join(self._parts(now - self._began, done, read, requests, statuses, now)))
+        parts = self._parts(now - self._began, done, read, requests, statuses, now)
+        if looked_up:
+            parts.insert(1, f"{looked_up:,} {'key' if looked_up == 1 else 'keys'} looked up")
+        self._write(", ".join(parts))
 
     def announce(self, rows: int, price: str, *, is_exact: bool) -> None:
         """Write how many rows there are and what they cost.

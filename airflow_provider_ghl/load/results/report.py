@@ -22,7 +22,6 @@ __all__ = ["Report"]
 
 _PENDING = len(OUTCOMES)
 _CODE = {outcome: code for code, outcome in enumerate(OUTCOMES)}
-_IS_FAILURE = np.array([*(outcome in FAILURES for outcome in OUTCOMES), False])
 #: By outcome: which results are kept first where there is no room for all. Failures come first, then rows not attempted.
 _RANK = np.array([*(0 if one in FAILURES else 1 if one is Outcome.NOT_ATTEMPTED else 2 for one in OUTCOMES), 2])
 _RANKS = (0, 1, 2)
@@ -37,10 +36,17 @@ class Report:
     :param keep: how many results :meth:`kept` returns at most; those that need attention come first.
     :param results_file: gets every row's result, in input order; ``None`` for no file.
     :param try_number: the task's try, a field of each result.
+    :param fails_unresolved: whether ``unresolved`` rows count as failed.
     """
 
     def __init__(
-        self, fields: ResultFields, keep: int, results_file: ResultsFile | None = None, *, try_number: int = 1
+        self,
+        fields: ResultFields,
+        keep: int,
+        results_file: ResultsFile | None = None,
+        *,
+        try_number: int = 1,
+        fails_unresolved: bool = True,
     ) -> None:
         #: The results of each location, by its number.
         self.locations: list[LocationResults] = []
@@ -48,6 +54,7 @@ class Report:
         self.fields = fields
         self._writer = RowWriter(fields, try_number, self.locations)
         self._keep = keep
+        self._failures = FAILURES if fails_unresolved else FAILURES - {Outcome.UNRESOLVED}
         self._file = results_file
         self._codes = bytearray()
         self._earlier = array("q")  # for each repeated row, the row that it repeats
@@ -79,19 +86,29 @@ class Report:
         """How many rows are in memory, because they or a row before them have no outcome yet."""
         return self.rows - self._open[0].start if self._open else 0
 
-    def begin(self, start: int, values: Sequence[Objects], row_keys: Sequence[Any] | None, locations: Numbers) -> None:
+    def begin(
+        self,
+        start: int,
+        values: Sequence[Objects],
+        row_keys: Sequence[Any] | None,
+        locations: Numbers,
+        keys: Sequence[Objects | None] = (),
+    ) -> None:
         """Add the next batch. None of its rows has an outcome yet.
 
         :param start: the number of its first row.
-        :param values: the rows' values, column by column.
+        :param values: the rows' values, column by column. Those of a column with keys are filled in by the time a row has its
+            outcome.
         :param row_keys: the source's keys of the rows, if it has any.
         :param locations: for each row, the number of its location.
+        :param keys: the keys in the columns that hold keys.
         :raises RuntimeError: the batch does not begin where the last one ended: a bug.
         """
         if start != self.rows:
             raise RuntimeError(f"a batch begins with row {start}, and {self.rows} rows were read before it")
         self._codes.extend(bytes([_PENDING]) * len(locations))
-        self._open.append(OpenBatch(start, self.fields.noun, values, row_keys, len(locations), locations))
+        kept = keys if any(self.fields.keys) else ()
+        self._open.append(OpenBatch(start, self.fields.noun, values, row_keys, len(locations), locations, kept))
         self._flush()
 
     def decide(self, row: int, result: RowResult) -> dict[str, Any]:
@@ -116,11 +133,18 @@ class Report:
         :param problems: the reasons, by offset.
         :returns: the results of these rows.
         """
-        batch = self._settle(start, np.fromiter(problems, np.int64, len(problems)), Outcome.INVALID)
+        return self._decide_refused(start, problems, Outcome.INVALID)
+
+    def decide_unresolved(self, start: int, problems: Mapping[int, str]) -> list[dict[str, Any]]:
+        """Mark rows whose keys name no record, or several. Otherwise as :meth:`decide_invalid`."""
+        return self._decide_refused(start, problems, Outcome.UNRESOLVED)
+
+    def _decide_refused(self, start: int, problems: Mapping[int, str], outcome: Outcome) -> list[dict[str, Any]]:
+        batch = self._settle(start, np.fromiter(problems, np.int64, len(problems)), outcome)
         results = []
         for offset, reason in problems.items():
-            result = batch.details[offset] = RowResult(Outcome.INVALID, reason=reason)
-            results.append(self._writer.as_dict(batch, offset, Outcome.INVALID))
+            result = batch.details[offset] = RowResult(outcome, reason=reason)
+            results.append(self._writer.as_dict(batch, offset, outcome))
             self._count_reason(batch, start + offset, result, results[-1])
         self._count_done(batch, len(problems))
         return results
@@ -176,12 +200,20 @@ class Report:
 
     def failures(self) -> int:
         """How many rows failed, repeats of failed rows included."""
+        is_failure = np.array([*(outcome in self._failures for outcome in OUTCOMES), False])
         codes = np.frombuffer(self._codes, dtype=np.uint8)
         of_repeats = codes[np.frombuffer(self._earlier, dtype=np.int64)]
-        return int(_IS_FAILURE[codes].sum() + _IS_FAILURE[of_repeats].sum())
+        return int(is_failure[codes].sum() + is_failure[of_repeats].sum())
 
     def reasons(self) -> list[Reason]:
         """The reasons for failures, the most frequent first."""
+        return [reason for reason in self._sorted_reasons() if reason.outcome in self._failures]
+
+    def skipped(self) -> list[Reason]:
+        """The reasons of rows that were refused and do not count as failed, the most frequent first."""
+        return [reason for reason in self._sorted_reasons() if reason.outcome not in self._failures]
+
+    def _sorted_reasons(self) -> list[Reason]:
         return sorted(self._reasons.values(), key=lambda reason: -reason.rows)
 
     def kept(self) -> tuple[list[dict[str, Any]], bool]:
@@ -217,7 +249,7 @@ class Report:
 
     def _count_reason(self, batch: OpenBatch, row: int, result: RowResult, fields: dict[str, Any]) -> None:
         offset, text = row - batch.start, result.reason or ""
-        is_ours = result.outcome is Outcome.INVALID
+        is_ours = result.outcome in (Outcome.INVALID, Outcome.UNRESOLVED)
         reason = without_details(text) if is_ours else without_ids(text, *batch.row(offset))
         key = (result.outcome, f"{result.status_code}: {reason}" if result.status_code else reason)
         if key not in self._reasons and len(self._reasons) >= _MOST_REASONS:

@@ -50,6 +50,8 @@ class OpenBatch:
     pending: int
     #: For each row, the number of its location.
     locations: Numbers
+    #: The rows' keys, column by column, where the results file has them.
+    keys: Sequence[Objects | None] = ()
     #: ``details``: results of single rows, by offset. ``repeats``: numbers of the repeated rows, by offset. ``others``: the
     #: result of all other rows of a location, by the location's number.
     details: dict[int, RowResult] = field(default_factory=dict)
@@ -127,6 +129,8 @@ class RowWriter:
             "try_number": self.try_number,
         }
         columns |= self._result_columns(batch, codes)
+        named = zip(self.fields.keys, batch.keys, strict=True) if batch.keys else ()
+        columns |= {name: _missing_where_blank(keys) for name, keys in named if name is not None and keys is not None}
         return pd.DataFrame(columns, columns=list(self.fields.all), index=range(batch.size), dtype=object)
 
     def _result_columns(self, batch: OpenBatch, codes: Codes) -> dict[str, Any]:

@@ -5,20 +5,40 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from airflow_provider_ghl.api.answers import mask
-from airflow_provider_ghl.exceptions import GHLError, QuotaExhausted, Unauthorized
+from airflow_provider_ghl.exceptions import (
+    BudgetSpent,
+    ConfigurationError,
+    GHLError,
+    QuotaExhausted,
+    RequestRejected,
+    Unauthorized,
+)
 from airflow_provider_ghl.load.results.outcomes import StoppedBy
 
-__all__ = ["NOT_REACHED", "Stoppage"]
+__all__ = ["NOT_REACHED", "Stoppage", "stopped_by"]
 
 #: The reason of a row that was not attempted.
 NOT_REACHED = "the load stopped before it"
+
+_STOPPED_BY: dict[type[GHLError], StoppedBy] = {
+    ConfigurationError: StoppedBy.ABORT,
+    RequestRejected: StoppedBy.ABORT,
+    Unauthorized: StoppedBy.TOKEN,
+    QuotaExhausted: StoppedBy.QUOTA,
+    BudgetSpent: StoppedBy.MAX_REQUESTS,
+}
+
+
+def stopped_by(error: GHLError) -> StoppedBy | None:
+    """What stops a location that needs the answer to a request that failed; ``None``: another try may help."""
+    return next((by for kind, by in _STOPPED_BY.items() if isinstance(error, kind)), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Stoppage:
     """Why a load or a location was stopped. Either ``error`` or ``text`` says why.
 
-    :param by: ``None`` where the target, such as the association, could not be read; another try may help.
+    :param by: ``None`` where what all rows need, such as the association, could not be read; another try may help.
     :param text: the refusal that came again and again, or how long there was no answer.
     :param is_outage: HighLevel gave no definite answers; it did not refuse.
     """

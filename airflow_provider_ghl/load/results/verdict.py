@@ -188,6 +188,7 @@ class _Judgement:
             rows=self._report.rows,
             load_number=self._ending.load_number,
             has_several_locations="locations" in self._summary,
+            skipped=self._report.skipped(),
         )
 
     def _end(self) -> tuple[End, str, str]:
@@ -333,8 +334,11 @@ def _counts(report: Report, summary: Mapping[str, Any]) -> str:
     parts = [f"{summary[outcome]:,} {outcome}" for outcome in Outcome if summary[outcome]]
     text = f"{plural(report.rows, 'row')}: {', '.join(parts) or 'none'}."
     reasons = report.reasons()
-    if not reasons or (len(reasons) < 2 and not summary[Outcome.NOT_ATTEMPTED]):
-        return text  # the headline has the only reason
+    if len(reasons) < 2 and not summary[Outcome.NOT_ATTEMPTED]:
+        reasons = []  # the headline has the only one
+    reasons = [*reasons, *report.skipped()]
+    if not reasons:
+        return text
     shown = "; ".join(f"{one.rows:,} × {one.outcome}: {one.text.rstrip('.')}" for one in reasons[:_MOST_NAMED])
     rest = len(reasons) - _MOST_NAMED
     return f"{text} Why: {shown}{f'; and {rest} more kinds' if rest > 0 else ''}."

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice, takewhile
 
 import numpy as np
 
 from airflow_provider_ghl.api.clock import LONGEST_WAIT, Clock
 from airflow_provider_ghl.load.columns import Chunk, Numbers
-from airflow_provider_ghl.load.kind import RowHandler
+from airflow_provider_ghl.load.kind import Conversation
 from airflow_provider_ghl.load.ledger.notes import ClaimResult
 from airflow_provider_ghl.load.ledger.pairs import keys_from_words
 from airflow_provider_ghl.load.results.outcomes import Evidence, Outcome, RowResult
@@ -29,7 +29,9 @@ class Claims:
     """Claims the rows of one location. Every method raises ``LedgerError`` where the ledger cannot be written.
 
     :param batch_size: how many rows are claimed together.
-    :param handler: makes the conversation of each row.
+    :param converse: makes the conversation of the row at an offset of a chunk. The flag: whether an earlier attempt may have
+        sent it.
+    :param put_off: called with a row before it is sent: whether it is not to be sent after all. Who says so takes the row.
     """
 
     def __init__(
@@ -39,15 +41,17 @@ class Claims:
         journal: Journal,
         clock: Clock,
         batch_size: int,
-        handler: RowHandler,
+        converse: Callable[[Chunk, int, bool], Conversation],
+        put_off: Callable[[Chunk, int], bool],
     ) -> None:
         self._location_journal = location_journal
         self._report = report
         self._journal = journal
         self._clock = clock
         self._batch_size = batch_size
-        self._handler = handler
-        self._ready: deque[Send] = deque()
+        self._converse = converse
+        self._put_off = put_off
+        self._ready: deque[tuple[Chunk, int, Send]] = deque()
         self._held: deque[tuple[Chunk, int]] = deque()
         self._look_at = float("-inf")
 
@@ -75,8 +79,9 @@ class Claims:
 
     def skip_rest(self, reason: str) -> None:
         """Mark rows as not attempted: those that were claimed but not sent, and those that were held back."""
-        self._location_journal.give_back(self._ready)
-        for send in self._ready:
+        unsent = [send for _, _, send in self._ready]
+        self._location_journal.give_back(unsent)
+        for send in unsent:
             self._report.decide(send.row, RowResult(Outcome.NOT_ATTEMPTED, reason=reason))
         for chunk, offset in self._held:
             self._report.decide(chunk.start + offset, RowResult(Outcome.NOT_ATTEMPTED, reason=_HELD))
@@ -106,10 +111,15 @@ class Claims:
                 result = self._report.decide(chunk.start + offset, RowResult(outcome, Evidence.LEDGER))
                 self._journal.keep([result] if code == ClaimResult.OURS else [])
             else:
-                values, is_again = chunk.row(offset), code == ClaimResult.AGAIN
-                conversation = self._handler.conversation(values, is_again=is_again)
-                self._ready.append(Send(chunk.start + offset, values, conversation, key, is_again))
+                is_again = code == ClaimResult.AGAIN
+                conversation = self._converse(chunk, offset, is_again)
+                send = Send(chunk.start + offset, chunk.row(offset), conversation, key, is_again)
+                self._ready.append((chunk, offset, send))
 
     def _send_ready(self) -> Iterator[Send]:
         while self._ready:
-            yield self._ready.popleft()
+            chunk, offset, send = self._ready.popleft()
+            if self._put_off(chunk, offset):
+                self._location_journal.give_back([send])
+            else:
+                yield send

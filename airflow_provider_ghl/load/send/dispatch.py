@@ -167,7 +167,7 @@ class Dispatch:
         # In an outage the next probe is a new row, where there is one: the rows that wait may be at fault themselves.
         step = self._next_step(location) if location.due_at > now or location.outage.is_on else None
         if isinstance(step, GiveUp):
-            self._stop_location(location, Stoppage(StoppedBy.ABORT, step.error))
+            self._stop_location(location, Stoppage(step.by, step.error))
             return _NextTurn(now, is_after_answers=True)
         if isinstance(step, Send):
             now = self._clock.monotonic()  # planning the rows may have taken a while, and a stop may have come

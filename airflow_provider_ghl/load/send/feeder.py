@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from airflow_provider_ghl.load.plan.partition import Partition
-from airflow_provider_ghl.load.results.report import Report
 from airflow_provider_ghl.load.results.row_results import LocationResults
 from airflow_provider_ghl.load.results.stoppage import NOT_REACHED, Stoppage
 from airflow_provider_ghl.load.send.journal import Journal
@@ -13,9 +12,6 @@ from airflow_provider_ghl.load.send.location import Location
 from airflow_provider_ghl.load.spec import LoadSpec
 
 __all__ = ["Feeder"]
-
-#: Rows in memory for a single location: from the first without an outcome to the last that was read.
-_HELD = 50_000
 
 
 class Feeder:
@@ -28,13 +24,11 @@ class Feeder:
         self,
         spec: LoadSpec,
         partition: Partition,
-        report: Report,
         journal: Journal,
         open_location: Callable[[LocationResults], Location],
     ) -> None:
         self._spec = spec
         self._partition = partition
-        self._report = report
         self._journal = journal
         self._open_location = open_location
         self._by_number: dict[int, Location] = {}
@@ -45,13 +39,12 @@ class Feeder:
     @property
     def wants_more(self) -> bool:
         """Whether to read on. A single location reads when all its rows are sent; several locations read ahead."""
-        if self._partition.is_read:
+        if self._partition.is_read or not self._partition.has_room:
             return False
         if self._spec.has_several_locations:
-            return self._report.waiting < self._spec.rows_ahead
+            return True
         (location,) = self.locations
-        is_idle = location.is_stopped or location.steps.needs_rows
-        return is_idle and self._report.waiting <= max(_HELD, 2 * self._partition.largest)
+        return location.is_stopped or location.steps.needs_rows
 
     def read_on(self) -> list[Location]:
         """Read another batch. Returns the locations that may have something to send: those with new rows; all at the end."""

@@ -8,17 +8,18 @@ from typing import NamedTuple
 
 from airflow_provider_ghl.api.calls import Answer, Call
 from airflow_provider_ghl.api.retry import Tries
-from airflow_provider_ghl.exceptions import ConfigurationError, GHLError, Stopped
+from airflow_provider_ghl.exceptions import GHLError, Stopped
 from airflow_provider_ghl.load.kind import Conversation, Result
-from airflow_provider_ghl.load.results.outcomes import Outcome, RowResult
+from airflow_provider_ghl.load.results.outcomes import Outcome, RowResult, StoppedBy
 
 __all__ = ["GiveUp", "InFlight", "NeedRows", "Send", "Step", "WaitUntil"]
 
 
 class Send(NamedTuple):
-    """Start this conversation. It settles one row, reads for several rows, or finds the target.
+    """Start this conversation. It settles one row, reads for several rows, finds the target, or is a part of a look-up.
 
-    :param row: the row's number in the source; -1 where the conversation is about no row.
+    :param row: the row's number in the source; below 0 where the conversation is about no row. No two that are under way have
+        the same number.
     :param key: the row's key in the ledger.
     :param is_again: an earlier attempt of this load may have sent the row.
     """
@@ -41,9 +42,10 @@ class NeedRows(NamedTuple):
 
 
 class GiveUp(NamedTuple):
-    """Send no row at all: the rows contradict the load's arguments."""
+    """Send no more rows: they contradict the load's arguments, or what all of them need cannot be had."""
 
-    error: ConfigurationError
+    error: GHLError
+    by: StoppedBy | None = StoppedBy.ABORT
 
 
 #: What a location does next.

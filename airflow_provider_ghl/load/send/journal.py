@@ -15,7 +15,7 @@ from airflow_provider_ghl.load.kind import StoredRow
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.loads import Attempt
 from airflow_provider_ghl.load.ledger.memory import Memory
-from airflow_provider_ghl.load.ledger.notes import Notes
+from airflow_provider_ghl.load.ledger.notes import KeyNotes, Notes
 from airflow_provider_ghl.load.ledger.pairs import keys_from_words, words_from_keys
 from airflow_provider_ghl.load.results.outcomes import Outcome, RowResult, mentions
 from airflow_provider_ghl.load.send.in_flight import Send
@@ -99,6 +99,12 @@ class LocationJournal:
         notes.results.append(row)
         self._count()
 
+    def note_gone(self, send: Send, reason: str) -> None:
+        """Note that a record of a row that was claimed is not there. The row has no result yet."""
+        self.notes.refused.append(send.key)
+        self._note_missing(send, reason)
+        self._count()
+
     def begin_reading(self) -> None:
         """Call this before reading what is passed to :meth:`learn`: what the ledger forgets meanwhile is not learned.
 
@@ -143,6 +149,7 @@ class Journal:
         self._budget = budget
         self._clock = clock
         self._locations: list[LocationJournal] = []
+        self._keys: dict[int, KeyNotes] = {}
         self._results: list[dict[str, Any]] = []
         self._answers = 0
         self._since: float | None = None
@@ -159,6 +166,12 @@ class Journal:
         location = LocationJournal(memory, self.attempt, self._count)
         self._locations.append(location)
         return location
+
+    def key_notes(self, lookup_id: int) -> KeyNotes:
+        """Where to note what becomes of a look-up's keys. They are written with all else."""
+        if self._since is None:
+            self._since = self._clock.monotonic()
+        return self._keys.setdefault(lookup_id, KeyNotes())
 
     def keep(self, results: list[dict[str, Any]]) -> None:
         """Note results of rows for which no request was sent."""
@@ -196,7 +209,9 @@ class Journal:
         locations = [location for location in self._locations if location.notes.results or location.notes.names_rows]
         totals = Notes(results=self._results)
         totals.requests, totals.retries, totals.rate_limited = self._totals(attempt)
-        self._ledger.write_all(attempt, {location.target_id: location.notes for location in locations} | {None: totals})
+        notes = {location.target_id: location.notes for location in locations} | {None: totals}
+        self._ledger.write_all(attempt, notes, self._keys)
+        self._keys = {}
         self._results, self._answers, self._since = [], 0, None
         for location in locations:
             location.reset()

@@ -65,6 +65,14 @@ class StepSource(Protocol):
         """How many requests its rows would take, where nothing is sent."""
 
     @property
+    def looked_up(self) -> int:
+        """How many keys HighLevel was asked for."""
+
+    @property
+    def lookup_requests(self) -> int:
+        """How many requests that took."""
+
+    @property
     def warnings(self) -> list[str]:
         """Warnings for the user."""
 

@@ -30,7 +30,7 @@ class Outage:
     def __init__(self, timeout: timedelta, draw: Callable[[], float]) -> None:
         self._timeout = timeout
         self._draw = draw
-        self._failed: set[int] = set()
+        self._failed: set[tuple[int, float]] = set()
         self._silent_since = math.inf
         self._on_since = math.inf
         self._is_given_up = False
@@ -53,10 +53,13 @@ class Outage:
         self._clear()
 
     def note_silence(self, row: int, sent_at: float, now: float) -> Stoppage | None:
-        """Note that a row's request got no clear answer. Returns why to stop, where the outage has lasted too long."""
+        """Note that a row's request got no clear answer. Returns why to stop, where the outage has lasted too long.
+
+        :param row: below 0 where the request is about no row. Rows wait for it, so that each of its tries counts.
+        """
         if self._is_given_up:
             return None
-        self._failed.add(row)
+        self._failed.add((row, sent_at if row < 0 else 0.0))
         self._silent_since = min(self._silent_since, sent_at)
         if self.is_on and sent_at >= self._on_since:  # that was a probe
             self._pause = min(2.0 * self._pause, _LONGEST_PAUSE)

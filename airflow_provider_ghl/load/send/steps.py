@@ -9,9 +9,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from airflow_provider_ghl.api.clock import LONGEST_WAIT, Clock
-from airflow_provider_ghl.exceptions import ConfigurationError, LedgerError
+from airflow_provider_ghl.exceptions import ConfigurationError, GHLError, LedgerError
 from airflow_provider_ghl.load.columns import Chunk, Numbers
-from airflow_provider_ghl.load.kind import GroupRead, ReadResult, Result, RowHandler, Target, TargetResult
+from airflow_provider_ghl.load.keys.stage import KeyStage, open_key_stage
+from airflow_provider_ghl.load.kind import (
+    Conversation,
+    GoneRecord,
+    GroupRead,
+    PartResult,
+    ReadResult,
+    Result,
+    RowHandler,
+    Target,
+    TargetResult,
+)
 from airflow_provider_ghl.load.ledger.memory import Memories, Memory
 from airflow_provider_ghl.load.ledger.notes import Knowledge
 from airflow_provider_ghl.load.plan.difference import Difference
@@ -20,16 +31,20 @@ from airflow_provider_ghl.load.plan.planner import Planner
 from airflow_provider_ghl.load.results.outcomes import Evidence, Outcome, RowResult
 from airflow_provider_ghl.load.results.report import Report
 from airflow_provider_ghl.load.results.row_results import LocationResults
+from airflow_provider_ghl.load.results.stoppage import stopped_by
 from airflow_provider_ghl.load.send.claim import Claims
 from airflow_provider_ghl.load.send.in_flight import GiveUp, NeedRows, Send, Step, WaitUntil
 from airflow_provider_ghl.load.send.journal import Journal, LocationJournal
+from airflow_provider_ghl.load.send.key_steps import KeySteps
 from airflow_provider_ghl.load.spec import DiffAgainst, LoadSpec
 
 __all__ = ["LocationSteps"]
 
 
-#: Known rows that may be loaded for each of several locations: there may be hundreds of locations.
+#: Known rows, and known keys of each column, that may be loaded for each of several locations: there may be hundreds.
 _FEW_KNOWN = 100_000
+#: Known keys of each column that may be loaded for a single location.
+_MANY_KEYS = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +52,7 @@ class _TargetState:
     """What a location has once its target is known. Where nothing is to be sent, ``journal`` and ``claims`` are ``None``."""
 
     handler: RowHandler
+    keys: KeySteps | None = None
     journal: LocationJournal | None = None
     claims: Claims | None = None
 
@@ -72,7 +88,7 @@ class LocationSteps:
         self._at_target: _TargetState | None = None
         self._planner = Planner(Difference(None), report, journal.keep)
         self._queue: deque[Chunk] = deque()
-        self._chunk: Chunk | None = None
+        self._at_work: list[Chunk] = []
         self._reads: dict[int, tuple[Chunk, GroupRead]] = {}
         self._skip_reason: str | None = None
         self._is_first = True
@@ -86,6 +102,20 @@ class LocationSteps:
     def has_target(self) -> bool:
         """See :class:`StepSource`."""
         return self._at_target is not None
+
+    @property
+    def looked_up(self) -> int:
+        """See :class:`StepSource`."""
+        return self._keys.looked_up if self._keys is not None else 0
+
+    @property
+    def lookup_requests(self) -> int:
+        """See :class:`StepSource`."""
+        return self._keys.requests if self._keys is not None else 0
+
+    @property
+    def _keys(self) -> KeySteps | None:
+        return self._at_target.keys if self._at_target is not None else None
 
     @property
     def warnings(self) -> list[str]:
@@ -108,6 +138,10 @@ class LocationSteps:
         if self._skip_reason is None:
             self._queue.append(chunk)
             return
+        if self._spec.kind.has_keys:  # which record they name is not known
+            self._planner.decide_problems(chunk)
+            self._planner.skip(chunk, self._skip_reason)
+            return
         self._identify(chunk)
         try:
             self._planner.plan(chunk)
@@ -122,10 +156,13 @@ class LocationSteps:
                 self._begin(result.target)
         elif isinstance(result, ReadResult):
             self._take_reading(send, result)
+        elif isinstance(result, PartResult):
+            if self._keys is not None:
+                self._keys.take_part(send, result)
+        elif isinstance(result, GoneRecord):
+            self._take_gone(send, result)
         else:
-            row = self._report.decide(send.row, result)
-            if self._at_target is not None and self._at_target.journal is not None:
-                self._at_target.journal.settle(send, result, row)
+            self._take_row(send, result)
 
     def skip_rest(self, reason: str) -> None:
         """See :class:`StepSource`."""
@@ -134,8 +171,8 @@ class LocationSteps:
         self._skip_reason = reason
         if self._at_target is not None and self._at_target.claims is not None:
             self._at_target.claims.skip_rest(reason)
-        if self._chunk is not None:
-            self._planner.skip(self._chunk, reason)
+        for chunk in [*self._at_work, *(self._keys.take_all() if self._keys is not None else [])]:
+            self._planner.skip(chunk, reason)
         while self._queue:
             self.feed(self._queue.popleft())
 
@@ -144,20 +181,35 @@ class LocationSteps:
         yield Send(-1, (), find)
         while self._at_target is None:
             yield self._for_answers()
-        there = self._at_target
+        try:
+            yield from self._load_all(self._at_target)
+        except LedgerError:
+            raise
+        except GHLError as error:  # of a look-up
+            yield GiveUp(error, stopped_by(error))
+
+    def _load_all(self, there: _TargetState) -> Iterator[Step]:
         while True:
             if self._queue:
-                self._chunk = self._queue.popleft()
-                yield from self._load(self._chunk, there)
-                self._chunk = None  # frees the values of the batch, which all its locations share
-                yield WaitUntil(self._clock.monotonic())
+                yield from self._load([self._queue.popleft()], there)
             elif there.claims is not None and there.claims.has_held:
                 yield from there.claims.send_held()
-            elif self._partition.is_read:
+            elif late := self._take_late(there):
+                yield from self._load_late(late, there)
+            elif self._partition.is_read and not (there.keys is not None and there.keys.has_late):
                 return
+            elif (wait := self._until_late(there)) is not None:
+                yield wait
             else:
                 self.needs_rows = True
                 yield NeedRows()
+
+    def _load(self, chunks: list[Chunk], there: _TargetState, *, is_last_look: bool = False) -> Iterator[Step]:
+        self._at_work = chunks
+        while self._at_work:
+            yield from self._load_chunk(self._at_work[0], there, is_last_look=is_last_look)
+            del self._at_work[0]  # frees the values of the batch, which all its locations share
+        yield WaitUntil(self._clock.monotonic())
 
     def _identify(self, chunk: Chunk) -> None:
         """Put the columns in HighLevel's order, and compute the rows' identities."""
@@ -166,7 +218,11 @@ class LocationSteps:
         usable = chunk.todo
         chunk.high[usable], chunk.low[usable] = self._memories.identity(chunk.rows(usable))
 
-    def _load(self, chunk: Chunk, there: _TargetState) -> Iterator[Step]:
+    def _load_chunk(self, chunk: Chunk, there: _TargetState, *, is_last_look: bool) -> Iterator[Step]:
+        if there.keys is not None:
+            self._planner.decide_problems(chunk)
+            self._journal.commit()  # so that the ledger knows the keys that were found for earlier chunks
+            yield from there.keys.resolve(chunk, self._planner, self._expected(), is_last_look=is_last_look)
         self._identify(chunk)
         self._planner.plan(chunk)
         if self._is_first:
@@ -186,23 +242,71 @@ class LocationSteps:
         self._planner.refuse(chunk, there.handler.refusals(chunk))
         yield from there.claims.send(chunk)
 
+    def _expected(self) -> float:
+        """About how many times as many rows will come as were read so far."""
+        return max(1.0, self._partition.expected_rows() / max(self._report.rows, 1))
+
+    @property
+    def _is_at_end(self) -> bool:
+        """Whether no more rows are read, or none before rows of these are decided."""
+        return self._partition.is_read or not self._partition.has_room
+
+    def _take_late(self, there: _TargetState) -> tuple[list[Chunk], bool] | None:
+        """Rows that can be looked at once more, and whether it is the last time; ``None`` where there are none now."""
+        if there.keys is None:
+            return None
+        if gone := there.keys.take_gone():
+            return gone, False
+        missing = there.keys.take_missing(is_last=self._is_at_end)
+        return (missing, True) if missing else None
+
+    def _load_late(self, late: tuple[list[Chunk], bool], there: _TargetState) -> Iterator[Step]:
+        chunks, is_last_look = late
+        self._at_work = chunks
+        if there.keys is not None and is_last_look:
+            yield from there.keys.look_again(chunks)
+        yield from self._load(chunks, there, is_last_look=is_last_look)
+
+    def _until_late(self, there: _TargetState) -> WaitUntil | None:
+        """A wait for rows that come late, where there is nothing else to do."""
+        if there.keys is None or not self._is_at_end or not there.keys.has_late:
+            return None
+        seconds = there.keys.seconds_to_next_look(is_last=True)
+        return self._for_answers() if seconds is None else WaitUntil(self._clock.monotonic() + seconds)
+
     def _begin(self, target: Target) -> None:
         """Set up planning and claims for the target that was found."""
         spec, journal = self._spec, self._journal
         self._results.target_id = target.id
         try:
             memory = self._memories.open(target.location_id, target.id)
+            stage = self._open_key_stage(target.location_id)
         except LedgerError as error:
             journal.fail(error)
             return
         self._planner = Planner(self._difference(memory), self._report, journal.keep)
         handler = spec.kind.handler(target, memory)
         location_journal = journal.open_location(memory)
+        keys = KeySteps(stage, self._clock, has_second_looks=location_journal is not None) if stage is not None else None
         if location_journal is None:
-            self._at_target = _TargetState(handler)
+            self._at_target = _TargetState(handler, keys)
             return
-        claims = Claims(location_journal, self._report, journal, self._clock, spec.batch_size, handler)
-        self._at_target = _TargetState(handler, location_journal, claims)
+
+        def converse(chunk: Chunk, offset: int, is_again: bool) -> Conversation:
+            conversation = handler.conversation(chunk.row(offset), is_again=is_again)
+            return conversation if keys is None else keys.watch(chunk, offset, conversation)
+
+        def put_off(chunk: Chunk, offset: int) -> bool:
+            return keys is not None and keys.put_off(chunk, offset)
+
+        claims = Claims(location_journal, self._report, journal, self._clock, spec.batch_size, converse, put_off)
+        self._at_target = _TargetState(handler, keys, location_journal, claims)
+
+    def _open_key_stage(self, location_id: str) -> KeyStage | None:
+        journal = self._journal
+        key_notes = journal.key_notes if journal.attempt is not None else None
+        most_loaded = _FEW_KNOWN if self._spec.has_several_locations else _MANY_KEYS
+        return open_key_stage(self._spec.kind, location_id, self._memories, key_notes, most_loaded)
 
     def _difference(self, memory: Memory) -> Difference:
         if self._spec.has_several_locations:
@@ -232,6 +336,19 @@ class LocationSteps:
         # The reads may have returned rows of other groups as well.
         self._journal.commit()
         self._planner.look_again(chunk)
+
+    def _take_row(self, send: Send, result: RowResult) -> None:
+        row = self._report.decide(send.row, result)
+        if self._at_target is not None and self._at_target.journal is not None:
+            self._at_target.journal.settle(send, result, row)
+        if self._keys is not None:
+            self._keys.note_settled(send.row)
+
+    def _take_gone(self, send: Send, result: GoneRecord) -> None:
+        if self._at_target is not None and self._at_target.journal is not None:
+            self._at_target.journal.note_gone(send, result.reason)
+        if self._keys is not None:
+            self._keys.take_gone_record(result)
 
     def _take_reading(self, send: Send, result: ReadResult) -> None:
         if self._at_target is None or self._at_target.journal is None:

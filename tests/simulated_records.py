@@ -101,6 +101,7 @@ class HighLevel:
     new: dict[str, list[Record]] = field(default_factory=dict)
     fields: dict[str, list[Record]] = field(default_factory=dict)
     lies: Lies = field(default_factory=Lies)
+    location_id: str = LOCATION
     calls: list[Call] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
     #: A conversation that does not end is an error.
@@ -126,15 +127,16 @@ class HighLevel:
         """What HighLevel says, or raises."""
         self.calls.append(call)
         assert len(self.calls) <= self.most_calls, "this has no end"
-        assert call.location_id == LOCATION
+        assert call.location_id == self.location_id
         assert call.repeat_safe
-        return Answer(200, self._route(call))
+        return Answer(200, self.route(call))
 
     def searches(self) -> list[Record]:
         """The bodies of all searches."""
         return [call.json for call in self.calls if call.method == "POST"]
 
-    def _route(self, call: Call) -> Any:
+    def route(self, call: Call) -> Any:
+        """The body of the answer; raises where HighLevel refuses."""
         params = dict(call.params or {})
         if call.template == "/contacts/search":
             return self._search(call, "contact", "contacts", "pageLimit")
@@ -167,7 +169,7 @@ class HighLevel:
 
     def _search(self, call: Call, object_key: str, name: str, limit_name: str) -> Record:
         body, lies = call.json, self.lies
-        assert body["locationId"] == LOCATION
+        assert body["locationId"] == self.location_id
         assert name == "records" or not ("page" in body and "searchAfter" in body)
         found = self.records.get(object_key, [])
         filters = body.get("filters")

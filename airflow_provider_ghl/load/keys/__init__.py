@@ -1,0 +1,1 @@
+"""From the keys of rows to the records that they name."""

@@ -1,0 +1,147 @@
+"""The keys of one column in one location: what the ledger knows, then what HighLevel says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas
+
+from airflow_provider_ghl.api.conversation import Steps
+from airflow_provider_ghl.load.columns import Flags, Numbers, Objects
+from airflow_provider_ghl.load.keys.remembered import RememberedKeys
+from airflow_provider_ghl.load.kind import FoundKey, KeyFinder
+from airflow_provider_ghl.load.ledger.identity import Identity
+from airflow_provider_ghl.load.ledger.notes import KeyNotes
+from airflow_provider_ghl.load.ledger.pairs import keys_from_words
+
+__all__ = ["KeyColumn", "Named"]
+
+#: Keys without a record whose answer is kept for later rows.
+_MOST_KEPT = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    """A key names a record that HighLevel does not have, even when it is asked again: a :class:`FoundKey`."""
+
+    reason: str
+    record_id: None = None
+    is_invalid: bool = False
+    is_missing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The records that a column's keys name.
+
+    :param record_ids: by position; ``""`` where a key names none.
+    :param is_remembered: whether the ledger named it, by position.
+    :param others: why not, by position.
+    """
+
+    record_ids: Objects
+    is_remembered: Flags
+    others: dict[int, FoundKey]
+
+
+class KeyColumn:
+    """The keys of one column in one location.
+
+    :param name: the column's name.
+    :param identity: hashes keys with the ledger's secret.
+    :param remembered: what the ledger knows.
+    :param notes: where to note for the ledger what HighLevel says; ``None`` where nothing is to be written. Then what was found
+        is kept in memory.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        finder: KeyFinder,
+        identity: Identity,
+        remembered: RememberedKeys,
+        notes: Callable[[], KeyNotes] | None,
+    ) -> None:
+        self.name = name
+        self._finder = finder
+        self._identity = identity
+        self._remembered = remembered
+        self._notes = notes
+        self._answers: dict[str, FoundKey] = {}
+        self._has_begun = False
+        #: Records that a key named and that HighLevel does not have.
+        self.gone: set[str] = set()
+        #: How many keys HighLevel was asked for.
+        self.looked_up = 0
+
+    @property
+    def index_lag(self) -> float:
+        """Seconds after which a new record can be found."""
+        return self._finder.index_lag
+
+    def resolve(self, keys: Objects, expected: float) -> Steps[Named]:
+        """Find the records of rows' keys. Only keys that are not known take requests.
+
+        :param expected: about how many times as many rows will come in all.
+        """
+        codes, distinct = pandas.factorize(keys)
+        ids = self._remembered.record_ids(*self._identity([distinct]))
+        unknown: list[str] = distinct[ids == ""].tolist()
+        answers = {key: self._answers[key] for key in unknown if key in self._answers}
+        if asked := [key for key in unknown if key not in answers]:
+            yield from self._begin()
+            answers |= yield from self._finder.find(asked, expected)
+            self.looked_up += len(asked)
+            self._keep({key: answers[key] for key in asked})
+        return self._named(codes, distinct, ids, answers)
+
+    def resolve_again(self, keys: Sequence[str]) -> Steps[None]:
+        """Look once more for keys that no record had. What comes of it, :meth:`resolve` tells."""
+        missing = [key for key in dict.fromkeys(keys) if (known := self._answers.get(key)) is not None and known.is_missing]
+        if missing:
+            answers = yield from self._finder.find_again(missing)
+            self._keep(answers)
+            self._answers.update(answers)  # the ledger may not tell yet
+
+    def note_gone(self, record_id: str) -> None:
+        """HighLevel does not have this record. Forget which keys name it, and name it no more."""
+        self.gone.add(record_id)
+        self._remembered.forget(record_id)
+        self._answers = {key: one for key, one in self._answers.items() if one.record_id != record_id}
+        if self._notes is not None:
+            self._notes().gone.add(record_id)
+
+    def _begin(self) -> Steps[None]:
+        if not self._has_begun:
+            yield from self._finder.begin()
+            self._has_begun = True
+
+    def _keep(self, answers: Mapping[str, FoundKey]) -> None:
+        """Keep answers for later rows: those with a record in the ledger, and the others here."""
+        found = {key: one.record_id for key, one in answers.items() if one.record_id is not None}
+        if self._notes is None:
+            self._answers.update(answers)
+            return
+        if len(self._answers) > _MOST_KEPT:
+            # Rows wait for the second look at what is missing.
+            self._answers = {key: one for key, one in self._answers.items() if one.is_missing}
+        self._answers.update({key: one for key, one in answers.items() if key not in found})
+        hashes = keys_from_words(*self._identity([np.array([*found, None], dtype=object)[:-1]])) if found else []
+        pairs = zip(hashes, found.values(), strict=True)
+        self._notes().found.extend((hashed, record_id) for hashed, record_id in pairs if record_id not in self.gone)
+
+    def _named(self, codes: Numbers, distinct: Objects, ids: Objects, answers: Mapping[str, FoundKey]) -> Named:
+        others: dict[int, FoundKey] = {}
+        is_remembered: Flags = ids != ""
+        for code in np.flatnonzero(~is_remembered).tolist():
+            answer = answers[distinct[code]]
+            if answer.record_id is None:
+                others[code] = answer
+            elif answer.record_id in self.gone:
+                others[code] = _Gone(f"HighLevel finds {answer.record_id} for it, and has no such record")
+            else:
+                ids[code] = answer.record_id
+        rows = np.flatnonzero(np.isin(codes, list(others))).tolist() if others else []
+        return Named(ids[codes], is_remembered[codes], {row: others[int(codes[row])] for row in rows})

@@ -1,0 +1,66 @@
+"""The keys whose records the ledger knows: all of them in memory where that pays, else asked for."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from airflow_provider_ghl.load.columns import Objects, Words
+from airflow_provider_ghl.load.ledger.keys import KnownKeys
+from airflow_provider_ghl.load.ledger.memory import KeyMemory
+from airflow_provider_ghl.load.sorted_runs import find_pairs
+
+__all__ = ["RememberedKeys"]
+
+#: Load the known keys when they are at most this many times the keys asked for so far: to ask for one takes as long as loading
+#: some 15.
+_WORTH_LOADING = 50
+#: A known key takes some 40 bytes.
+_MOST_LOADED = 2_000_000
+
+
+class RememberedKeys:
+    """What the ledger knows of the keys of one look-up in one location. Every method raises ``LedgerError`` where it fails.
+
+    :param most_loaded: how many known keys may be in memory.
+    """
+
+    def __init__(self, memory: KeyMemory, most_loaded: int = _MOST_LOADED) -> None:
+        self._memory = memory
+        self._most_loaded = most_loaded
+        self._known: KnownKeys | None = None
+        self._asked = 0
+        self._there_are_more_than = 0
+        self._forgotten: set[str] = set()
+
+    def record_ids(self, high: Words, low: Words) -> Objects:
+        """The record of each key, by position; ``""`` where it is not known."""
+        ids = np.full(len(high), "", dtype=object)
+        self._asked += len(high)
+        self._load_if_worth()
+        if (known := self._known) is not None:
+            order = np.argsort(high)  # a search in order touches neighbours, and takes a third of the time
+            places, found = find_pairs(known.high, known.low, high[order], low[order])
+            ids[order[found]] = known.record_ids[places].astype("U").astype(object)
+            self._drop_forgotten(ids)
+        if (rest := np.flatnonzero(ids == "")).size:
+            # Known since: this load or another one has found them.
+            ids[rest] = [one or "" for one in self._memory.look_up(high[rest], low[rest])]
+            self._drop_forgotten(ids)
+        return ids
+
+    def forget(self, record_id: str) -> None:
+        """Name this record no more, whatever the ledger says."""
+        self._forgotten.add(record_id)
+
+    def _drop_forgotten(self, ids: Objects) -> None:
+        if self._forgotten:
+            ids[np.fromiter((one in self._forgotten for one in ids), np.bool_, len(ids))] = ""
+
+    def _load_if_worth(self) -> None:
+        affordable = min(_WORTH_LOADING * self._asked, self._most_loaded)
+        if self._known is not None or affordable < 1.5 * self._there_are_more_than:
+            return
+        if self._memory.count(affordable + 1) > affordable:
+            self._there_are_more_than = affordable
+            return
+        self._known = self._memory.known()
