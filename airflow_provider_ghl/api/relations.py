@@ -6,7 +6,7 @@ answer that holds the relation's ``id`` (older code reads ``relationId``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypedDict, cast
 
 from airflow_provider_ghl.api.budget import Budget
@@ -22,7 +22,7 @@ from airflow_provider_ghl.exceptions import (
     ServerError,
 )
 
-__all__ = ["Relation", "Relations", "create_call", "is_pair", "list_call", "read_page", "read_relation_id"]
+__all__ = ["PairSearch", "Relation", "Relations", "create_call", "list_call", "read_page", "read_relation_id"]
 
 # Creating the same relation again is answered "duplicate relation", which means that it is there: repeating is safe.
 _CREATE = Endpoint("POST", "/associations/relations", "associations/relation.write", repeat_safe=True)
@@ -71,7 +71,9 @@ def read_page(call: Call, data: Any) -> tuple[list[dict[str, Any]], int | None]:
     relations = data.get("relations") if isinstance(data, dict) else None
     if not isinstance(relations, list):
         raise ServerError("the answer holds no relations", method=call.method, path=call.template, status=200)
-    return [item for item in relations if isinstance(item, dict)], read_total(data)
+    if not all(isinstance(item, dict) for item in relations):
+        raise ServerError("the answer holds no relations", method=call.method, path=call.template, status=200)
+    return list(relations), read_total(data)
 
 
 def read_relation_id(data: Any) -> str | None:
@@ -132,10 +134,15 @@ class Relations:
         return cast(Iterator[Relation], iterate_pages(page))
 
     def find(self, association_id: str, first_record_id: str, second_record_id: str) -> Relation | None:
-        """The relation of a pair, order and case as given; ``None`` where there is none."""
+        """The relation of a pair, order and case as given; ``None`` where there is none.
+
+        :raises ServerError: an answer cannot be read, so that nobody knows whether there is one.
+        """
+        search = PairSearch(association_id, first_record_id, second_record_id)
         for relation in self.iterate(first_record_id, [association_id]):
-            if is_pair(relation, association_id, first_record_id, second_record_id):
+            if search.is_it(relation):
                 return relation
+        search.check_absent()
         return None
 
     def delete(self, relation_id: str) -> dict[str, Any]:
@@ -153,7 +160,30 @@ class Relations:
         return data if isinstance(data, dict) else {"id": relation_id}
 
 
-def is_pair(relation: Any, association_id: str, first_record_id: str, second_record_id: str) -> bool:
-    """Whether a relation that was read is the one between these two records."""
-    found = (relation.get("associationId", association_id), relation.get("firstRecordId"), relation.get("secondRecordId"))
-    return found == (association_id, first_record_id, second_record_id)
+class PairSearch:
+    """Looks for the relation of one pair among those that are read. Order and case count.
+
+    A relation that cannot be read may be the one: then nothing says that the pair is not linked.
+    """
+
+    def __init__(self, association_id: str, first_record_id: str, second_record_id: str) -> None:
+        self._wanted = {"associationId": association_id, "firstRecordId": first_record_id, "secondRecordId": second_record_id}
+        self._is_unclear = False
+
+    def is_it(self, relation: Mapping[str, Any]) -> bool:
+        """Whether it is this relation."""
+        texts = {name: relation.get(name) for name in self._wanted}
+        is_read = {name: isinstance(text, str) and bool(text) for name, text in texts.items()}
+        if any(is_read[name] and texts[name] != wanted for name, wanted in self._wanted.items()):
+            return False
+        self._is_unclear = self._is_unclear or not all(is_read.values())
+        return all(is_read.values())
+
+    def check_absent(self) -> None:
+        """To be called once all relations were looked at, and it was none of them.
+
+        :raises ServerError: a relation was not readable, and may be this one.
+        """
+        if self._is_unclear:
+            text = "the answer holds a relation whose records cannot be read"
+            raise ServerError(text, method=_LIST.method, path=_LIST.template, status=200)

@@ -11,7 +11,7 @@ from collections.abc import Generator
 from airflow_provider_ghl.api.answers import mask
 from airflow_provider_ghl.api.calls import Answer, Call
 from airflow_provider_ghl.api.paging import PAGE_SIZE, Pages
-from airflow_provider_ghl.api.relations import create_call, is_pair, list_call, read_page, read_relation_id
+from airflow_provider_ghl.api.relations import PairSearch, create_call, list_call, read_page, read_relation_id
 from airflow_provider_ghl.exceptions import (
     APIError,
     BudgetSpent,
@@ -110,14 +110,15 @@ def _settle_by_reading(
     which is mostly a single page.
     """
     other = second if first in error.message else first
-    pages = Pages()
+    pages, search = Pages(), PairSearch(association_id, first, second)
     try:
         while pages.skip is not None:
             call = list_call(location_id, other, [association_id], pages.skip, PAGE_SIZE)
             answer = yield call
             for relation in pages.take(*read_page(call, answer.data)):
-                if is_pair(relation, association_id, first, second):
+                if search.is_it(relation):
                     return _existing(error, Evidence.READ, read_relation_id(relation), is_again)
+        search.check_absent()
     except GHLError as unreadable:
         return _unsettled(error, unreadable)
     if isinstance(error, PossibleDuplicate) and (error.unanswered_before or is_again):

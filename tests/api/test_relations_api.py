@@ -148,6 +148,32 @@ def test_finding_minds_order_case_and_association() -> None:
     assert found == RELATION
 
 
+UNREADABLE = [
+    {"id": "r", "associationId": ASSOCIATION, "records": [FIRST, SECOND]},
+    {**RELATION, "secondRecordId": None},
+    {**RELATION, "firstRecordId": {"id": FIRST}},
+    {name: value for name, value in RELATION.items() if name != "associationId"},
+]
+
+
+@pytest.mark.parametrize("unreadable", UNREADABLE)
+def test_a_relation_that_cannot_be_read_may_be_the_one(unreadable: dict[str, Any]) -> None:
+    with pytest.raises(ServerError, match="whose records cannot be read"):
+        relations(FakeTransport(page([unreadable], 1))).find(ASSOCIATION, FIRST, SECOND)
+    found = relations(FakeTransport(page([unreadable, RELATION], 2))).find(ASSOCIATION, FIRST, SECOND)
+    assert found == RELATION
+
+
+def test_one_that_is_another_pairs_for_sure_is_not() -> None:
+    another = {"id": "r", "associationId": ASSOCIATION, "firstRecordId": "another"}
+    assert relations(FakeTransport(page([another], 1))).find(ASSOCIATION, FIRST, SECOND) is None
+
+
+def test_a_page_of_something_else_is_no_empty_page() -> None:
+    with pytest.raises(ServerError, match="holds no relations"):
+        relations(FakeTransport(page(["r1"], 1))).find(ASSOCIATION, FIRST, SECOND)  # type: ignore[list-item]
+
+
 def test_a_relation_that_was_there_is_a_duplicate() -> None:
     transport = FakeTransport(DUPLICATE)
     with pytest.raises(DuplicateRelation):

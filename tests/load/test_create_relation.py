@@ -230,6 +230,13 @@ def test_an_answer_that_is_no_page_is_no_evidence_of_absence() -> None:
     assert result.outcome is Outcome.FAILED
 
 
+def test_a_relation_that_cannot_be_read_is_no_evidence_of_absence() -> None:
+    unreadable = {"relations": [{"id": "relation0", "associationId": "association"}], "total": 1}
+    result = finish(settling()[0], Answer(200, unreadable))
+    assert result.outcome is Outcome.FAILED
+    assert "whose records cannot be read" in str(result.reason)
+
+
 def test_a_limit_that_we_leave_is_not_attempted_unless_a_try_got_no_answer() -> None:
     assert finish(settling()[0], Stopped("told")).outcome is Outcome.NOT_ATTEMPTED
     assert finish(settling(unanswered=1)[0], Stopped("told")).outcome is Outcome.FAILED
