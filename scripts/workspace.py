@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import importlib.metadata
 import json
 import os
 import socket
@@ -22,7 +23,8 @@ WAREHOUSE = FOLDER / "warehouse.db"
 SANDBOX_STATE = FOLDER / "highlevel.jsonl"
 SANDBOX_PORT = FOLDER / "port"
 EXAMPLE_DAGS = ROOT / "example_dags"
-ATTENDANCE = EXAMPLE_DAGS / "data" / "attendance.csv"
+DATA = EXAMPLE_DAGS / "data"
+ATTENDANCE = DATA / "attendance.csv"
 #: Sub-accounts of the agency in the example ``ghl_agency``.
 AGENCY_SUB_ACCOUNTS = 5
 #: Connections of the example ``ghl_sub_accounts``, and their sub-accounts.
@@ -33,8 +35,7 @@ AIRFLOW = Path(sys.executable).with_name("airflow")
 def prepare() -> None:
     """Create the folder and the warehouse; what is there stays."""
     AIRFLOW_HOME.mkdir(parents=True, exist_ok=True)
-    with ATTENDANCE.open(newline="") as file:
-        rows = [tuple(row.values()) for row in csv.DictReader(file)]
+    rows = [tuple(row.values()) for row in read(ATTENDANCE)]
     with sqlite3.connect(WAREHOUSE) as database:
         columns = "attendance_id TEXT PRIMARY KEY, person TEXT, event TEXT, contact_id TEXT, event_id TEXT"
         database.execute(f"CREATE TABLE IF NOT EXISTS attendance ({columns})")
@@ -59,11 +60,27 @@ def fill(sandbox: Sandbox) -> FixedAgency:
     state = sandbox.state
     for location_id in set(SUB_ACCOUNTS.values()).difference(state.locations()):
         state.add_location(location_id)
-    with ATTENDANCE.open(newline="") as file:
-        for row in csv.DictReader(file):
-            state.add_record("contact", row["contact_id"])
-            state.add_record("custom_objects.event", row["event_id"])
+    for row in read(ATTENDANCE):
+        state.add_record("contact", row["contact_id"])
+        state.add_record("custom_objects.event", row["event_id"])
+    add_signers(sandbox)
     return FixedAgency.of(sandbox, AGENCY_SUB_ACCOUNTS)
+
+
+def add_signers(sandbox: Sandbox) -> None:
+    """What HighLevel has of the table ``signatures.csv``: the documents by code, and contacts by e-mail address."""
+    if sandbox.state.records("custom_objects.document"):
+        return
+    for code in dict.fromkeys(row["document"] for row in read(DATA / "signatures.csv")):
+        sandbox.add("custom_objects.document", code=code)
+    for row in read(DATA / "signers.csv"):
+        sandbox.add("contact", email=row["email"])
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file."""
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def connections(sandbox: Sandbox, agency: FixedAgency) -> dict[str, str]:
@@ -94,7 +111,7 @@ def environment() -> dict[str, str]:
 def migrate(env: dict[str, str]) -> None:
     """Create Airflow's database, once for each version of Airflow."""
     done = AIRFLOW_HOME / "migrated"
-    version = subprocess.run([str(AIRFLOW), "version"], env=env, capture_output=True, text=True, check=True).stdout.strip()
+    version = importlib.metadata.version("apache-airflow")
     if done.exists() and done.read_text() == version:
         return
     write_line("Airflow creates its database …")

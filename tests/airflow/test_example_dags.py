@@ -31,6 +31,14 @@ LATE = [
     ("L08", "rejected", None),  # swapped
 ]
 
+#: The same of the signatures that are not simply created.
+SIGNATURES = {
+    **dict.fromkeys(("S011", "S068", "S111"), ("unresolved", None)),  # one who is there twice
+    **dict.fromkeys(("S054", "S104", "S129"), ("unresolved", None)),  # who are not there
+    "S089": ("invalid", None),  # two addresses
+    "S117": ("invalid", None),  # no address
+}
+
 #: The same of the late enrolments that are not simply created.
 LATE_ENROLMENTS = {
     "L05": ("already_exists", "ledger"),  # by the load of that sub-account's own file
@@ -96,6 +104,55 @@ class TestAttendance:
         assert told(again, "load_attendance") == [(row["attendance_id"], "already_exists", "ledger") for row in rows]
         assert told(again, "load_late_entries") == LATE
         assert ghl.state.count_relations() == 89
+
+
+class TestSignatures:
+    """A table in its own keys, some of which are flawed."""
+
+    @pytest.fixture(autouse=True)
+    def records(self, ghl: Sandbox) -> dict[tuple[str, str], str]:
+        """The documents and the contacts, by object and key. Of several contacts with one address, the last."""
+        ids = {}
+        for code in {row["document"] for row in read(DATA / "signatures.csv")}:
+            ids["document", code] = ghl.add("custom_objects.document", code=code)
+        for row in read(DATA / "signers.csv"):
+            ids["contact", row["email"]] = ghl.add("contact", email=row["email"])
+        return ids
+
+    def test_twice(self, ghl: Sandbox, records: dict[tuple[str, str], str]) -> None:
+        rows = read(DATA / "signatures.csv")
+        assert len(rows) == 143
+        finished = run("ghl_signatures")
+        assert finished.state == "success"
+        assert told(finished, "load_signatures") == [
+            (row["signature_id"], *SIGNATURES.get(row["signature_id"], ("created", "answer"))) for row in rows
+        ]
+        # HighLevel swapped the sides: the contact is first, and the table has the document first.
+        association = finished.xcom("create_association")
+        assert association["firstObjectKey"] == "contact"
+        assert ghl.state.pairs(association["id"]) == {
+            (records["contact", row["email"].strip().lower()], records["document", row["document"]])
+            for row in rows
+            if row["signature_id"] not in SIGNATURES
+        }
+        summary = finished.xcom("load_signatures")
+        assert (summary["created"], summary["unresolved"], summary["invalid"]) == (135, 6, 2)
+        before = ghl.stats()
+
+        again = run("ghl_signatures")
+        assert again.state == "success"
+        assert told(again, "load_signatures") == [
+            (row["signature_id"], *SIGNATURES.get(row["signature_id"], ("already_exists", "ledger"))) for row in rows
+        ]
+        assert again.xcom("load_signatures")["lookup_requests"] < 10
+        assert ghl.stats()["by_route"]["POST /associations/relations"] == before["by_route"]["POST /associations/relations"]
+
+    def test_the_reasons_say_whom_to_merge_and_no_address(self, ghl: Sandbox) -> None:
+        results = run("ghl_signatures").xcom("load_signatures", "results")
+        reasons = {result["row_key"]: result["reason"] for result in results}
+        sherman = {ghl_id for ghl_id in ghl.state.records("contact") if ghl_id in reasons["S011"]}
+        assert len(sherman) == 2
+        assert not [result for result in results if "example.org" in str(result)]
 
 
 class TestSubAccounts:

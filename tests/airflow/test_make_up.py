@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from airflow_provider_ghl.sandbox import Sandbox
 
 pytestmark = pytest.mark.usefixtures("database")
 
-DAGS = Path(__file__).resolve().parents[2] / "scripts" / "dags"
+SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+DAGS = SCRIPTS / "dags"
 
 
 def test_they_are_dags_without_errors() -> None:
@@ -28,3 +30,14 @@ def test_the_red_one_is_red_and_has_its_results(ghl: Sandbox) -> None:
     assert finished.states["load_late_entries", -1] == "failed"
     assert finished.xcom("load_late_entries", "return_value")["rows"] == 8
     assert len(finished.xcom("load_late_entries", "results")) == 8
+
+
+def test_a_start_finds_the_people_of_the_last_one(ghl: Sandbox) -> None:
+    sys.path.append(str(SCRIPTS))
+    import workspace
+
+    workspace.fill(ghl)
+    there = ghl.state.records("contact")
+    workspace.fill(ghl)
+    assert ghl.state.records("contact") == there
+    assert len(ghl.state.records("custom_objects.document")) == 3
