@@ -1,10 +1,10 @@
-"""The main job from end to end: a warehouse table becomes relations in the sandbox, by Airflow. Run by ``make demo``."""
+"""The main job from end to end: a table in its own keys becomes relations in the sandbox, by Airflow. Run by ``make demo``."""
 
 from __future__ import annotations
 
 import sys
 
-from demonstration import Xcoms, demonstrate, print_load
+from demonstration import Xcoms, demonstrate, print_account, print_load
 from workspace import write_line
 
 from airflow_provider_ghl.api.associations import Associations
@@ -15,28 +15,31 @@ from airflow_provider_ghl.commands.output import counted
 from airflow_provider_ghl.sandbox import Sandbox
 from airflow_provider_ghl.sandbox.fixed_agency import FixedAgency
 
-DAG = "ghl_attendance"
-LOADS = ("load_attendance", "load_late_entries")
+DAG = "ghl_signatures"
+LOAD = "load_signatures"
 
 
-def report(sandbox: Sandbox, agency: FixedAgency, xcoms: Xcoms) -> None:
-    """Print what each load did, and what HighLevel holds."""
-    for task in LOADS:
-        print_load(task, xcoms[task, "return_value", -1], xcoms[task, "results", -1])
+def report(sandbox: Sandbox, agency: FixedAgency, first: Xcoms, second: Xcoms) -> None:
+    """Print what the load did on two nights, and what HighLevel holds."""
+    write_line("\nThe table, example_dags/data/signatures.csv, says who signed what: people by e-mail, documents by code.")
+    print_load(LOAD, first[LOAD, "return_value", -1], first[LOAD, "results", -1])
+    print_account("The next night, with the same table", second[LOAD, "return_value", -1], second[LOAD, "results", -1])
     print_what_is_there(sandbox)
 
 
 def print_what_is_there(sandbox: Sandbox) -> None:
-    """Count HighLevel's relations by reading them."""
+    """Count HighLevel's relations by reading them, and say how it stores them."""
     client = Client(BearerToken(sandbox.token), location_id=sandbox.location_id, host=sandbox.url)
-    association = Associations(client, sandbox.location_id).get_by_key("attended")
+    association = Associations(client, sandbox.location_id).get_by_key("signed_by")
     relations = Relations(client, sandbox.location_id)
-    events = sorted({pair[1] for pair in sandbox.state.pairs(association["id"])})
-    there = sum(1 for event in events for _ in relations.iterate(event, [association["id"]]))
+    documents = sorted(sandbox.state.records("custom_objects.document"))
+    there = sum(1 for document in documents for _ in relations.iterate(document, [association["id"]]))
     client.close()
-    what = f"{counted(there, 'relation')} of {counted(len(events), 'event')}"
-    write_line(f"\nHighLevel now holds {what} under the association 'attended', read back from it.")
+    what = f"{counted(there, 'relation')} of {counted(len(documents), 'document')}"
+    write_line(f"\nHighLevel now holds {what}, read back from it.")
+    sides = f"from {association['firstObjectKey']} to {association['secondObjectKey']}"
+    write_line(f"It stores them {sides}. The table has the document first: the load swapped its columns.")
 
 
 if __name__ == "__main__":
-    sys.exit(demonstrate(DAG, report))
+    sys.exit(demonstrate(DAG, report, nights=2))

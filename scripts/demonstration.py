@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import workspace
@@ -14,7 +16,6 @@ from workspace import relative, write_line
 
 from airflow_provider_ghl.commands.output import counted
 from airflow_provider_ghl.sandbox import Sandbox
-from airflow_provider_ghl.sandbox.fixed_agency import FixedAgency
 
 #: By task, key and map index (-1: not mapped).
 Xcoms = dict[tuple[str, str, int], Any]
@@ -28,8 +29,11 @@ EVIDENCE = {
 }
 
 
-def demonstrate(dag: str, report: Callable[[Sandbox, FixedAgency, Xcoms], None]) -> int:
-    """Run a DAG by Airflow against the sandbox, then call ``report`` with what came of it. Returns the exit status."""
+def demonstrate(dag: str, report: Callable[..., None], nights: int = 1) -> int:
+    """Run a DAG by Airflow against the sandbox, then call ``report`` with the sandbox, the agency and each night's XComs.
+
+    Returns the exit status.
+    """
     workspace.prepare()
     with Sandbox(port=workspace.port(), state_path=workspace.SANDBOX_STATE, latency=0.05, latency_spread=0.3) as sandbox:
         agency = workspace.fill(sandbox)
@@ -38,17 +42,19 @@ def demonstrate(dag: str, report: Callable[[Sandbox, FixedAgency, Xcoms], None])
         env = workspace.environment()
         env |= {f"AIRFLOW_CONN_{conn_id.upper()}": connection for conn_id, connection in connections.items()}
         workspace.migrate(env)
-        if status := run_dag(dag, env):
+        if status := run_dag(dag, nights, env):
             return status
-        report(sandbox, agency, read_xcoms(dag))
+        report(sandbox, agency, *read_xcoms(dag, nights))
     return 0
 
 
-def run_dag(dag: str, env: dict[str, str]) -> int:
-    """Run it to its end, in this process. Returns Airflow's exit status; if it is not 0, the end of the log is printed."""
+def run_dag(dag: str, nights: int, env: dict[str, str]) -> int:
+    """Run it to its end, once a night. Returns Airflow's exit status; if it is not 0, the end of the log is printed."""
     log = workspace.FOLDER / "airflow.log"
-    write_line(f"Airflow runs the DAG {dag} (its log: {relative(log)}) …")
-    command = [str(workspace.AIRFLOW), "dags", "test", "-f", str(workspace.EXAMPLE_DAGS / f"{dag}.py"), dag]
+    times = "" if nights == 1 else f" on {nights} nights"
+    write_line(f"Airflow runs the DAG {dag}{times} (its log: {relative(log)}) …")
+    airflow = [sys.executable, str(Path(__file__).with_name("run_airflow.py")), str(nights)]
+    command = [*airflow, "dags", "test", "-f", str(workspace.EXAMPLE_DAGS / f"{dag}.py"), dag]
     with log.open("w") as file:
         status = subprocess.run(command, env=env, stdout=file, stderr=subprocess.STDOUT, check=False).returncode
     if status:
@@ -56,27 +62,39 @@ def run_dag(dag: str, env: dict[str, str]) -> int:
     return status
 
 
-def read_xcoms(dag: str) -> Xcoms:
-    """What the tasks of the newest run pushed, from Airflow's database."""
+def read_xcoms(dag: str, nights: int) -> list[Xcoms]:
+    """What the tasks of the newest runs pushed, from Airflow's database."""
     with sqlite3.connect(workspace.AIRFLOW_HOME / "airflow.db") as database:
-        (run,) = database.execute("SELECT run_id FROM dag_run WHERE dag_id = ? ORDER BY id DESC LIMIT 1", (dag,)).fetchone()
-        query = "SELECT task_id, key, map_index, value FROM xcom WHERE dag_id = ? AND run_id = ?"
-        found = {(task, key, index): json.loads(value) for task, key, index, value in database.execute(query, (dag, run))}
+        query = "SELECT run_id FROM dag_run WHERE dag_id = ? ORDER BY id DESC LIMIT ?"
+        runs = [run for (run,) in database.execute(query, (dag, nights))]
+        found = [read_xcoms_of(database, dag, run) for run in reversed(runs)]
     database.close()
     return found
 
 
+def read_xcoms_of(database: sqlite3.Connection, dag: str, run: str) -> Xcoms:
+    """What the tasks of a run pushed."""
+    query = "SELECT task_id, key, map_index, value FROM xcom WHERE dag_id = ? AND run_id = ?"
+    return {(task, key, index): json.loads(value) for task, key, index, value in database.execute(query, (dag, run))}
+
+
 def print_load(name: str, summary: dict[str, Any], results: list[dict[str, Any]]) -> None:
     """Print a load's rows, outcomes and requests, and the rows that need attention."""
-    outcomes = ", ".join(f"{summary[outcome]} {outcome}" for outcome in OUTCOMES if summary[outcome])
-    write_line(f"\n{name}: {counted(summary['rows'], 'row')}: {outcomes}")
-    requests = counted(summary["requests"], "request")
-    write_line(f"  {requests} in {summary['seconds']:.1f} s, {summary['rate_limited']} answered 429")
-    for evidence, rows in Counter(r["evidence"] for r in results if r["outcome"] == "already_exists").items():
-        who = "all of them were" if rows == summary["rows"] else f"{counted(rows, 'relation')} {'was' if rows == 1 else 'were'}"
-        write_line(f"  {who} there already, {EVIDENCE[evidence]}")
+    print_account(name, summary, results)
     failures = [result for result in results if result["outcome"] not in SUCCESSES]
     if failures:
         write_line("  need attention:")
     for result in failures:
         write_line(f"    row {result['row']} ({result['row_key'] or 'no key'}): {result['outcome']}: {result['reason']}")
+
+
+def print_account(name: str, summary: dict[str, Any], results: list[dict[str, Any]]) -> None:
+    """Print a load's rows, outcomes and requests."""
+    outcomes = ", ".join(f"{summary[outcome]} {outcome}" for outcome in OUTCOMES if summary[outcome])
+    write_line(f"\n{name}: {counted(summary['rows'], 'row')}: {outcomes}")
+    requests = counted(summary["requests"], "request")
+    lookups = f" ({summary['lookup_requests']} of them to look keys up)" if summary.get("lookup_requests") else ""
+    write_line(f"  {requests}{lookups} in {summary['seconds']:.1f} s, {summary['rate_limited']} answered 429")
+    for evidence, rows in Counter(r["evidence"] for r in results if r["outcome"] == "already_exists").items():
+        who = "all of them were" if rows == summary["rows"] else f"{counted(rows, 'relation')} {'was' if rows == 1 else 'were'}"
+        write_line(f"  {who} there already, {EVIDENCE[evidence]}")
