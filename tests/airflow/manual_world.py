@@ -22,9 +22,11 @@ from airflow_provider_ghl.operators.errors import GHLRowsRefused
 from airflow_provider_ghl.operators.relations import BulkCreateRelationsOperator
 from airflow_provider_ghl.sandbox import Sandbox
 
-__all__ = ["World", "moved"]
+__all__ = ["TEACHER", "World", "moved"]
 
 COLUMNS = ("enrolment_id", "location_id", "student_id", "teacher_id", "changed_at")
+#: A teacher whom the manual knows by id.
+TEACHER = "Hb7mNv3Xc9KdWq5RtZpL"
 #: What every snippet that is no file of its own may use: the imports of a DAG's file.
 IMPORTS = """\
 from datetime import timedelta
@@ -32,6 +34,7 @@ from datetime import timedelta
 from airflow.sdk import DAG, dag, task
 
 from airflow_provider_ghl.hooks.ghl import GHLHook
+from airflow_provider_ghl.lookups import Contact, CustomObject
 from airflow_provider_ghl.operators.associations import CreateAssociationOperator
 from airflow_provider_ghl.operators.locations import ListLocationsOperator
 from airflow_provider_ghl.operators.relations import BulkCreateRelationsOperator, DeleteRelationOperator
@@ -98,9 +101,13 @@ class World:
             csv.writer(packed).writerows([COLUMNS, *rows])
 
     def add_people(self) -> None:
-        """For snippets that look e-mails up. In a location with contacts, no others can be linked."""
+        """For snippets that look e-mails up; and the table's, since a location that has contacts links no others."""
+        if self.people:
+            return
         names = ("ada", "bob", "teacher.one")
         self.people = tuple(self.sandbox.add("contact", email=f"{name}@example.org") for name in names)
+        for record_id in {TEACHER, *(record_id for row in self.rows() for record_id in row[2:4])}:
+            self.sandbox.state.add_record("contact", record_id)
 
     def spoil(self) -> None:
         """A row without a teacher, last."""
