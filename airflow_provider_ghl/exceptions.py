@@ -35,6 +35,7 @@ __all__ = [
     "DuplicateAssociation",
     "DuplicateRelation",
     "GHLError",
+    "GuardTripped",
     "LedgerError",
     "NotFound",
     "PossibleDuplicate",
@@ -221,6 +222,10 @@ class UnresolvedKey(GHLError):
     def __init__(self, message: str, *, is_missing: bool = False):
         super().__init__(message)
         self.is_missing = is_missing
+
+
+class GuardTripped(GHLError):
+    """More would be deleted than a guard allows. Nothing was deleted."""
 
 
 class LedgerError(GHLError):

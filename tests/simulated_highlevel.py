@@ -78,6 +78,8 @@ class SimulatedServer(SimulatedLimits):
     page_cap: int = 100
     refuse_token_from: int | None = None
     refuse_reads: bool = False
+    garbles_relations: bool = False
+    refuse_deletes: bool = False
     refusal: str = "Invalid JWT"
     #: The records that searches find, and when new ones among them get into the index (clock seconds).
     records: HighLevel | None = None
@@ -177,6 +179,8 @@ class SimulatedServer(SimulatedLimits):
             return 401, {"statusCode": 401, "message": self.refusal}
         if call.template == "/associations/relations":
             return self._create(call.json["firstRecordId"], call.json["secondRecordId"])
+        if call.template == "/associations/relations/{relationId}":
+            return self._delete(unquote(call.path.rpartition("/")[2]))
         if call.template == "/associations/relations/{recordId}":
             if self.refuse_reads:
                 return 401, {"statusCode": 401, "message": "The token is not authorized for this scope."}
@@ -213,6 +217,15 @@ class SimulatedServer(SimulatedLimits):
         self.write_times.append(self.clock.now)
         return 201, {"id": self.relations[pair], "firstRecordId": first, "secondRecordId": second}
 
+    def _delete(self, relation_id: str) -> tuple[int, Any]:
+        if self.refuse_deletes:
+            return _refused("Relation is locked")
+        for pair, key in self.relations.items():
+            if key == relation_id:
+                del self.relations[pair]
+                return 200, {"id": relation_id}
+        return 404, {"statusCode": 404, "message": "Relation not found"}
+
     def _list(self, call: Call) -> tuple[int, Any]:
         record = unquote(call.path.rpartition("/")[2])
         of_record = [
@@ -220,6 +233,8 @@ class SimulatedServer(SimulatedLimits):
             for (first, second), key in self.relations.items()
             if record in (first, second)
         ]
+        if self.garbles_relations:
+            of_record = [{"key": one["id"]} for one in of_record]
         params = call.params or {}
         skip, limit = params["skip"], min(params["limit"], self.page_cap)
         return 200, {"relations": of_record[skip : skip + limit], "total": len(of_record)}

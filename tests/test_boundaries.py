@@ -40,6 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("exceptions", "api", "load/columns", "load/kind", "load/ledger", "load/results", "load/spec"),
         *("load/keys", "load/plan"),
     },
+    "load/remover": {"exceptions", "api", "load/results", "load/send"},
     "load/ports": {"api", "load/columns", "load/ledger", "load/results", "load/send"},
     "load/loader": {
         *("exceptions", "api", "load/columns", "load/ledger", "load/quota_wait", "load/plan", "load/ports"),
@@ -47,11 +48,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "relations": {
         *("exceptions", "api", "load/columns", "load/kind", "load/ledger", "load/results"),
-        *("load/sorted_runs", "load/source", "lookups"),
+        *("load/plan", "load/remover", "load/send", "load/sorted_runs", "load/source", "lookups"),
     },
     "lookups": {"exceptions", "api"},
     "hooks": {
-        *("exceptions", "api", "lookups", "load/columns", "load/ledger", "load/results", "load/source"),
+        *("exceptions", "api", "lookups", "relations", "load/columns", "load/ledger", "load/results", "load/source"),
     },
     "operators": {
         *("exceptions", "hooks", "api", "lookups", "relations", "load/columns", "load/kind", "load/ledger", "load/loader"),

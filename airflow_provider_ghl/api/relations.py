@@ -22,7 +22,16 @@ from airflow_provider_ghl.exceptions import (
     ServerError,
 )
 
-__all__ = ["PairSearch", "Relation", "Relations", "create_call", "list_call", "read_page", "read_relation_id"]
+__all__ = [
+    "PairSearch",
+    "Relation",
+    "Relations",
+    "create_call",
+    "delete_call",
+    "list_call",
+    "read_page",
+    "read_relation_id",
+]
 
 # Creating the same relation again is answered "duplicate relation", which means that it is there: repeating is safe.
 _CREATE = Endpoint("POST", "/associations/relations", "associations/relation.write", repeat_safe=True)
@@ -83,6 +92,11 @@ def read_relation_id(data: Any) -> str | None:
         if isinstance(holder, dict) and (found := holder.get("id") or holder.get("relationId")):
             return str(found)
     return None
+
+
+def delete_call(location_id: str, relation_id: str) -> Call:
+    """The request that deletes a relation."""
+    return _DELETE.call(location_id, relation_id, params={"locationId": location_id})
 
 
 class Relations:
@@ -150,7 +164,7 @@ class Relations:
 
         :raises NotFound: there is none.
         """
-        call = _DELETE.call(self._location_id, relation_id, params={"locationId": self._location_id})
+        call = delete_call(self._location_id, relation_id)
         try:
             data = self._client.request(call, self._budget).data
         except NotFound as error:

@@ -36,7 +36,7 @@ _OLDER_THAN_HELP = "days or hours, such as 30d or 12h"
 
 _LOADS = Command(
     "loads",
-    "List the latest loads; show or export one of them",
+    "List the latest loads; show, export or undo one of them",
     run="commands.loads:latest",
     arguments=(
         argument("--limit", type=count, default=20, metavar="N", help="how many at most (default: %(default)s)"),
@@ -56,6 +56,18 @@ _LOADS = Command(
                 argument(
                     "--rows", type=count, default=5, metavar="N", help="rows to show for each reason (default: %(default)s)"
                 ),
+                *_COMMON,
+            ),
+        ),
+        Command(
+            "undo",
+            "Delete the relations that a load created, after asking",
+            run="commands.undo:undo",
+            arguments=(
+                _ID,
+                argument("--plan", action="store_true", help="say what would be deleted; delete nothing"),
+                argument("--max-deletes", type=count, metavar="N", help="with more than that delete nothing"),
+                argument("--yes", action="store_true", help="do not ask"),
                 *_COMMON,
             ),
         ),

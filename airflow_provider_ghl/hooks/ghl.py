@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from airflow_provider_ghl.load.ledger.ledger import Ledger
     from airflow_provider_ghl.lookups import Lookup
     from airflow_provider_ghl.lookups.outcomes import Resolutions
+    from airflow_provider_ghl.relations.undo import Undone
 
 __all__ = ["GHLHook"]
 
@@ -250,6 +251,21 @@ class GHLHook(BaseHook):
         """
         with self._forgetting(relation_id=relation_id):
             return self._relations.delete(relation_id)
+
+    def undo_load(self, load_id: str, *, max_deletes: int | None = None, plan_only: bool = False) -> Undone:
+        """Delete exactly the relations that one load created, unless a later load's table names them.
+
+        :param load_id: the load's id, or its number in the ledger as text.
+        :param max_deletes: with more than that to be deleted nothing is deleted.
+        :param plan_only: count them; send nothing.
+        :raises ConfigurationError: there is no such load, it has not ended, or its rows are not kept any more.
+        :raises GuardTripped: there are more than ``max_deletes``.
+        """
+        from airflow_provider_ghl.relations.undo import Undo
+
+        with closing(self.ledger) as ledger:  # it is opened again where it is needed again
+            undo = Undo(load_id, ledger, self.get_conn())
+            return undo.plan() if plan_only else undo.run(max_deletes)
 
     def forget(self, **what: Any) -> int:
         """Make the ledger forget relations of this location, chosen as in

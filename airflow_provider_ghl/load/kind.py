@@ -16,6 +16,7 @@ from airflow_provider_ghl.load.columns import Batch, Chunk, Columns, Numbers, Ob
 from airflow_provider_ghl.load.ledger.memory import Memory
 from airflow_provider_ghl.load.results.fields import ResultFields
 from airflow_provider_ghl.load.results.outcomes import RowResult, StoppedBy
+from airflow_provider_ghl.load.results.removals import RemovalResult
 
 __all__ = [
     "Conversation",
@@ -116,7 +117,7 @@ class GoneRecord:
 
 
 #: The result of a conversation.
-Result = RowResult | ReadResult | TargetResult | PartResult | GoneRecord
+Result = RowResult | ReadResult | TargetResult | PartResult | GoneRecord | RemovalResult
 #: A generator that yields requests. It is sent each answer, or has its error thrown in, and returns the result.
 Conversation = (
     Generator[Call, Answer, RowResult]
@@ -124,6 +125,7 @@ Conversation = (
     | Generator[Call, Answer, ReadResult]
     | Generator[Call, Answer, TargetResult]
     | Generator[Call, Answer, PartResult]
+    | Generator[Call, Answer, RemovalResult]
 )
 
 

@@ -40,6 +40,8 @@ _KEPT = timedelta(days=90)
 _CAUTIOUS = 3
 #: With more locations than this, delays are logged with the progress only, and not at once.
 _MOST_WATCHED = 20
+#: The outcomes of rows of which it may not be known what they name.
+_UNNAMED = (Outcome.INVALID, Outcome.UNRESOLVED, Outcome.NOT_ATTEMPTED)
 #: Noted in the ledger as the location of a load with several.
 SEVERAL = "several"
 
@@ -241,6 +243,7 @@ class _Load:
         if self._deliver is not None:
             self._deliver(verdict)
         is_deferred = verdict.wait is not None
+        self._note_tables(locations, verdict)
         if error := self._note_end(str(verdict.end), verdict.message, verdict.summary, verdict.is_green, is_deferred):
             verdict.warnings.append(f"how the load ended could not be noted: {error}")
         return verdict
@@ -287,6 +290,21 @@ class _Load:
             "looked_up": sum(location.steps.looked_up for location in locations),
             "lookup_requests": sum(location.steps.lookup_requests for location in locations),
         }
+
+    def _note_tables(self, locations: Sequence[Location], verdict: Verdict) -> None:
+        """Note in the ledger what the load's table names, so that nobody takes it back with an earlier load."""
+        if self._attempt is None or self._spec.series is None:
+            return
+        try:
+            for location in locations:
+                if (named := location.steps.named) is not None:
+                    is_complete = self._partition.is_complete and not any(map(location.results.counts.get, _UNNAMED))
+                    number, pairs = named
+                    self._ledger.tables.note(
+                        self._spec.series, self._attempt.load_number, number, pairs, is_complete=is_complete
+                    )
+        except LedgerError as error:
+            verdict.warnings.append(f"what the table names could not be noted: {error}")
 
     def _note_end(
         self, end: str, message: str, counts: dict[str, Any], is_well: bool = False, is_deferred: bool = False

@@ -40,6 +40,8 @@ class LoadSpec:
     """
 
     load_id: str
+    #: Loads of one series load the same table, one after the other; ``None``: it belongs to none.
+    series: str | None = None
     #: The kind of its rows.
     kind: RowKind
     location_id: str | None = None

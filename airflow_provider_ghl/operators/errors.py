@@ -7,7 +7,8 @@
        ├─ GHLMisconfigured       connection, argument or association is wrong (a ValueError too)
        ├─ GHLTokenRefused        the token is refused
        ├─ GHLRequestRefused      HighLevel gave a definite no to a single call, or a key has no record or several
-       └─ GHLRowsRefused         too many rows ended in a definite no
+       ├─ GHLRowsRefused         too many rows ended in a definite no
+       └─ GHLGuardTripped        more would be deleted than a guard allows
     AirflowException
     └─ GHLRetryable              a new try may help
        ├─ GHLUnavailable         HighLevel did not answer, or not clearly
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GHLFailed",
+    "GHLGuardTripped",
     "GHLLedgerFailed",
     "GHLMisconfigured",
     "GHLQuotaSpent",
@@ -50,6 +52,7 @@ __all__ = [
     "GHLTooFewRows",
     "GHLUnavailable",
     "error_for",
+    "error_of",
     "translated_errors",
 ]
 
@@ -72,6 +75,10 @@ class GHLRequestRefused(GHLFailed):
 
 class GHLRowsRefused(GHLFailed):
     """More rows than ``failure_tolerance`` allows ended in a definite no."""
+
+
+class GHLGuardTripped(GHLFailed):
+    """More would be deleted than a guard allows. Nothing was deleted."""
 
 
 class GHLRetryable(AirflowException):
@@ -112,6 +119,7 @@ _KINDS: dict[Failure, type[AirflowException]] = {
     Failure.TOKEN_REFUSED: GHLTokenRefused,
     Failure.REQUEST_REFUSED: GHLRequestRefused,
     Failure.ROWS_REFUSED: GHLRowsRefused,
+    Failure.GUARD_TRIPPED: GHLGuardTripped,
     Failure.RETRYABLE: GHLRetryable,
     Failure.UNAVAILABLE: GHLUnavailable,
     Failure.QUOTA_SPENT: GHLQuotaSpent,
@@ -141,6 +149,11 @@ def error_for(verdict: Verdict, where: str) -> Exception:
     """
     rest = verdict.message.removeprefix(verdict.headline).strip()
     text = "\n".join(line for line in (verdict.headline, rest, where) if line)
-    error = _KINDS[verdict.failure or Failure.RETRYABLE](text)
-    error.__cause__ = None if verdict.cause is None else verdict.cause.with_traceback(None)
+    return error_of(verdict.failure or Failure.RETRYABLE, text, verdict.cause)
+
+
+def error_of(failure: Failure, message: str, cause: Exception | None) -> Exception:
+    """The exception for a failure."""
+    error = _KINDS[failure](message)
+    error.__cause__ = None if cause is None else cause.with_traceback(None)
     return error

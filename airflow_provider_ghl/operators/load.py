@@ -15,7 +15,7 @@ from airflow_provider_ghl.load.tolerance import Tolerance
 from airflow_provider_ghl.operators.base import given, required
 from airflow_provider_ghl.operators.errors import error_for, translated_errors
 from airflow_provider_ghl.operators.table import TableOperator, path_as_text
-from airflow_provider_ghl.operators.task import load_id, note_ledger, try_number
+from airflow_provider_ghl.operators.task import load_id, note_ledger, series, try_number
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -161,6 +161,7 @@ class LoadOperator(TableOperator):
 
         return LoadSpec(
             load_id=load_id(ti, self.task_id),
+            series=series(ti, self.task_id),
             kind=self.row_kind(),
             location_id=self._single_location(),
             batch_size=self.batch_size,

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_ghl.load.ledger.ledger import Ledger
 
-__all__ = ["load_id", "note_ledger", "try_number"]
+__all__ = ["load_id", "note_ledger", "series", "try_number"]
 
 _LEDGER_ID = "ghl_ledger_id"
 
@@ -18,6 +18,11 @@ def load_id(ti: Any, task_id: str) -> str:
     """The id of the load. It is the same for all tries and deferrals of a task instance."""
     parts = (getattr(ti, "dag_id", ""), getattr(ti, "run_id", ""), task_id, getattr(ti, "map_index", -1))
     return "/".join(map(str, parts))
+
+
+def series(ti: Any, task_id: str) -> str:
+    """What the loads of one task have in common, run after run: they load the same table."""
+    return "/".join(map(str, (getattr(ti, "dag_id", ""), task_id, getattr(ti, "map_index", -1))))
 
 
 def try_number(ti: Any) -> int:

@@ -138,6 +138,12 @@ class World:
             self.load(task_id)
         self.fill(self.rows())
 
+    def load_another_table(self, task_id: str) -> None:
+        """A load whose table has come to name other pairs."""
+        self.fill([("E8", self.agency.installed[0], "StudentStudentStu008", "TeacherTeacherTea000", "2099-01-01")])
+        self.load(task_id)
+        self.fill(self.rows())
+
     def load(self, task_id: str, try_number: int = 1) -> None:
         """One attempt of a load of the sub-account."""
         load = BulkCreateRelationsOperator(

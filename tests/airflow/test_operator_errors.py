@@ -26,6 +26,7 @@ TABLE: dict[type[core.GHLError], type[Exception]] = {
     core.PossibleDuplicate: errors.GHLRequestRefused,
     core.NotFound: errors.GHLRequestRefused,
     core.UnresolvedKey: errors.GHLRequestRefused,
+    core.GuardTripped: errors.GHLGuardTripped,
     core.QuotaExhausted: errors.GHLQuotaSpent,
     core.LedgerError: errors.GHLLedgerFailed,
     core.SourceError: errors.GHLSourceFailed,
@@ -44,6 +45,7 @@ FAILURES: dict[Failure, type[Exception]] = {
     Failure.TOKEN_REFUSED: errors.GHLTokenRefused,
     Failure.REQUEST_REFUSED: errors.GHLRequestRefused,
     Failure.ROWS_REFUSED: errors.GHLRowsRefused,
+    Failure.GUARD_TRIPPED: errors.GHLGuardTripped,
     Failure.RETRYABLE: errors.GHLRetryable,
     Failure.UNAVAILABLE: errors.GHLUnavailable,
     Failure.QUOTA_SPENT: errors.GHLQuotaSpent,
@@ -53,7 +55,7 @@ FAILURES: dict[Failure, type[Exception]] = {
     Failure.LEDGER_FAILED: errors.GHLLedgerFailed,
     Failure.STOPPED: errors.GHLStopped,
 }
-FINAL = {errors.GHLMisconfigured, errors.GHLTokenRefused, errors.GHLRequestRefused}
+FINAL = {errors.GHLMisconfigured, errors.GHLTokenRefused, errors.GHLRequestRefused, errors.GHLGuardTripped}
 
 
 def test_none_is_forgotten() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,8 @@ from airflow_provider_ghl.load.ledger.database import Database
 from airflow_provider_ghl.load.ledger.key_writing import write_keys
 from airflow_provider_ghl.load.ledger.keys import LedgerKeys
 from airflow_provider_ghl.load.ledger.loads import Attempt, LedgerLoads
+from airflow_provider_ghl.load.ledger.made import Made, made_by
+from airflow_provider_ghl.load.ledger.named import LedgerTables
 from airflow_provider_ghl.load.ledger.notes import KeyNotes, Notes
 from airflow_provider_ghl.load.ledger.process import Process
 from airflow_provider_ghl.load.ledger.relations import LedgerRelations
@@ -67,6 +69,7 @@ class Ledger:
         self.relations = LedgerRelations(self._database, self._process)
         self.keys = LedgerKeys(self._database)
         self.loads = LedgerLoads(self._database, self._process)
+        self.tables = LedgerTables(self._database)
 
     @classmethod
     def in_memory(cls) -> Ledger:
@@ -101,6 +104,10 @@ class Ledger:
     def time(self) -> float:
         """The moment by the database's clock, in unix seconds."""
         return self._database.read(self._database.now)
+
+    def made_by(self, load_number: int) -> Iterator[Made]:
+        """The relations that a load made, by HighLevel's word to it, as far as the results of its rows are kept."""
+        return made_by(self._database, load_number)
 
     def write(self, attempt: Attempt, target_id: int | None, notes: Notes) -> None:
         """Write all of the notes, the attempt's totals and its heartbeat; all or nothing. Twice is as good as once.

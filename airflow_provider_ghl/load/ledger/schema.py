@@ -27,6 +27,7 @@ __all__ = [
     "ledger",
     "loads",
     "lookups",
+    "named",
     "prepare",
     "record_keys",
     "relations",
@@ -108,6 +109,16 @@ record_keys = sa.Table(
     sa.Column("confirmed_by", sa.Integer, nullable=False),
     sqlite_with_rowid=False,
 )
+# What the tables of the latest loads name: of each series its latest load.
+named = sa.Table(
+    "ghl_named",
+    METADATA,
+    sa.Column("series", sa.Text, primary_key=True),
+    sa.Column("target_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("load", sa.Integer, nullable=False),
+    # The first eight bytes of each pair, ascending.
+    sa.Column("pairs", sa.LargeBinary, nullable=False),
+)
 loads = sa.Table(
     "ghl_loads",
     METADATA,
@@ -164,14 +175,14 @@ results = sa.Table(
 )
 
 
-def _add_keys(connection: sa.Connection) -> None:
+def _add_keys_and_named(connection: sa.Connection) -> None:
     """To version 2. Whoever changes these tables later writes out here what they were."""
-    METADATA.create_all(connection, tables=[lookups, record_keys])
+    METADATA.create_all(connection, tables=[lookups, record_keys, named])
 
 
 _FIRST_VERSION = 1
 #: From version 1 on, in order. A new database gets the tables above as they are, so that both change together.
-MIGRATIONS: tuple[Migration, ...] = (_add_keys,)
+MIGRATIONS: tuple[Migration, ...] = (_add_keys_and_named,)
 
 #: What must stand in ``ghl_ledger``, and how it looks.
 _SHAPES = {

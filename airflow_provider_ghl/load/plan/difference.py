@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from airflow_provider_ghl.load.columns import Chunk, Flags, Numbers
+from airflow_provider_ghl.load.columns import Chunk, Flags, Numbers, Words
 from airflow_provider_ghl.load.ledger.memory import Memory
 from airflow_provider_ghl.load.ledger.notes import Knowledge
 from airflow_provider_ghl.load.plan.duplicates import Duplicates
@@ -80,6 +80,10 @@ class Difference:
             return {}
         ids = self._memory.highlevel_ids(chunk.high[offsets], chunk.low[offsets])
         return {offset: one for offset, one in zip(offsets.tolist(), ids, strict=True) if one}
+
+    def named(self) -> Words:
+        """The high words of the identities of all rows so far, in any order."""
+        return self._duplicates.all()
 
     def forget(self) -> None:
         """Stop using the ledger. Repeats are still found."""

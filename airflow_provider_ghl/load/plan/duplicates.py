@@ -68,6 +68,11 @@ class Duplicates:
         self._remember(batch.only((first_rows < 0) & (places < 0)))
         return matches
 
+    def all(self) -> Words:
+        """The high words of all identities that came up, in any order; some may come twice."""
+        expected = self._expected
+        return np.concatenate([expected.high[expected.rows != _NEVER], *(run.keys for run in self._seen)])
+
     def _first_rows(self, batch: _Identities) -> Numbers:
         """For each identity of the batch, the earlier row that had it, or -1."""
         first_rows = np.full(len(batch.rows), -1, dtype=np.int64)

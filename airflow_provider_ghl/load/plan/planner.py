@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from airflow_provider_ghl.exceptions import LedgerError
-from airflow_provider_ghl.load.columns import Chunk, Numbers
+from airflow_provider_ghl.load.columns import Chunk, Numbers, Words
 from airflow_provider_ghl.load.ledger.notes import Knowledge
 from airflow_provider_ghl.load.plan.difference import Difference
 from airflow_provider_ghl.load.results.report import Report
@@ -54,6 +54,10 @@ class Planner:
         :param problems: the reasons, by offset.
         """
         self._keep(self._report.decide_unresolved(chunk.start, problems))
+
+    def named(self) -> Words:
+        """The high words of the identities of all rows so far, in any order."""
+        return self._difference.named()
 
     def look_again(self, chunk: Chunk) -> None:
         """Ask the ledger again about the rows in ``todo``: other loads, or reads of this one, may have found some to exist.

@@ -7,6 +7,7 @@ from enum import StrEnum
 from airflow_provider_ghl.exceptions import (
     ConfigurationError,
     GHLError,
+    GuardTripped,
     LedgerError,
     QuotaExhausted,
     RequestRejected,
@@ -32,6 +33,8 @@ class Failure(StrEnum):
     REQUEST_REFUSED = "request refused"
     #: Too many rows ended in a definite no.
     ROWS_REFUSED = "rows refused"
+    #: More would be deleted than a guard allows.
+    GUARD_TRIPPED = "guard tripped"
     #: A new try may help.
     RETRYABLE = "retryable"
     #: HighLevel did not answer, or not clearly.
@@ -60,13 +63,23 @@ class Failure(StrEnum):
         return next((failure for kind, failure in _BY_ERROR if isinstance(error, kind)), cls.SOURCE_FAILED)
 
 
-_FINAL = frozenset({Failure.FINAL, Failure.MISCONFIGURED, Failure.TOKEN_REFUSED, Failure.REQUEST_REFUSED, Failure.ROWS_REFUSED})
+_FINAL = frozenset(
+    {
+        Failure.FINAL,
+        Failure.MISCONFIGURED,
+        Failure.TOKEN_REFUSED,
+        Failure.REQUEST_REFUSED,
+        Failure.ROWS_REFUSED,
+        Failure.GUARD_TRIPPED,
+    }
+)
 #: The first that fits decides.
 _BY_ERROR: tuple[tuple[type[GHLError], Failure], ...] = (
     (ConfigurationError, Failure.MISCONFIGURED),
     (Unauthorized, Failure.TOKEN_REFUSED),
     (RequestRejected, Failure.REQUEST_REFUSED),
     (UnresolvedKey, Failure.REQUEST_REFUSED),
+    (GuardTripped, Failure.GUARD_TRIPPED),
     (QuotaExhausted, Failure.QUOTA_SPENT),
     (LedgerError, Failure.LEDGER_FAILED),
     (SourceError, Failure.SOURCE_FAILED),

@@ -92,6 +92,21 @@ class RowResult:
     stops: StoppedBy | None = None
     is_missing: bool = False
 
+    @property
+    def is_success(self) -> bool:
+        """Whether what the row names is there."""
+        return self.outcome in SUCCESSES
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether HighLevel gave a definite no."""
+        return self.outcome is Outcome.REJECTED
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether there was no definite answer."""
+        return self.outcome is Outcome.FAILED
+
 
 _ID = re.compile(r"(?=\w*\d)[\w-]{12,}|\d+")
 #: The line numbers, values, counts and ids in our own reasons: see ``source/files``, ``validation``, ``cardinality`` and

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from airflow_provider_ghl.load.results.outcomes import SUCCESSES, Outcome, RowResult, StoppedBy, mentions, without_ids
+from airflow_provider_ghl.load.results.outcomes import RowResult, StoppedBy, mentions, without_ids
+from airflow_provider_ghl.load.results.removals import RemovalResult
 from airflow_provider_ghl.load.results.stoppage import Stoppage
 
 __all__ = ["Breaker"]
@@ -24,19 +25,19 @@ class Breaker:
         self._seen: dict[str, set[object]] = {}
         self._count = 0
 
-    def note(self, result: RowResult, values: tuple[str, ...]) -> Stoppage | None:
+    def note(self, result: RowResult | RemovalResult, values: tuple[str, ...]) -> Stoppage | None:
         """Count a row's result. Returns why to stop, or ``None`` where the location may go on.
 
         :param values: the row's values: ids that a refusal may name.
         """
-        if result.outcome in SUCCESSES:
+        if result.is_success:
             self._seen.clear()
             return None
-        if result.outcome is Outcome.REJECTED:
+        if result.is_refused:
             text = result.reason or ""
             kind = f"{result.status_code}: {without_ids(text, *values)}"
             named = tuple(value for value in values if mentions(text, value))
-        elif result.outcome is Outcome.FAILED:
+        elif result.is_unanswered:
             kind, named = _NO_ANSWER, ()
         else:
             return None
@@ -45,4 +46,4 @@ class Breaker:
         seen.add(named or self._count)
         if len(seen) < self._abort_after:
             return None
-        return Stoppage(StoppedBy.ABORT, text=kind, is_outage=result.outcome is Outcome.FAILED)
+        return Stoppage(StoppedBy.ABORT, text=kind, is_outage=result.is_unanswered)

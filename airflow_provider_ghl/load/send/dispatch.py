@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
 
 from airflow_provider_ghl.api.budget import Budget
 from airflow_provider_ghl.api.calls import Answer
@@ -24,14 +24,14 @@ from airflow_provider_ghl.exceptions import (
 )
 from airflow_provider_ghl.load.kind import Result, TargetResult
 from airflow_provider_ghl.load.results.outcomes import RowResult, StoppedBy
+from airflow_provider_ghl.load.results.removals import RemovalResult
 from airflow_provider_ghl.load.results.stoppage import Stoppage
-from airflow_provider_ghl.load.send.feeder import Feeder
 from airflow_provider_ghl.load.send.in_flight import GiveUp, InFlight, Send, Step, WaitUntil
 from airflow_provider_ghl.load.send.location import Location
 from airflow_provider_ghl.load.send.queue import LocationQueue
 from airflow_provider_ghl.load.send.workers import Workers, most_in_flight
 
-__all__ = ["Dispatch", "Settled"]
+__all__ = ["Dispatch", "Settled", "Source"]
 
 #: Seconds to wait for answers after a stop: Airflow sends SIGKILL 5 s after ``on_kill``.
 _GRACE = 1.9
@@ -62,6 +62,21 @@ class _NextTurn(NamedTuple):
 _UNTIL_SOMETHING_HAPPENS = _NextTurn(math.inf)
 
 
+class Source(Protocol):
+    """Where the locations of a :class:`Dispatch` come from."""
+
+    @property
+    def locations(self) -> Sequence[Location]:
+        """Those there are so far."""
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether to read on."""
+
+    def read_on(self) -> Sequence[Location]:
+        """Read on. Returns the locations that may have something to send."""
+
+
 class Dispatch:
     """Sends the requests of all locations, at the pace of their limits, and yields the results.
 
@@ -83,7 +98,7 @@ class Dispatch:
     sleeping locations are left, they are stopped.
     """
 
-    def __init__(self, client: Client, workers: Workers, budget: Budget, abort_after: int, feeder: Feeder) -> None:
+    def __init__(self, client: Client, workers: Workers, budget: Budget, abort_after: int, feeder: Source) -> None:
         self._client = client
         self._clock = client.clock
         self._workers = workers
@@ -313,8 +328,9 @@ class Dispatch:
         elif result.stops is not None:
             error = exchange.result if isinstance(exchange.result, GHLError) else None
             self._stop_location(location, Stoppage(result.stops, error))
-        if isinstance(result, RowResult) and (stoppage := location.note(item.send, result)):
+        if isinstance(result, RowResult | RemovalResult) and (stoppage := location.note(item.send, result)):
             self._stop_location(location, stoppage)
+        self._has_target = self._has_target or (isinstance(result, RemovalResult) and result.is_success)
         return dataclasses.replace(result, requests=item.requests)
 
     def _stop_location(self, location: Location, stoppage: Stoppage) -> None:

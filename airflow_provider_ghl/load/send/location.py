@@ -10,9 +10,10 @@ from typing import Protocol
 
 from airflow_provider_ghl.api.retry import Tries
 from airflow_provider_ghl.exceptions import QuotaExhausted
-from airflow_provider_ghl.load.columns import Chunk
+from airflow_provider_ghl.load.columns import Chunk, Words
 from airflow_provider_ghl.load.kind import Result
-from airflow_provider_ghl.load.results.outcomes import SUCCESSES, RowResult
+from airflow_provider_ghl.load.results.outcomes import RowResult
+from airflow_provider_ghl.load.results.removals import RemovalResult
 from airflow_provider_ghl.load.results.row_results import LocationResults
 from airflow_provider_ghl.load.results.stoppage import NOT_REACHED, Stoppage
 from airflow_provider_ghl.load.results.time_span import time_span
@@ -63,6 +64,13 @@ class StepSource(Protocol):
     @property
     def price(self) -> int:
         """How many requests its rows would take, where nothing is sent."""
+
+    @property
+    def named(self) -> tuple[int, Words] | None:
+        """The target's number in the ledger, and what the rows of it name; ``None`` where nothing is to be sent.
+
+        The high words of the rows' identities, in any order.
+        """
 
     @property
     def looked_up(self) -> int:
@@ -176,9 +184,9 @@ class Location:
         """Whether it may have another request in flight."""
         return self.in_flight < (1 if self.outage.is_on else self._most_in_flight)
 
-    def note(self, send: Send, result: RowResult) -> Stoppage | None:
-        """Count a row's result. Returns why to stop, or ``None`` where the location may go on."""
-        if result.outcome in SUCCESSES:
+    def note(self, send: Send, result: RowResult | RemovalResult) -> Stoppage | None:
+        """Count the result of a row or a deletion. Returns why to stop, or ``None`` where the location may go on."""
+        if result.is_success:
             self._most_in_flight = math.inf
         return self._breaker.note(result, send.values)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from airflow_provider_ghl.api.clock import LONGEST_WAIT, Clock
 from airflow_provider_ghl.exceptions import ConfigurationError, GHLError, LedgerError
-from airflow_provider_ghl.load.columns import Chunk, Numbers
+from airflow_provider_ghl.load.columns import Chunk, Numbers, Words
 from airflow_provider_ghl.load.keys.stage import KeyStage, open_key_stage
 from airflow_provider_ghl.load.kind import (
     Conversation,
@@ -104,6 +104,13 @@ class LocationSteps:
         return self._at_target is not None
 
     @property
+    def named(self) -> tuple[int, Words] | None:
+        """See :class:`StepSource`."""
+        if self._at_target is None or self._at_target.journal is None:
+            return None
+        return self._at_target.journal.target_id, self._planner.named()
+
+    @property
     def looked_up(self) -> int:
         """See :class:`StepSource`."""
         return self._keys.looked_up if self._keys is not None else 0
@@ -161,7 +168,7 @@ class LocationSteps:
                 self._keys.take_part(send, result)
         elif isinstance(result, GoneRecord):
             self._take_gone(send, result)
-        else:
+        elif isinstance(result, RowResult):
             self._take_row(send, result)
 
     def skip_rest(self, reason: str) -> None:

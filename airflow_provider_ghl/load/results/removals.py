@@ -1,0 +1,54 @@
+"""What became of relations that were to be deleted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from airflow_provider_ghl.load.results.outcomes import StoppedBy
+
+__all__ = ["RemovalOutcome", "RemovalResult"]
+
+
+class RemovalOutcome(StrEnum):
+    """Everything that was to be deleted ends in exactly one of these."""
+
+    DELETED = "deleted"
+    #: It was not there any more.
+    ALREADY_GONE = "already_gone"
+    #: It was left alone, for a reason.
+    KEPT = "kept"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    NOT_ATTEMPTED = "not_attempted"
+
+
+@dataclass(frozen=True, slots=True)
+class RemovalResult:
+    """The result of one deletion.
+
+    :param requests: how many requests were sent for it.
+    :param stops: set where this result stops the location, too.
+    """
+
+    outcome: RemovalOutcome
+    status_code: int | None = None
+    reason: str | None = None
+    trace_id: str | None = None
+    requests: int = 0
+    stops: StoppedBy | None = None
+
+    @property
+    def is_success(self) -> bool:
+        """Whether it is not there now."""
+        return self.outcome in (RemovalOutcome.DELETED, RemovalOutcome.ALREADY_GONE)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether HighLevel gave a definite no."""
+        return self.outcome is RemovalOutcome.REJECTED
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether there was no definite answer."""
+        return self.outcome is RemovalOutcome.FAILED

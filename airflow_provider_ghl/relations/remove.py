@@ -1,0 +1,107 @@
+"""The requests that delete one relation. It is deleted by its id, and only after it was read to be the one that is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+from airflow_provider_ghl.api.answers import mask
+from airflow_provider_ghl.api.calls import Answer, Call
+from airflow_provider_ghl.api.paging import PAGE_SIZE, Pages
+from airflow_provider_ghl.api.relations import PairSearch, delete_call, list_call, read_page, read_relation_id
+from airflow_provider_ghl.exceptions import (
+    APIError,
+    BudgetSpent,
+    GHLError,
+    NotFound,
+    QuotaExhausted,
+    RequestRejected,
+    ServerError,
+    Stopped,
+    TransportError,
+    Unauthorized,
+)
+from airflow_provider_ghl.load.results.outcomes import StoppedBy
+from airflow_provider_ghl.load.results.removals import RemovalOutcome, RemovalResult
+
+__all__ = ["MadeRelation", "remove"]
+
+_Conversation = Generator[Call, Answer, RemovalResult]
+_ENDED_BY_US = (QuotaExhausted, BudgetSpent, Stopped)
+
+
+@dataclass(frozen=True, slots=True)
+class MadeRelation:
+    """A relation that is to be deleted.
+
+    :param first_record_id: in the order in which HighLevel stores the sides.
+    :param is_read: whether its id was read to be this pair's lately, so that it is deleted without another look.
+    """
+
+    location_id: str
+    association_id: str
+    first_record_id: str
+    second_record_id: str
+    relation_id: str | None
+    is_read: bool
+
+
+def remove(relation: MadeRelation) -> _Conversation:
+    """Delete one relation.
+
+    An id that was not read lately is looked for among the relations of its first record. A relation of the same pair with
+    another id was made by somebody else since, and stays. An answer that cannot be understood never means that it is gone.
+    """
+    relation_id = relation.relation_id if relation.is_read else None
+    if relation_id is None:
+        try:
+            relation_id = yield from _find(relation)
+        except GHLError as error:
+            return _result_of_error(error, "whether it is there could not be read: ")
+        if relation_id is None:
+            return RemovalResult(RemovalOutcome.ALREADY_GONE)
+    try:
+        answer = yield delete_call(relation.location_id, relation_id)
+    except NotFound as error:
+        # An earlier try of this very request deleted it, where only its answer was lost.
+        outcome = RemovalOutcome.DELETED if error.unanswered_before else RemovalOutcome.ALREADY_GONE
+        return RemovalResult(outcome, error.status, None, error.trace_id)
+    except GHLError as error:
+        return _result_of_error(error)
+    return RemovalResult(RemovalOutcome.DELETED, answer.status, None, answer.trace_id)
+
+
+def _find(relation: MadeRelation) -> Generator[Call, Answer, str | None]:
+    """The relation's id, as HighLevel has it now; ``None`` where it is not there.
+
+    :raises ServerError: an answer cannot be read, or the id is another pair's.
+    """
+    pages, search = Pages(), PairSearch(relation.association_id, relation.first_record_id, relation.second_record_id)
+    while pages.skip is not None:
+        call = list_call(relation.location_id, relation.first_record_id, [relation.association_id], pages.skip, PAGE_SIZE)
+        answer = yield call
+        for found in pages.take(*read_page(call, answer.data)):
+            relation_id = read_relation_id(found)
+            is_pair = search.is_it(found)
+            if relation.relation_id is not None and relation_id is not None and relation_id != relation.relation_id:
+                continue
+            if is_pair and relation_id is not None:
+                return relation_id
+            if is_pair or relation_id is not None:
+                text = "the answer shows another pair under the relation's id, or no id"
+                raise ServerError(text, method=call.method, path=call.template, status=200)
+    search.check_absent()
+    return None
+
+
+def _result_of_error(error: GHLError, before: str = "") -> RemovalResult:
+    status, trace_id = (error.status, error.trace_id) if isinstance(error, APIError) else (None, None)
+    text = error.message if isinstance(error, APIError | TransportError) else str(error)
+    reason = mask(f"{before}{text}")
+    if isinstance(error, Unauthorized):
+        return RemovalResult(RemovalOutcome.REJECTED, status, reason, trace_id, stops=StoppedBy.TOKEN)
+    if isinstance(error, RequestRejected):
+        return RemovalResult(RemovalOutcome.REJECTED, status, reason, trace_id)
+    if isinstance(error, _ENDED_BY_US) and not error.unanswered_before:
+        return RemovalResult(RemovalOutcome.NOT_ATTEMPTED, reason=reason)
+    return RemovalResult(RemovalOutcome.FAILED, status, reason, trace_id)

@@ -1,0 +1,197 @@
+"""A load is taken back: exactly the relations that it created go, and nothing that a later table names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from remembering import PAIRS, Time, known, server
+from simulated_highlevel import LOCATION, SimulatedServer
+from simulated_load import SimulatedWorkers, load_pairs, make_client
+
+from airflow_provider_ghl.exceptions import ConfigurationError, GuardTripped
+from airflow_provider_ghl.load.ledger.ledger import Ledger
+from airflow_provider_ghl.load.ledger.upkeep import RelationFilter
+from airflow_provider_ghl.load.results.failure import Failure
+from airflow_provider_ghl.relations.undo import Undo, Undone
+
+OLD, NEW, HAND = PAIRS[:10], PAIRS[10:40], ("byhand", "teacher1")
+
+
+def undo(ledger: Ledger, world: SimulatedServer, load: str, *, plan_only: bool = False, **options: Any) -> Undone:
+    it = Undo(load, ledger, make_client(world), SimulatedWorkers(world))
+    return it.plan() if plan_only else it.run(**options)
+
+
+def two_nights(ledger: Ledger, **options: Any) -> SimulatedServer:
+    """A load of ten pairs, then one of forty, of which HighLevel had five by somebody's hand."""
+    world = server(**options)
+    load_pairs(OLD, world, ledger=ledger, load_id="monday", series="table")
+    world.add(HAND, *NEW[:5])
+    load_pairs([*OLD, *NEW], world, ledger=ledger, load_id="tuesday", series="table")
+    return world
+
+
+def deletes(undone: Undone) -> dict[str, int]:
+    return {name: count for name, count in undone.summary["deletes"].items() if count}
+
+
+def test_exactly_what_it_created_goes(ledger: Ledger) -> None:
+    world = two_nights(ledger)
+    undone = undo(ledger, world, "tuesday")
+    assert undone.failure is None
+    assert deletes(undone) == {"planned": 25, "deleted": 25}
+    assert set(world.relations) == {*OLD, *NEW[:5], HAND}
+    assert undone.summary["requests"] == 25
+    assert known(ledger) == 15
+    assert {result["outcome"] for result in undone.results} == {"deleted"}
+    # Once more: it is done.
+    assert deletes(undo(ledger, world, "tuesday")) == {"planned": 25, "already_gone": 25}
+
+
+def test_what_a_later_table_names_is_kept(ledger: Ledger) -> None:
+    world = two_nights(ledger)
+    load_pairs([*OLD, *NEW[:20]], world, ledger=ledger, load_id="wednesday", series="table")
+    number = ledger.loads.list(1)[0]["number"]
+    undone = undo(ledger, world, "tuesday")
+    assert deletes(undone) == {"planned": 10, "deleted": 10, "kept": 15}
+    assert {result["reason"] for result in undone.results if result["outcome"] == "kept"} == {f"load {number} names it too"}
+    assert set(world.relations) == {*OLD, *NEW[:20], HAND}
+
+
+def test_what_another_tasks_table_names_is_kept_too(ledger: Ledger) -> None:
+    world = two_nights(ledger)
+    load_pairs(NEW[10:15], world, ledger=ledger, load_id="another", series="another table")
+    assert deletes(undo(ledger, world, "tuesday")) == {"planned": 20, "deleted": 20, "kept": 5}
+
+
+def test_a_later_load_that_was_stopped_keeps_what_its_table_named_before(ledger: Ledger) -> None:
+    world = two_nights(ledger)
+    load_pairs([*OLD, *NEW], world, ledger=ledger, load_id="wednesday", series="table")
+    load_pairs([*OLD, ("new", "teacher1")], world, ledger=ledger, load_id="thursday", series="table", max_requests=1)
+    assert deletes(undo(ledger, world, "tuesday")) == {"kept": 25}
+
+
+def test_a_plan_sends_nothing(ledger: Ledger) -> None:
+    world = two_nights(ledger)
+    before = world.requests
+    plan = undo(ledger, world, "tuesday", plan_only=True)
+    assert world.requests == before
+    assert deletes(plan) == {"planned": 25, "not_attempted": 25}
+    assert plan.summary["plan"]["requests"] == 25
+    assert "25 relations of load 2 would be deleted" in plan.message
+    assert plan.message.endswith("What HighLevel's workflows did since then cannot be undone.")
+
+
+def test_a_guard_deletes_nothing(ledger: Ledger) -> None:
+    world = two_nights(ledger)
+    before = dict(world.relations)
+    with pytest.raises(GuardTripped, match=r"created 25 relations .* more than max_deletes=24 allows"):
+        undo(ledger, world, "tuesday", max_deletes=24)
+    assert world.relations == before
+    assert deletes(undo(ledger, world, "tuesday", max_deletes=25)) == {"planned": 25, "deleted": 25}
+
+
+def test_what_is_only_presumed_to_be_its_own_stays(ledger: Ledger) -> None:
+    world = server(faults={3: "reset_after"})
+    load = load_pairs(OLD, world, ledger=ledger, load_id="monday")
+    assert [result["evidence"] for result in load.results].count("presumed") == 1
+    assert deletes(undo(ledger, world, "monday")) == {"planned": 9, "deleted": 9}
+
+
+def test_all_attempts_of_a_load_are_taken_back(ledger: Ledger) -> None:
+    world = server()
+    load_pairs([*OLD, ("", "no student")], world, ledger=ledger, load_id="monday")
+    load_pairs([*OLD, *NEW], world, ledger=ledger, load_id="monday", try_number=2)
+    assert deletes(undo(ledger, world, "monday")) == {"planned": 40, "deleted": 40}
+    assert world.relations == {}
+
+
+def test_what_is_gone_is_already_gone_and_a_pair_linked_anew_stays(ledger: Ledger, time: Time) -> None:
+    world = server()
+    load_pairs(OLD, world, ledger=ledger, load_id="monday")
+    del world.relations[OLD[0]]
+    del world.relations[OLD[1]]
+    world.add(OLD[1])  # somebody linked it anew
+    anew = world.relations[OLD[1]]
+    assert deletes(undo(ledger, world, "monday")) == {"planned": 10, "deleted": 8, "already_gone": 2}
+    assert world.relations == {OLD[1]: anew}
+
+
+@pytest.mark.parametrize("forgotten", [True, False])
+def test_an_id_that_was_not_confirmed_lately_is_read_before(ledger: Ledger, time: Time, forgotten: bool) -> None:
+    world = server()
+    load_pairs(OLD, world, ledger=ledger, load_id="monday")
+    del world.relations[OLD[1]]
+    world.add(OLD[1])
+    anew = world.relations[OLD[1]]
+    if forgotten:
+        ledger.forget(RelationFilter(location_id=LOCATION))
+    time.now += 40 * 86_400
+    undone = undo(ledger, world, "monday")
+    assert deletes(undone) == {"planned": 10, "deleted": 9, "already_gone": 1}
+    assert undone.summary["requests"] == 19
+    assert world.relations == {OLD[1]: anew}
+
+
+def test_an_answer_that_cannot_be_read_deletes_nothing(ledger: Ledger, time: Time) -> None:
+    world = server(garbles_relations=True)
+    load_pairs(OLD, world, ledger=ledger, load_id="monday")
+    time.now += 40 * 86_400
+    undone = undo(ledger, world, "monday")
+    assert deletes(undone) == {"planned": 10, "failed": 10}
+    assert undone.failure is Failure.UNAVAILABLE
+    assert len(world.relations) == 10
+
+
+def test_an_answer_that_is_lost_is_settled_by_the_next_one(ledger: Ledger) -> None:
+    world = server()
+    load_pairs(OLD, world, ledger=ledger, load_id="monday")
+    world.faults = {world.requests + 4: "reset_after", world.requests + 7: "503_before"}
+    assert deletes(undo(ledger, world, "monday")) == {"planned": 10, "deleted": 10}
+    assert world.relations == {}
+
+
+def test_after_a_spent_quota_another_run_goes_on(ledger: Ledger) -> None:
+    world = two_nights(ledger)
+    world.faults = {world.requests + 8: "day_spent"}
+    first = undo(ledger, world, "tuesday")
+    assert first.failure is Failure.QUOTA_SPENT
+    assert first.summary["deletes"]["not_attempted"] > 0
+    world.used_of_day = 0
+    second = undo(ledger, world, "tuesday")
+    assert second.failure is None
+    assert first.summary["deletes"]["deleted"] + second.summary["deletes"]["deleted"] == 25
+    assert set(world.relations) == {*OLD, *NEW[:5], HAND}
+
+
+def test_a_refused_token_ends_it(ledger: Ledger) -> None:
+    world = two_nights(ledger)
+    world.refuse_token_from = 0
+    undone = undo(ledger, world, "tuesday")
+    assert undone.failure is Failure.TOKEN_REFUSED
+    assert undone.summary["requests"] <= 25
+    assert len(world.relations) == 41
+
+
+def test_the_same_refusal_again_and_again_ends_it(ledger: Ledger) -> None:
+    world = server(refuse_deletes=True)
+    load_pairs(PAIRS[:100], world, ledger=ledger, load_id="monday")
+    undone = undo(ledger, world, "monday")
+    assert undone.failure is Failure.REQUEST_REFUSED
+    assert undone.message.startswith("400: Relation is locked. Load 1 created 100 relations:")
+    assert undone.summary["stopped_by"] == "abort"
+    assert undone.summary["requests"] < 40
+    assert undone.summary["deletes"]["rejected"] + undone.summary["deletes"]["not_attempted"] == 100
+
+
+def test_loads_that_cannot_be_taken_back(ledger: Ledger, time: Time) -> None:
+    world = two_nights(ledger)
+    with pytest.raises(ConfigurationError, match="knows no load 'sunday'"):
+        undo(ledger, world, "sunday")
+    ledger.loads.begin("running", try_number=1, is_resumed=False, location_id=LOCATION, association="a")
+    with pytest.raises(ConfigurationError, match="has not ended"):
+        undo(ledger, world, "running")
+    # The same task instance, run again: what it created before counts as having been there.
+    load_pairs([*OLD, *NEW], world, ledger=ledger, load_id="tuesday", series="table")
+    assert deletes(undo(ledger, world, "tuesday")) == {}
