@@ -105,6 +105,7 @@ class TestNotFound:
         assert load.results[1]["reason"] == "column 'second_record_id': more than one e-mail address, or no plain one"
         assert load.results[2]["reason"] == load.results[3]["reason"] == "column 'second_record_id' is empty"
         assert load.results[4]["reason"].endswith("a value of type float: cast it to text in the query")
+        assert load.summary["looked_up"] == 2, "what cannot be a key is not asked for"
 
     def test_rows_of_a_stopped_load_are_not_attempted(self, ledger: Ledger) -> None:
         load = load_keys([*TEN, ("P1", ""), *table((1, 99))], keyed_server(), ledger=ledger, max_requests=3)

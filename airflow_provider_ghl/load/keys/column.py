@@ -93,7 +93,7 @@ class KeyColumn:
         if asked := [key for key in unknown if key not in answers]:
             yield from self._begin()
             answers |= yield from self._finder.find(asked, expected)
-            self.looked_up += len(asked)
+            self.looked_up += sum(not answers[key].is_invalid for key in asked)
             self._keep({key: answers[key] for key in asked})
         return self._named(codes, distinct, ids, answers)
 
