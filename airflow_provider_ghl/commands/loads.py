@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -17,7 +17,7 @@ from airflow_provider_ghl.load.ledger.load_filter import LoadFilter
 from airflow_provider_ghl.load.results.outcomes import FAILURES, OUTCOMES, End, Outcome, without_details, without_ids
 from airflow_provider_ghl.load.results.time_span import time_span
 
-__all__ = ["export", "failures_text", "group_failures", "latest", "show"]
+__all__ = ["export", "failures_text", "group_failures", "latest", "lookups_text", "show"]
 
 #: Results that are written at once.
 _CHUNK = 10_000
@@ -88,7 +88,12 @@ def failures_text(groups: list[dict[str, Any]]) -> Iterator[str]:
             (str(row["row"]), _key(row), row["first_record_id"], row["second_record_id"], row["reason"])
             for row in group["first_rows"]
         ]
-        yield from (f"  {line}" for line in table(("row", "key", "first record", "second record", "reason"), rows))
+        yield from (f"  {line}" for line in table(("row", "row key", "first record", "second record", "reason"), rows))
+
+
+def lookups_text(summary: Mapping[str, Any]) -> str:
+    """How many keys were looked up, and what it took."""
+    return f"{counted(summary['looked_up'], 'key')} with {counted(summary['lookup_requests'], 'request')}"
 
 
 def _find(where: str, ledger: Ledger | None, name: str) -> tuple[Ledger, dict[str, Any]]:
@@ -120,7 +125,7 @@ def _write(results: Iterator[dict[str, Any]], path: str) -> int:
 def _reason(result: dict[str, Any]) -> str:
     """Worded as in the load's own message."""
     reason = result["reason"] or ""
-    if result["outcome"] == Outcome.INVALID:
+    if result["outcome"] in (Outcome.INVALID, Outcome.UNRESOLVED):
         return without_details(reason)
     return without_ids(reason, result["first_record_id"] or "", result["second_record_id"] or "")
 
@@ -195,7 +200,15 @@ def _facts(load: dict[str, Any]) -> dict[str, str | int | None]:
         "tries": load["tries"],
         "requests": load["requests"],
         "rows": _counts(load),
+        **_lookups(load["counts"] or {}),
     }
+
+
+def _lookups(counts: dict[str, Any]) -> dict[str, str]:
+    """What the last try spent on look-ups, where the load has any."""
+    if "looked_up" not in counts:
+        return {}
+    return {"look-ups": lookups_text(counts)}
 
 
 def _document(load: dict[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from airflow_provider_ghl.load.results.verdict import Verdict
 from airflow_provider_ghl.load.source.rows import from_data
 from airflow_provider_ghl.load.spec import LoadSpec
 from airflow_provider_ghl.relations.kind import RelationRows
-from airflow_provider_ghl.relations.orientation import Sides
+from airflow_provider_ghl.relations.orientation import sides_of
 from airflow_provider_ghl.sandbox import Sandbox
 
 COLUMNS = Columns("contact_id", "event_id", row_key="id")
@@ -99,7 +99,9 @@ def relate(rows: Any, load_id: str = LOAD_ID, **spec: Any) -> Verdict:
     hook = GHLHook()
     association: dict[str, Any] = {} if "association_id" in spec else {"association_key": "attended"}
     association |= {name: spec.pop(name) for name in ("association_id", "association_key") if name in spec}
-    kind = RelationRows(columns=COLUMNS, sides=spec.pop("sides", Sides()), **association)
+    lookups = spec.pop("lookups", (None, None))
+    sides = spec.pop("sides", sides_of(*lookups))
+    kind = RelationRows(columns=COLUMNS, sides=sides, lookups=lookups, **association)
     what: dict[str, Any] = {"location_id": hook.location_id, **spec}
     batches = from_data(rows, COLUMNS, 1000)
     try:

@@ -17,6 +17,7 @@ from airflow_provider_ghl.hooks.ledger import open_ledger
 from airflow_provider_ghl.load.ledger.notes import Notes
 from airflow_provider_ghl.load.results.outcomes import Outcome
 from airflow_provider_ghl.load.results.time_span import time_span
+from airflow_provider_ghl.lookups import Contact
 from airflow_provider_ghl.relations.fields import RESULT_FIELDS
 from airflow_provider_ghl.sandbox import Sandbox
 
@@ -150,6 +151,23 @@ class TestShow:
         assert "1 row invalid: column 'contact_id' is empty\n" in text
         assert all(f"Contact with id {contact} not found" in text for contact in ABSENT)
         assert "R6" in text
+
+    def test_look_ups(self, loaded: Any, ghl: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+        assert "look-ups" not in run_command(capsys, "loads", "show", "1").text
+        keys = [f"{name}@example.org" for name in ("ann", "two", "three")]
+        for key in (*keys, *keys[1:]):
+            ghl.add("contact", email=key)
+        rows = [{"id": key[:3], "contact_id": key, "event_id": loaded[0]["event_id"]} for key in keys]
+        relate(rows, "keys", lookups=(Contact(by="email"), None))
+        shown = run_command(capsys, "loads", "show", "keys").text
+        assert "look-ups           3 keys with 1 request\n" in shown
+        assert "2 rows unresolved: column 'contact_id': … contacts have it\n" in shown
+        assert "row  row key  first record  second record" in shown
+        assert "@" not in shown
+        load = run_command(capsys, "loads", "show", "keys", "--json").json
+        assert (load["counts"]["looked_up"], load["counts"]["lookup_requests"]) == (3, 1)
+        (failure,) = load["failures"]
+        assert (failure["outcome"], failure["rows"]) == ("unresolved", 2)
 
     def test_first_rows_of_each_reason(self, loaded: Any, capsys: pytest.CaptureFixture[str]) -> None:
         failures = run_command(capsys, "loads", "show", "1", "--rows", "1", "--json").json["failures"]

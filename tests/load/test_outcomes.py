@@ -127,6 +127,11 @@ def test_what_is_stored_is_sound_json(key: Any) -> None:
             "this row is a list of 3 values, and the first row was a pair",
         ),
         ("column 'record_id_2' is empty", "column 'record_id_2' is empty"),
+        ("column 'a': 2 contacts have it: Xk2v7QpLr9TfBz4NwHd1, Yk2", "column 'a': … contacts have it"),
+        (
+            "column 'a': HighLevel finds Xk2v7QpLr9TfBz4NwHd1 for it, and has no such record",
+            "column 'a': HighLevel finds … for it, and has no such record",
+        ),
         ("column 'a': a value of type bytes; cast it", "column 'a': a value of type bytes; cast it"),
         ("column 'b64_identifier_1' is empty", "column 'b64_identifier_1' is empty"),
     ],

@@ -112,7 +112,8 @@ _ID = re.compile(r"(?=\w*\d)[\w-]{12,}|\d+")
 #: The line numbers, values, counts and ids in our own reasons: see ``source/files``, ``validation``, ``cardinality`` and
 #: ``lookups``.
 _DETAIL = re.compile(
-    r"^(lines?) \d+(?: to \d+)?|(': )\S+(?= is an? \w+;| \w+ have it:)|(?<= is reached) \([\w :,]+\)|(?<= have it): [^;]*"
+    r"^(lines?) \d+(?: to \d+)?|(': |HighLevel finds )\S+(?= is an? \w+;| \w+ have it:| for it, )"
+    r"|(?<= is reached) \([\w :,]+\)|(?<= have it): [^;]*"
 )
 #: Characters that JSONB cannot hold, and control characters, which would garble a log.
 _UNSTORABLE = re.compile("[\x00-\x1f\ud800-\udfff]")
