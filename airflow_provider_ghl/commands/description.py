@@ -95,7 +95,8 @@ _LEDGERS = Command(
         ),
         Command(
             "forget",
-            "Forget the relations that match all options: the next load asks HighLevel for them",
+            "Forget the relations that match all options, and the keys of a record or a location: the next load asks HighLevel "
+            "for them",
             run="commands.ledger:forget",
             arguments=(
                 argument("--association", metavar="KEY", help="those of this association, by its key or its id"),
@@ -115,7 +116,7 @@ _LEDGERS = Command(
         ),
         Command(
             "prune",
-            "Delete old loads and their results; relations stay known",
+            "Delete old loads and their results, and keys that HighLevel has not confirmed for 90 days; relations stay known",
             run="commands.ledger:prune",
             arguments=(
                 argument(

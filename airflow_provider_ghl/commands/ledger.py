@@ -47,7 +47,7 @@ def forget(arguments: argparse.Namespace, out: Out) -> None:
         matched = sum(map(ledger.count_to_forget, chosen))
         matched_keys = sum(map(ledger.count_keys_to_forget, chosen))
         forgotten = forgotten_keys = 0
-        text = f"No relation matches. Forgot nothing in {where}."
+        text = f"Nothing matches. Forgot nothing in {where}."
         if matched or matched_keys:
             text = f"Forgot nothing in {where}."
             if _is_confirmed(f"{_chosen_text(matched, matched_keys, association_ids)} in {where}", arguments, out):
@@ -58,15 +58,16 @@ def forget(arguments: argparse.Namespace, out: Out) -> None:
 
 
 def prune(arguments: argparse.Namespace, out: Out) -> None:
-    """Delete old loads and their results."""
+    """Delete old loads and their results, and old keys."""
     with open_ledger(arguments) as (where, ledger):
         if ledger is None:
-            results, loads = 0, 0
+            results, loads, keys = 0, 0, 0
         else:
-            results, loads = ledger.loads.prune(ledger.time() - arguments.older_than.total_seconds())
-    text = f"Deleted {counted(results, 'result')} of {counted(loads, 'load')} in {where}."
+            results, loads, keys = ledger.loads.prune(ledger.time() - arguments.older_than.total_seconds())
+    and_keys = f", and {counted(keys, 'key')}," if keys else ""
+    text = f"Deleted {counted(results, 'result')} of {counted(loads, 'load')}{and_keys} in {where}."
     missing = f"There is no ledger at {where}: nothing to delete."
-    out.write({"where": where, "results": results, "loads": loads}, [missing if ledger is None else text])
+    out.write({"where": where, "results": results, "loads": loads, "keys": keys}, [missing if ledger is None else text])
 
 
 def _check_choice(arguments: argparse.Namespace) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -201,7 +203,7 @@ class TestForget:
     def test_all_that_is_given_must_match(self, rows: Any, attended: str, capsys: Capture) -> None:
         asked = ("--association", attended, "--record", "nobody", "--yes")
         result = run_command(capsys, "ledger", "forget", *asked).text
-        assert result.startswith("No relation matches. Forgot nothing")
+        assert result.startswith("Nothing matches. Forgot nothing")
         assert relations(capsys) == 4
 
     @pytest.mark.parametrize(("age", "left"), [("30d", 4), ("0h", 0)])
@@ -270,6 +272,14 @@ class TestPrune:
 
     def test_text(self, rows: Any, capsys: Capture) -> None:
         assert run_command(capsys, "ledger", "prune", "--older-than", "0h").text.startswith("Deleted 7 results of 1 load in ")
+
+    def test_old_keys_go_whatever_the_age(self, rows: Any, keys: None, home: Path, capsys: Capture) -> None:
+        assert run_command(capsys, "ledger", "prune", "--older-than", "0d", "--json").json["keys"] == 0
+        with closing(sqlite3.connect(home / "ghl_ledger.db")) as database, database:
+            database.execute("UPDATE ghl_keys SET confirmed = confirmed - 91 * 86400 WHERE record_id = 'alone'")
+        result = run_command(capsys, "ledger", "prune", "--older-than", "99d")
+        assert result.text.startswith("Deleted 0 results of 0 loads, and 1 key, in ")
+        assert known_keys(capsys) == 2
 
     def test_without_a_ledger(self, home: Path, capsys: Capture) -> None:
         assert "nothing to delete" in run_command(capsys, "ledger", "prune").text

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -16,7 +16,7 @@ from airflow_provider_ghl.load.ledger.load_summaries import load_summaries, runn
 from airflow_provider_ghl.load.ledger.process import Process
 from airflow_provider_ghl.load.ledger.schema import attempts, insert_into, loads, record_keys, results
 
-__all__ = ["Attempt", "LedgerLoads", "beat", "is_last"]
+__all__ = ["Attempt", "LedgerLoads", "Pruned", "beat", "is_last"]
 
 _ALL = LoadFilter()
 _PAGE = 1_000
@@ -44,6 +44,14 @@ class Attempt:
     spent_before: tuple[int, int, int]
     deferred_since: float | None
     began: float
+
+
+class Pruned(NamedTuple):
+    """How many results of loads, how many loads and how many keys were deleted."""
+
+    results: int
+    loads: int
+    keys: int
 
 
 class LedgerLoads:
@@ -174,16 +182,15 @@ class LedgerLoads:
                 return
             last, left = rows[-1]["row"], None if left is None else left - size
 
-    def prune(self, before: float) -> tuple[int, int]:
+    def prune(self, before: float) -> Pruned:
         """Forget loads that did nothing since a moment, with their results, unless they run or are deferred.
 
         What is there stays known. Keys go that HighLevel has not confirmed for 90 days, whatever the moment.
 
         :param before: unix seconds.
-        :returns: deleted results, deleted loads.
         """
 
-        def delete(connection: sa.Connection) -> tuple[int, int]:
+        def delete(connection: sa.Connection) -> Pruned:
             is_young = sa.exists().where(attempts.c.load == loads.c.number, attempts.c.heartbeat >= before)
             is_over = loads.c.end.is_distinct_from("deferred")
             old = connection.scalars(sa.select(loads.c.number).where(loads.c.updated < before, ~is_young, is_over)).all()
@@ -194,8 +201,9 @@ class LedgerLoads:
             for table, column in ((attempts, attempts.c.load), (loads, loads.c.number)):
                 for number in gone:
                     connection.execute(sa.delete(table).where(column == number))
-            connection.execute(sa.delete(record_keys).where(record_keys.c.confirmed < now - _KEYS_KEPT))
-            return rows, len(gone)
+            is_too_old = record_keys.c.confirmed < now - _KEYS_KEPT
+            keys = connection.execute(sa.delete(record_keys).where(is_too_old)).rowcount
+            return Pruned(rows, len(gone), keys)
 
         return self._database.write(delete)
 
