@@ -27,12 +27,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Inside a load: loader → send → plan → source; all → results, ledger, spec, columns.
     "load/columns": set(),
     "load/sorted_runs": {"load/columns"},
+    "load/keys_kept": {"exceptions"},
     "load/quota_wait": set(),
     "load/tolerance": {"exceptions"},
-    "load/ledger": {"exceptions", "api", "load/columns", "load/sorted_runs"},
+    "load/ledger": {"exceptions", "api", "load/columns", "load/keys_kept", "load/sorted_runs"},
     "load/results": {"exceptions", "api", "load/columns", "load/quota_wait", "load/tolerance", "load/ledger"},
     "load/kind": {"exceptions", "api", "load/columns", "load/ledger", "load/results"},
-    "load/spec": {"exceptions", "load/kind", "load/quota_wait", "load/tolerance"},
+    "load/spec": {"exceptions", "load/keys_kept", "load/kind", "load/quota_wait", "load/tolerance"},
     "load/source": {"exceptions", "load/columns"},
     "load/keys": {"api", "load/columns", "load/kind", "load/ledger", "load/sorted_runs"},
     "load/plan": {"exceptions", "api", "load/columns", "load/ledger", "load/results", "load/sorted_runs", "load/spec"},
@@ -56,7 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "operators": {
         *("exceptions", "hooks", "api", "lookups", "relations", "load/columns", "load/kind", "load/ledger", "load/loader"),
-        *("load/quota_wait", "load/ports", "load/results", "load/source", "load/spec", "load/tolerance"),
+        *("load/keys_kept", "load/quota_wait", "load/ports", "load/results", "load/source", "load/spec", "load/tolerance"),
     },
     "commands": {
         *("exceptions", "hooks", "api", "relations", "load/columns", "load/ledger", "load/loader"),

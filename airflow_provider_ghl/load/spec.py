@@ -7,6 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from airflow_provider_ghl.exceptions import ConfigurationError
+from airflow_provider_ghl.load.keys_kept import check_lookup_age
 from airflow_provider_ghl.load.kind import RowKind
 from airflow_provider_ghl.load.quota_wait import SHORTEST_WAIT
 from airflow_provider_ghl.load.tolerance import Tolerance
@@ -36,7 +37,7 @@ _LEAST = {"batch_size": 1, "abort_after": 1, "rows_ahead": 1, "min_rows": 0, "ma
 class LoadSpec:
     """What a load is to do. Either ``location_id`` is given, or the rows name their locations.
 
-    :raises ConfigurationError: neither or both are given, or a number is too small.
+    :raises ConfigurationError: neither or both are given, a number is too small, or an age too large.
     """
 
     load_id: str
@@ -50,7 +51,7 @@ class LoadSpec:
     min_rows: int = 0
     diff_against: DiffAgainst = DiffAgainst.LEDGER
     ledger_max_age: timedelta = timedelta(days=30)
-    #: The same for the records of keys.
+    #: The same for the records of keys; 90 days at most.
     lookup_max_age: timedelta = timedelta(days=7)
     #: Whether rows whose keys name no record, or several, count as failed.
     fails_unresolved: bool = True
@@ -94,3 +95,4 @@ class LoadSpec:
         for name in ("ledger_max_age", "lookup_max_age", "outage_timeout"):
             if getattr(self, name) < timedelta(0):
                 raise ConfigurationError(f"{name} must be 0 or more, not {getattr(self, name)}")
+        check_lookup_age(self.lookup_max_age)

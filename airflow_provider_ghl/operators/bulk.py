@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk.configuration import conf
 
+from airflow_provider_ghl.load.keys_kept import check_lookup_age
 from airflow_provider_ghl.load.source.text_format import TextFormat
 from airflow_provider_ghl.load.tolerance import Tolerance
 from airflow_provider_ghl.operators.base import (
@@ -75,7 +76,7 @@ class BulkCreateRelationsOperator(LoadOperator):
     :param on_unresolved: what rows are whose key names no record, or several. ``fail``: they count as failed. ``skip``: they
         are told and do not count.
     :param lookup_max_age: a key whose record HighLevel has not confirmed for this long is looked up again. These look-ups are
-        spread evenly over the days.
+        spread evenly over the days. 90 days at most: the ledger keeps no key for longer without HighLevel's word.
     :param lookup_by: how keys are found that the ledger does not know. ``search``: by groups of 100. ``page``: by reading all
         records, 500 at a time. ``cheaper``: whichever takes fewer requests.
     :param phone_region: the country of phone numbers without a country code, such as ``US``. ``None``: the connection's.
@@ -192,7 +193,7 @@ class BulkCreateRelationsOperator(LoadOperator):
         self.first_lookup = lookup("first_lookup", first_lookup)
         self.second_lookup = lookup("second_lookup", second_lookup)
         self.on_unresolved = choice("on_unresolved", on_unresolved, "fail", "skip")
-        self.lookup_max_age = duration("lookup_max_age", lookup_max_age)
+        self.lookup_max_age = check_lookup_age(duration("lookup_max_age", lookup_max_age))
         self.lookup_by = choice("lookup_by", lookup_by, "cheaper", "search", "page")
         self.phone_region = phone_region
         self.first_object_key = first_object_key

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -43,6 +44,7 @@ def bulk(rows: Any = PAIRS, **arguments: Any) -> BulkCreateRelationsOperator:
         ({"xcom_results_limit": -1}, "xcom_results_limit must be a whole number, 0 or more"),
         ({"diff_against": "HIGHLEVEL"}, "diff_against must be one of 'ledger', 'highlevel', 'none', not 'HIGHLEVEL'"),
         ({"ledger_max_age": 30}, "ledger_max_age must be a datetime.timedelta"),
+        ({"lookup_max_age": timedelta(days=90, seconds=1)}, "lookup_max_age must be 90 days or less, not 90 days, 0:00:01"),
         ({"defer_timeout": "7d"}, "defer_timeout must be a datetime.timedelta"),
         ({"plan_only": "yes"}, "plan_only must be True or False"),
         ({"separator": "::"}, "separator must be one character, no quote and no line end, not '::'"),

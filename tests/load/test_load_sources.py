@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -100,6 +101,7 @@ def test_a_refused_token_is_final_even_if_the_source_broke_too() -> None:
         {"max_requests": -1},
         {"min_rows": -1},
         {"keep_results": -1},
+        {"lookup_max_age": timedelta(days=91)},
         {"association_id": "a", "association_key": "b"},
         {"association_key": None},
     ],

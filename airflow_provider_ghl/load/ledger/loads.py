@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from airflow_provider_ghl.load.keys_kept import KEYS_KEPT
 from airflow_provider_ghl.load.ledger.database import Database
 from airflow_provider_ghl.load.ledger.load_filter import LoadFilter
 from airflow_provider_ghl.load.ledger.load_summaries import load_summaries, running_loads
@@ -21,8 +22,6 @@ __all__ = ["Attempt", "LedgerLoads", "Pruned", "beat", "is_last"]
 _ALL = LoadFilter()
 _PAGE = 1_000
 _LARGEST = 2**31 - 1
-#: Seconds for which a key is kept that HighLevel has not confirmed: 90 days. Nobody asks for it any more.
-_KEYS_KEPT = 90 * 86_400.0
 #: A name for the class below, in which ``list`` is a method.
 _Dicts = list[dict[str, Any]]
 _SPENT = (attempts.c.requests, attempts.c.retries, attempts.c.rate_limited)
@@ -185,7 +184,7 @@ class LedgerLoads:
     def prune(self, before: float) -> Pruned:
         """Forget loads that did nothing since a moment, with their results, unless they run or are deferred.
 
-        What is there stays known. Keys go that HighLevel has not confirmed for 90 days, whatever the moment.
+        What is there stays known. Keys go that HighLevel has not confirmed for ``KEYS_KEPT``, whatever the moment.
 
         :param before: unix seconds.
         """
@@ -201,7 +200,7 @@ class LedgerLoads:
             for table, column in ((attempts, attempts.c.load), (loads, loads.c.number)):
                 for number in gone:
                     connection.execute(sa.delete(table).where(column == number))
-            is_too_old = record_keys.c.confirmed < now - _KEYS_KEPT
+            is_too_old = record_keys.c.confirmed < now - KEYS_KEPT.total_seconds()
             keys = connection.execute(sa.delete(record_keys).where(is_too_old)).rowcount
             return Pruned(rows, len(gone), keys)
 
