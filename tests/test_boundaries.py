@@ -60,7 +60,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("load/keys_kept", "load/quota_wait", "load/ports", "load/results", "load/source", "load/spec", "load/tolerance"),
     },
     "commands": {
-        *("exceptions", "hooks", "api", "relations", "load/columns", "load/ledger", "load/loader"),
+        *("exceptions", "hooks", "api", "lookups", "relations", "load/columns", "load/ledger", "load/loader"),
         *("load/plan", "load/ports", "load/results", "load/source", "load/spec"),
     },
     "cli": {"version", "commands"},

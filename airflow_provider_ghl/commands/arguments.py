@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any, TypeVar
 
-__all__ = ["Argument", "Command", "argument", "character", "count", "duration", "load_function", "number", "time"]
+__all__ = ["Argument", "Command", "argument", "character", "count", "duration", "load_function", "lookup", "number", "time"]
 
 N = TypeVar("N", int, float)
 _DURATION = re.compile(r"([0-9]{1,5})([dh])")
@@ -62,6 +62,11 @@ def duration(text: str) -> timedelta:
         number = int(found[1])
         return timedelta(days=number) if found[2] == "d" else timedelta(hours=number)
     raise argparse.ArgumentTypeError(f"must be days or hours, such as 30d or 12h, not {text!r}")
+
+
+def lookup(text: str) -> Any:
+    """A look-up such as ``contact:email``. What reads it is imported when there is one."""
+    return load_function("commands.lookup_option:lookup")(text)
 
 
 def time(text: str) -> datetime | timedelta:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
-from airflow_provider_ghl.commands.arguments import Command, argument, character, count, duration, time
+from airflow_provider_ghl.commands.arguments import Command, argument, character, count, duration, lookup, time
 from airflow_provider_ghl.commands.sandbox_arguments import SANDBOX
 
 __all__ = ["COMMANDS", "STATES"]
@@ -156,7 +156,34 @@ _PLAN = Command(
             metavar="NAME",
             help="the column of the second records (default: %(default)s)",
         ),
-        argument("--first-object-key", metavar="KEY", help="the object of the first column's records, such as contact"),
+        argument(
+            "--first-lookup",
+            type=lookup,
+            metavar="OBJECT:FIELD",
+            help="what the first column holds, if not record ids: contact:email, contact:phone, business:name, "
+            "custom_objects.policy:policy_no, opportunity:custom_field:deal_no, …",
+        ),
+        argument("--second-lookup", type=lookup, metavar="OBJECT:FIELD", help="what the second column holds"),
+        argument(
+            "--lookup-by",
+            choices=("cheaper", "search", "page"),
+            default="cheaper",
+            help="how to find keys that the ledger does not know: in groups of 100, by reading all records, or as takes fewer "
+            "requests (default: %(default)s)",
+        ),
+        argument(
+            "--lookup-max-age",
+            type=duration,
+            default=timedelta(days=7),
+            metavar="TIME",
+            help="look keys up again that HighLevel has not confirmed for so long, 90d at most (default: 7d)",
+        ),
+        argument("--phone-region", metavar="CODE", help="the country of phone numbers without a country code, such as US"),
+        argument(
+            "--first-object-key",
+            metavar="KEY",
+            help="the object of the first column's records, such as contact; it follows from a look-up",
+        ),
         argument("--second-object-key", metavar="KEY", help="the object of the second column's records"),
         argument(
             "--first-object-label",

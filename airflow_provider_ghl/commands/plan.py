@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from airflow_provider_ghl.commands.loads import failures_text, group_failures
+from airflow_provider_ghl.commands.loads import failures_text, group_failures, lookups_text
 from airflow_provider_ghl.commands.output import Out, counted, facts, table
 from airflow_provider_ghl.commands.progress import Progress
 from airflow_provider_ghl.commands.running import WrongUsage
@@ -26,7 +26,7 @@ from airflow_provider_ghl.load.results.verdict import Verdict
 from airflow_provider_ghl.load.source.text_format import TextFormat
 from airflow_provider_ghl.load.spec import DiffAgainst, LoadSpec
 from airflow_provider_ghl.relations.kind import RelationRows
-from airflow_provider_ghl.relations.orientation import Sides
+from airflow_provider_ghl.relations.orientation import sides_of
 
 __all__ = ["plan"]
 
@@ -35,6 +35,8 @@ _BATCH_ROWS = 131_072
 #: Failed rows whose reasons are counted.
 _MOST_FAILURES = 10_000
 _ROWS_SHOWN = 5
+#: What the plan itself has looked up.
+_LOOKUPS = ("looked_up", "lookup_requests")
 
 
 def plan(arguments: argparse.Namespace, out: Out) -> None:
@@ -53,7 +55,8 @@ def plan(arguments: argparse.Namespace, out: Out) -> None:
     failures = group_failures((result for result in verdict.results if result["outcome"] in FAILURES), _ROWS_SHOWN)
     # A file without rows has no price.
     price = verdict.summary.get("plan") or Estimate(0, 0.0, None, None, None).as_dict()
-    document = {"rows": verdict.summary["rows"], "counts": counts, **price, "limit": limit, "failures": failures}
+    lookups = {name: verdict.summary[name] for name in _LOOKUPS if name in verdict.summary}
+    document = {"rows": verdict.summary["rows"], "counts": counts, **lookups, **price, "limit": limit, "failures": failures}
     out.write(document, _lines(document))
 
 
@@ -62,29 +65,11 @@ def _run(arguments: argparse.Namespace) -> tuple[Verdict, dict[str, float] | Non
     text_format = TextFormat(arguments.separator, arguments.encoding)
     hook = GHLHook(arguments.conn_id, location_id=arguments.location_id)
     named = arguments.ledger_conn_id or Settings.of(get_connection(arguments.conn_id)).ledger_conn_id
-    columns = Columns(
-        arguments.first_record_column,
-        arguments.second_record_column,
-        row_key=arguments.row_key_column,
-        location=arguments.location_column,
-    )
-    spec = LoadSpec(
-        load_id="plan",
-        location_id=None if columns.location else hook.location_id,
-        kind=RelationRows(
-            columns=columns,
-            sides=Sides(arguments.first_object_key, arguments.second_object_key, arguments.first_object_label),
-            association_id=arguments.association_id,
-            association_key=arguments.association_key,
-        ),
-        diff_against=DiffAgainst(arguments.diff_against),
-        keep_results=_MOST_FAILURES,
-        plan_only=True,
-    )
+    spec = _spec(arguments, hook)
     client = hook.get_conn()
     _, ledger = find_ledger(named)
     try:
-        batches = file_batches(arguments.file, None, columns, _BATCH_ROWS, text_format)
+        batches = file_batches(arguments.file, None, spec.kind.columns, _BATCH_ROWS, text_format)
         with Progress(sys.stderr) as progress:
             verdict = run(spec, Ports(batches=progress.watch(batches), client=client, ledger=ledger))
         limit = client.limit(spec.location_id)
@@ -95,14 +80,43 @@ def _run(arguments: argparse.Namespace) -> tuple[Verdict, dict[str, float] | Non
             ledger.close()
 
 
+def _spec(arguments: argparse.Namespace, hook: GHLHook) -> LoadSpec:
+    columns = Columns(
+        arguments.first_record_column,
+        arguments.second_record_column,
+        row_key=arguments.row_key_column,
+        location=arguments.location_column,
+    )
+    lookups = arguments.first_lookup, arguments.second_lookup
+    said = arguments.first_object_key, arguments.second_object_key, arguments.first_object_label
+    return LoadSpec(
+        load_id="plan",
+        location_id=None if columns.location else hook.location_id,
+        kind=RelationRows(
+            columns=columns,
+            sides=sides_of(*lookups, *said),
+            lookups=lookups,
+            lookup_by=arguments.lookup_by,
+            phone_region=hook.phone_region(arguments.phone_region) if any(lookups) else None,
+            association_id=arguments.association_id,
+            association_key=arguments.association_key,
+        ),
+        diff_against=DiffAgainst(arguments.diff_against),
+        lookup_max_age=arguments.lookup_max_age,
+        keep_results=_MOST_FAILURES,
+        plan_only=True,
+    )
+
+
 def _lines(document: dict[str, Any]) -> Iterator[str]:
-    counts = document["counts"]
+    counts, has_lookups = document["counts"], "looked_up" in document
     named = {outcome: "to be sent" if outcome == Outcome.NOT_ATTEMPTED else outcome for outcome in counts}
     yield from table(("outcome", "rows"), [(named[outcome], rows) for outcome, rows in counts.items() if rows])
     yield ""
     yield from facts(
         {
-            "requests": f"{document['requests']:,} at most",
+            **({"look-ups": lookups_text(document)} if has_lookups else {}),
+            "requests": f"{document['requests']:,} at most{', look-ups included' if has_lookups else ''}",
             "share of today": _share(document),
             "time": _time(document),
             "quota": _days(document["days"]),
