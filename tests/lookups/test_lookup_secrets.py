@@ -20,8 +20,8 @@ from airflow_provider_ghl.lookups import Contact, CustomObject
 from airflow_provider_ghl.lookups.finder import Finder
 from airflow_provider_ghl.lookups.resolve import resolve
 
-CANARIES = ["canary.ada@example.org", "canary.bob@example.org"]
-NUMBERS = ["CANARY-0001", "CANARY-0002"]
+CANARIES = ["oriole.ada@example.org", "oriole.bob@example.org"]
+NUMBERS = ["ORIOLE-0001", "ORIOLE-0002"]
 FIELD = {"id": "f1", "fieldKey": f"{POLICY}.policy_no", "dataType": "TEXT"}
 
 
@@ -50,7 +50,7 @@ def look_up(transport: Any, lookup: Any, keys: list[Any], **options: Any) -> Any
 
 
 def assert_none(text: str) -> None:
-    assert "canary" not in text.lower()
+    assert "oriole" not in text.lower()
 
 
 @pytest.mark.parametrize(("lookup", "keys"), [(Contact(by="email"), CANARIES), (CustomObject(POLICY, by="policy_no"), NUMBERS)])
@@ -71,7 +71,7 @@ def test_an_answer_that_repeats_the_keys(
 
 def test_verdicts_on_keys_that_are_refused_or_invalid() -> None:
     transport = Echo(422)
-    found = look_up(transport, Contact(by="email"), [*CANARIES, "canary@a@b", "canary", ["canary"]], lookup_by="search")
+    found = look_up(transport, Contact(by="email"), [*CANARIES, "oriole@a@b", "oriole", ["oriole"]], lookup_by="search")
     assert [one.is_invalid for one in found.in_order] == [False, False, True, True, True]
     assert_none(repr(found) + repr(found.in_order) + repr(transport.calls))
 
@@ -144,7 +144,7 @@ def test_nothing_that_a_finder_keeps_shows_one(lookup_by: Any, status: int, capl
     found = converse(finder.find(CANARIES), client.request, client.sleep)
     assert [one.record_id for one in found.values()] == [None, "c1"]
     assert_none(repr(list(found.values())) + repr(finder) + repr(vars(finder)) + finder.name)
-    many = [f"canary{at}@example.org" for at in range(250)]
+    many = [f"oriole{at}@example.org" for at in range(250)]
     with pytest.raises(GHLError) as error:
         converse(finder.find_again(many), client.request, client.sleep)
     assert_none("".join(traceback.format_exception(error.value)) + repr(error.value.__dict__) + caplog.text)
