@@ -15,12 +15,9 @@ from airflow_provider_ghl.lookups.key_texts import read_id, read_key
 from airflow_provider_ghl.lookups.normal_forms import InvalidKey, check_region
 from airflow_provider_ghl.lookups.outcomes import Resolution
 from airflow_provider_ghl.lookups.search import LOOKUP_BY, LookupBy, Search
-from airflow_provider_ghl.lookups.values import CUSTOM_FIELD, Business, Contact, CustomObject, Lookup, Opportunity
+from airflow_provider_ghl.lookups.values import CUSTOM_FIELD, INDEX_LAG, Business, Contact, CustomObject, Lookup, Opportunity
 
-__all__ = ["INDEX_LAG", "Finder"]
-
-#: Seconds after which a new record can be found: up to 60 were reported.
-INDEX_LAG = 60.0
+__all__ = ["Finder"]
 
 
 class Finder:
@@ -34,11 +31,18 @@ class Finder:
 
     :param phone_region: the country of phone numbers without a country code, such as ``US``.
     :param lookup_by: ``search`` by filters, ``page`` the whole, or whichever is ``cheaper``.
+    :param index_lag: seconds after which a new record can be found.
     :raises ConfigurationError: an argument is wrong.
     """
 
     def __init__(
-        self, lookup: Lookup, location_id: str, *, phone_region: str | None = None, lookup_by: LookupBy = "cheaper"
+        self,
+        lookup: Lookup,
+        location_id: str,
+        *,
+        phone_region: str | None = None,
+        lookup_by: LookupBy = "cheaper",
+        index_lag: float = INDEX_LAG,
     ) -> None:
         if not isinstance(lookup, Contact | CustomObject | Business | Opportunity):
             kind = type(lookup).__name__
@@ -55,7 +59,7 @@ class Finder:
         #: Names the look-up: finders of one name find the same in a location.
         self.name = _name(lookup, self._region)
         #: Seconds after which a new record can be found.
-        self.index_lag = INDEX_LAG
+        self.index_lag = index_lag
 
     def begin(self) -> Steps[None]:
         """Find the field in the location's schema, if that was not done.

@@ -7,12 +7,12 @@ from typing import Any
 
 from airflow_provider_ghl.api.conversation import Steps, Wait
 from airflow_provider_ghl.exceptions import ConfigurationError
-from airflow_provider_ghl.lookups.finder import INDEX_LAG, Finder
+from airflow_provider_ghl.lookups.finder import Finder
 from airflow_provider_ghl.lookups.key_texts import read_key
 from airflow_provider_ghl.lookups.normal_forms import InvalidKey
 from airflow_provider_ghl.lookups.outcomes import Resolution, Resolutions
 from airflow_provider_ghl.lookups.search import LookupBy
-from airflow_provider_ghl.lookups.values import Lookup
+from airflow_provider_ghl.lookups.values import INDEX_LAG, Lookup
 
 __all__ = ["INDEX_LAG", "resolve"]
 

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 from airflow_provider_ghl.exceptions import ConfigurationError
 
-__all__ = ["CUSTOM_FIELD", "Business", "Contact", "CustomObject", "Lookup", "Opportunity"]
+__all__ = ["CUSTOM_FIELD", "INDEX_LAG", "Business", "Contact", "CustomObject", "Lookup", "Opportunity"]
 
 #: What a ``by`` begins with that names a custom field.
 CUSTOM_FIELD = "custom_field:"
+
+#: Seconds after which a new record can be found by a key: up to 60 were reported.
+INDEX_LAG = 60.0
 
 _SHORT_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _OBJECT_KEY = re.compile(r"custom_objects\.[A-Za-z0-9_-]+")

@@ -12,6 +12,7 @@ from airflow.sdk.configuration import conf
 from airflow_provider_ghl.load.keys_kept import check_lookup_age
 from airflow_provider_ghl.load.source.text_format import TextFormat
 from airflow_provider_ghl.load.tolerance import Tolerance
+from airflow_provider_ghl.lookups.values import INDEX_LAG
 from airflow_provider_ghl.operators.base import (
     choice,
     duration,
@@ -120,6 +121,9 @@ class BulkCreateRelationsOperator(LoadOperator):
     :param defer_timeout: how long to wait for quota in all. Where a wait would exceed it, the task is red and retryable at
         once.
     """
+
+    #: Seconds until a new record can be found by a key.
+    index_lag: float = INDEX_LAG
 
     template_fields: Sequence[str] = (
         *LoadOperator.template_fields,
@@ -237,6 +241,7 @@ class BulkCreateRelationsOperator(LoadOperator):
             lookups=lookups,
             lookup_by=cast("LookupBy", self.lookup_by),
             phone_region=self.hook.phone_region(given(self.phone_region)) if any(lookups) else None,
+            index_lag=self.index_lag,
             has_keys_in_file=self.results_include_keys,
             association_id=self.association_id if named == "association_id" else None,
             association_key=self.association_key if named == "association_key" else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -19,7 +20,7 @@ from airflow_provider_ghl.load.results.fields import ResultFields
 from airflow_provider_ghl.load.results.outcomes import RowResult
 from airflow_provider_ghl.lookups.finder import Finder
 from airflow_provider_ghl.lookups.search import LookupBy
-from airflow_provider_ghl.lookups.values import Lookup
+from airflow_provider_ghl.lookups.values import INDEX_LAG, Lookup
 from airflow_provider_ghl.relations.association import StoredAssociation, read_association
 from airflow_provider_ghl.relations.cardinality import Cardinality
 from airflow_provider_ghl.relations.create import create
@@ -46,6 +47,7 @@ class RelationRows:
     :param lookups: for each column what its keys are looked up by; ``None`` for a column of ids.
     :param lookup_by: how keys are looked for that are not known: ``search``, ``page``, or whichever is ``cheaper``.
     :param phone_region: the country of phone numbers without a country code, such as ``US``.
+    :param index_lag: seconds until a new record can be found by a key.
     :param has_keys_in_file: whether the results file has the keys.
     :param max_per_first: how many relations one first record may have; ``None``: only HighLevel's own limit applies.
     :param max_per_second: the same for second records.
@@ -60,6 +62,7 @@ class RelationRows:
     lookups: tuple[Lookup | None, Lookup | None] = (None, None)
     lookup_by: LookupBy = "cheaper"
     phone_region: str | None = None
+    index_lag: float = INDEX_LAG
     has_keys_in_file: bool = False
     max_per_first: int | None = None
     max_per_second: int | None = None
@@ -94,10 +97,15 @@ class RelationRows:
 
     def key_finders(self, location_id: str) -> Sequence[KeyFinder | None]:
         """A finder for each column with keys."""
+        finder = partial(
+            Finder,
+            location_id=location_id,
+            phone_region=self.phone_region,
+            lookup_by=self.lookup_by,
+            index_lag=self.index_lag,
+        )
         return [
-            Finder(lookup, location_id, phone_region=self.phone_region, lookup_by=self.lookup_by)
-            if lookup is not None and is_key
-            else None
+            finder(lookup) if lookup is not None and is_key else None
             for lookup, is_key in zip(self.lookups, self._holds_keys, strict=True)
         ]
 

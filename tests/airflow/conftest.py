@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import logging
 import os
 import shutil
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from agencies import Agency, agency_in, forget_variables
 from connecting import Connect
 
@@ -99,6 +101,21 @@ def ledger(tmp_path: Path, connect: Connect, monkeypatch: pytest.MonkeyPatch) ->
     connect(ledger=json.dumps({"conn_type": "sqlite", "host": str(path)}))
     monkeypatch.setenv("AIRFLOW__GHL__LEDGER_CONN_ID", "ledger")
     return path
+
+
+@pytest.fixture
+def shown(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], str]]:
+    """All that was written or logged so far, at every level."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET), cache_logger_on_first_use=False)
+    caplog.set_level(logging.DEBUG)
+
+    def read() -> str:
+        written = capfd.readouterr()
+        return written.out + written.err + caplog.text
+
+    yield read
+    structlog.configure(**before)
 
 
 @pytest.fixture

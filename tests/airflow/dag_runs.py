@@ -44,9 +44,12 @@ def in_database(dag: DAG) -> DAG:
     return dag
 
 
-def run_dag(dag: DAG) -> Finished:
-    """Run it to its end."""
-    return Finished(in_database(dag).test())
+def run_dag(dag: DAG, conf: dict[str, Any] | None = None) -> Finished:
+    """Run it to its end.
+
+    :param conf: the run's configuration, which Airflow keeps.
+    """
+    return Finished(in_database(dag).test(run_conf=conf))
 
 
 def dag_of(build: Callable[[], object], name: str) -> DAG:

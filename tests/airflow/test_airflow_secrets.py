@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import logging
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from connecting import Connect
 from running import PAIRS, TaskInstance, run
 
@@ -53,21 +51,6 @@ OPERATORS: dict[str, Callable[[], Any]] = {
     "delete_relation": lambda: DeleteRelationOperator(task_id="t", **BY_KEY, **PAIR),
     "bulk": lambda: BulkCreateRelationsOperator(task_id="t", rows=PAIRS, row_key_column=None, **BY_KEY),
 }
-
-
-@pytest.fixture
-def shown(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], str]]:
-    """All that was written or logged so far, at every level."""
-    before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET), cache_logger_on_first_use=False)
-    caplog.set_level(logging.DEBUG)
-
-    def read() -> str:
-        written = capfd.readouterr()
-        return written.out + written.err + caplog.text
-
-    yield read
-    structlog.configure(**before)
 
 
 def everything(operator: Any, shown: Callable[[], str]) -> str:

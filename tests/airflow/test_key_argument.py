@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import json
-import logging
-import os
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
 import pytest
 import requests_mock
-import structlog
 from airflow.models.renderedtifields import RenderedTaskInstanceFields
-from airflow.models.serialized_dag import SerializedDagModel
-from airflow.models.xcom import XComModel
 from airflow.sdk import DAG, task, task_group
 from airflow.sdk.exceptions import AirflowException
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow.utils.session import create_session
-from dag_runs import Finished, in_database, run_dag
+from canaries import files_with, kept
+from dag_runs import run_dag
 from sqlalchemy import select
 
 from airflow_provider_ghl.lookups import Contact, CustomObject
@@ -116,43 +111,12 @@ def test_what_airflow_says_of_a_template_passes() -> None:
         operator.render_template_fields({})
 
 
-@pytest.fixture
-def shown(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], str]]:
-    """All that was written or logged so far, at every level."""
-    before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET), cache_logger_on_first_use=False)
-    caplog.set_level(logging.DEBUG)
-
-    def read() -> str:
-        written = capfd.readouterr()
-        return written.out + written.err + caplog.text
-
-    yield read
-    structlog.configure(**before)
-
-
-def kept(dag_id: str) -> str:
-    """What Airflow's database has of a DAG: itself, rendered fields, XComs."""
-    tables: tuple[Any, ...] = (SerializedDagModel, RenderedTaskInstanceFields, XComModel)
-    with create_session() as session:
-        dags, fields, xcoms = (session.scalars(select(table).where(table.dag_id == dag_id)).all() for table in tables)
-        assert dags
-        return repr([[each.data for each in dags], [each.rendered_fields for each in fields], [each.value for each in xcoms]])
-
-
 def rendered(dag_id: str) -> list[str]:
     """What the field rendered to, in each of the tasks that link."""
     table = RenderedTaskInstanceFields
     with create_session() as session:
         fields = session.scalars(select(table).where(table.dag_id == dag_id, table.task_id.like("%link"))).all()
         return [each.rendered_fields["first_record_id"] for each in fields]
-
-
-def files_with(secret: str) -> list[str]:
-    """Files of Airflow's home that hold it, its database among them."""
-    files = [file for file in Path(os.environ["AIRFLOW_HOME"]).rglob("*") if file.is_file()]
-    assert any(file.name == "airflow.db" for file in files)
-    return [str(file) for file in files if secret.encode() in file.read_bytes()]
 
 
 @pytest.mark.usefixtures("database")
@@ -233,7 +197,7 @@ class TestInARun:
                     create(email)
 
                 each.expand(email=read([CANARY, OTHER]))
-        finished = run_with(dag, {"email": CANARY, "other": OTHER})
+        finished = run_dag(dag, {"email": CANARY, "other": OTHER})
         assert finished.state == "success", finished.states
         both = "mapped" in where or where == "group"
         assert ghl.state.pairs(attended) == {(ada, "event-1"), *({(other, "event-1")} if both else ())}
@@ -262,8 +226,3 @@ class TestInARun:
             create("{{ quote() if ti.try_number == 1 else read_email() }}", retry_delay=0) >> unlink
         assert run_dag(dag).state == "success"
         assert ghl.state.pairs(attended) == {(ada, "event-1")}
-
-
-def run_with(dag: DAG, conf: dict[str, Any]) -> Finished:
-    """Run it with a configuration, which Airflow keeps."""
-    return Finished(in_database(dag).test(run_conf=conf))
