@@ -184,6 +184,8 @@ ENDS: dict[str, tuple[str, dict[str, Any], Callable[[World], object]]] = {
     "forbidden search": (RED, {}, lambda world: world.answer(SEARCH, 403)),
     "failing search": (RED, {"outage_timeout": timedelta(0)}, lambda world: world.answer(SEARCH, 500)),
     "wrong answer": (RED, {"outage_timeout": timedelta(0)}, World.answer_nonsense),
+    "refused relation": (RED, {}, lambda world: world.answer(RELATIONS, 400)),
+    "forbidden relation": (RED, {}, lambda world: world.answer(RELATIONS, 403)),
     "row key": (RED, {"row_key_column": "person"}, lambda world: None),
 }
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_ghl.load.results.outcomes import storable, without_details
+from airflow_provider_ghl.load.results.outcomes import storable, without_details, without_keys
 
 
 class _Colour(StrEnum):
@@ -138,3 +138,18 @@ def test_what_is_stored_is_sound_json(key: Any) -> None:
 )
 def test_our_own_reasons_stay_readable(reason: str, expected: str) -> None:
     assert without_details(reason) == expected
+
+
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [
+        ("No. 7/ü (NO. 7/Ü) is full", "<key> (<key>) is full"),
+        ("record 12 of abc12def, 12-3", "record <key> of abc12def, <key>-3"),
+        ('the name is"Bird" & Co', "the name is<key> & Co"),
+        ("somebody has No. 7…", "somebody has <key>…"),
+        ("somebody has No.…", "somebody has No.…"),
+        ("nothing of it", "nothing of it"),
+    ],
+)
+def test_what_highlevel_says_repeats_no_key(reason: str, expected: str) -> None:
+    assert without_keys(reason, ["No. 7/ü", "12", '"Bird"', ""]) == expected

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -23,6 +24,7 @@ __all__ = [
     "storable",
     "without_details",
     "without_ids",
+    "without_keys",
 ]
 
 
@@ -115,6 +117,8 @@ _DETAIL = re.compile(
     r"^(lines?) \d+(?: to \d+)?|(': |HighLevel finds )\S+(?= is an? \w+;| \w+ have it:| for it, )"
     r"|(?<= is reached) \([\w :,]+\)|(?<= have it): [^;]*"
 )
+#: Characters of a key that is cut. Fewer tell nothing.
+_SHORTEST_HALF = 4
 #: Characters that JSONB cannot hold, and control characters, which would garble a log.
 _UNSTORABLE = re.compile("[\x00-\x1f\ud800-\udfff]")
 _INT64 = range(-(2**63), 2**63)
@@ -167,6 +171,24 @@ def without_ids(reason: str, *ids: str) -> str:
         if mentions(reason, value):
             reason = _as_word(value).sub("<id>", reason)
     return _ID.sub("<id>", reason)
+
+
+def without_keys(reason: str, keys: Iterable[str]) -> str:
+    """A reason from HighLevel without a row's keys, in any case; the last of them may have been cut. Ids stay whole."""
+    for key in filter(None, keys):
+        folded = reason.casefold()
+        if key.casefold() in folded:
+            begin, end = (r"(?<!\w)" if _is_word(key[0]) else ""), (r"(?!\w)" if _is_word(key[-1]) else "")
+            reason = re.sub(f"{begin}{re.escape(key)}{end}", "<key>", reason, flags=re.IGNORECASE)
+        if reason.endswith("…"):
+            halves = (key[:length] for length in range(len(key) - 1, _SHORTEST_HALF - 1, -1))
+            half = next((one for one in halves if reason[:-1].casefold().endswith(one.casefold())), "")
+            reason = f"{reason[: -1 - len(half)]}<key>…" if half else reason
+    return reason
+
+
+def _is_word(character: str) -> bool:
+    return character == "_" or character.isalnum()
 
 
 def mentions(reason: str, value: str) -> bool:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 
 from airflow_provider_ghl.api.calls import Answer, Call
 from airflow_provider_ghl.api.clock import Clock
+from airflow_provider_ghl.exceptions import APIError, GHLError
 from airflow_provider_ghl.load.columns import Chunk
 from airflow_provider_ghl.load.keys.stage import KeyStage
 from airflow_provider_ghl.load.kind import GoneRecord, PartResult
 from airflow_provider_ghl.load.plan.planner import Planner
-from airflow_provider_ghl.load.results.outcomes import RowResult, mentions
+from airflow_provider_ghl.load.results.outcomes import RowResult, mentions, without_keys
 from airflow_provider_ghl.load.send.in_flight import Send, Step
 from airflow_provider_ghl.load.send.late import LateRows
 from airflow_provider_ghl.load.send.lookups import Lookups
@@ -98,7 +99,10 @@ class KeySteps:
     def watch(
         self, chunk: Chunk, offset: int, conversation: Generator[Call, Answer, RowResult]
     ) -> Generator[Call, Answer, RowResult | GoneRecord]:
-        """A row's conversation, with :class:`GoneRecord` where HighLevel lacks a record that the ledger named."""
+        """A row's conversation, with :class:`GoneRecord` where HighLevel lacks a record that the ledger named.
+
+        No refusal repeats one of the row's keys, whatever HighLevel says.
+        """
         if self._stage.is_remembered(chunk, offset):
             self._may_be_gone.add(chunk.start + offset)
         return self._watched(chunk, offset, conversation)
@@ -123,11 +127,31 @@ class KeySteps:
         self, chunk: Chunk, offset: int, conversation: Generator[Call, Answer, RowResult]
     ) -> Generator[Call, Answer, RowResult | GoneRecord]:
         values = chunk.row(offset)
-        result = yield from conversation
+        result = yield from _without_keys(conversation, self._stage.keys(chunk, offset))
         reason = result.reason or ""
         if result.is_missing:
             named = [value for value in values if mentions(reason, value)]
             if self._stage.note_gone(chunk, offset, named):
                 self._may_be_gone.discard(chunk.start + offset)
                 return GoneRecord(chunk, offset, reason)
+        return result
+
+
+def _without_keys(conversation: Generator[Call, Answer, RowResult], keys: Sequence[str]) -> Generator[Call, Answer, RowResult]:
+    """The conversation; the messages of its errors lose these keys before anything else looks at them."""
+    try:
+        call = next(conversation)
+        while True:
+            try:
+                answer = yield call
+            except APIError as error:
+                error.message = without_keys(error.message, keys)
+                error.args = (error.message, *error.args[1:])
+                call = conversation.throw(error)
+            except GHLError as error:
+                call = conversation.throw(error)
+            else:
+                call = conversation.send(answer)
+    except StopIteration as end:
+        result: RowResult = end.value
         return result
