@@ -70,6 +70,7 @@ class _Load:
         #: This run in the ledger; ``None`` where nothing is to be sent.
         self._attempt: Attempt | None = None
         self._began = ports.client.clock.monotonic()
+        self._is_announced = False
         self._budget = Budget(spec.max_requests)
         self._report = Report(
             spec.kind.fields, spec.keep_results, self._file, try_number=spec.try_number, fails_unresolved=spec.fails_unresolved
@@ -154,7 +155,8 @@ class _Load:
         """
         spec, is_read = self._spec, self._partition.is_read
         total = len(chunk.earlier) if is_read else spec.total
-        if chunk.start or spec.has_several_locations or not total or self._progress is None:
+        is_first, self._is_announced = not self._is_announced, True  # rows of the first chunk may come late once more
+        if not is_first or chunk.start or spec.has_several_locations or not total or self._progress is None:
             return
         share = requests / len(chunk.earlier)
         # Earlier attempts spent their requests on another day.

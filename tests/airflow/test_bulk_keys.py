@@ -238,11 +238,14 @@ class TestFound:
         assert ghl.state.pairs(association) == stored(people)
 
     @pytest.mark.parametrize("sandbox", [{"searches": Searches(index_lag=0.3)}], indirect=True)
-    def test_new_records_are_found_when_the_index_has_caught_up(self, ghl: Sandbox, association: str) -> None:
+    def test_new_records_are_found_when_the_index_has_caught_up(
+        self, ghl: Sandbox, association: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         pairs = add_people(ghl, 1)
         _, results = ended(bulk([("P-0", "p0@example.org"), ("P-9", "p0@example.org")]))
         assert [result["outcome"] for result in results] == ["created", "unresolved"]
         assert ghl.state.pairs(association) == {pairs[0][::-1]}
+        assert capsys.readouterr().out.count("2 rows: ") == 1, "what is ahead is said once"
 
     @pytest.mark.parametrize("lie", ["filter_ignored", "strangers", "page_twice", "cursor_stands"])
     def test_a_search_that_lies_links_nobody_else(
