@@ -139,7 +139,7 @@ class GroupRead:
 
     subject: str
     offsets: list[int]
-    conversation: Conversation
+    conversation: Generator[Call, Answer, ReadResult]
 
 
 class FoundKey(Protocol):

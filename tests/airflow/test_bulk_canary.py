@@ -203,6 +203,20 @@ class TestEnds:
         assert finished.state == state, finished.states
         assert ghl.state.pairs(association) == ({pair} if end == "linked" else set())
 
+    def test_what_is_there_cannot_be_read(
+        self, ghl: Sandbox, association: str, pair: tuple[str, str], ada: Canary, told: Told
+    ) -> None:
+        """A warning says why, in HighLevel's words."""
+        ghl.add("contact", email=f"2.{ada.email}")
+        rows = [{"policy": ada.policy, "person": email} for email in (ada.email, f"2.{ada.email}")]
+        with requests_mock.Mocker(real_http=True) as http:
+            said = {"message": f"{ada.policy} of {ada.email} is none of yours"}
+            http.get(f"{ghl.url}{RELATIONS}/{pair[1]}", status_code=403, json=said)
+            finished = told.run("canary_unread", lambda: bulk(rows, diff_against="highlevel", **COLUMNS))
+            assert http.called
+        assert finished.state == GREEN
+        assert ghl.state.count_relations(association) == 2
+
     def test_cells_that_can_be_no_keys(self, ghl: Sandbox, pair: tuple[str, str], ada: Canary, told: Told) -> None:
         finished = told.run("canary_invalid", lambda: bulk(bad_rows(ada), **COLUMNS))
         assert finished.state == RED

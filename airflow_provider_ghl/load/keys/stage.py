@@ -86,10 +86,10 @@ class KeyStage:
             texts = [text for chunk in chunks for text in _texts(chunk, at)]
             yield from column.resolve_again(texts)
 
-    def keys(self, chunk: Chunk, offset: int) -> list[str]:
-        """The keys of a row."""
-        columns = (chunk.keys[at] for at, _ in self._columns)
-        return [keys[offset] for keys in columns if keys is not None]
+    def keys(self, chunk: Chunk, offsets: Sequence[int]) -> set[str]:
+        """The keys of these rows."""
+        columns = [keys for at, _ in self._columns if (keys := chunk.keys[at]) is not None]
+        return {keys[offset] for keys in columns for offset in offsets}
 
     def is_remembered(self, chunk: Chunk, offset: int) -> bool:
         """Whether the ledger has named a record of the row's."""

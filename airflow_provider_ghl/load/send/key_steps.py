@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
+from typing import TypeVar
 
 from airflow_provider_ghl.api.calls import Answer, Call
 from airflow_provider_ghl.api.clock import Clock
@@ -17,6 +18,8 @@ from airflow_provider_ghl.load.send.late import LateRows
 from airflow_provider_ghl.load.send.lookups import Lookups
 
 __all__ = ["KeySteps"]
+
+T = TypeVar("T")
 
 
 class KeySteps:
@@ -107,6 +110,27 @@ class KeySteps:
             self._may_be_gone.add(chunk.start + offset)
         return self._watched(chunk, offset, conversation)
 
+    def hide(
+        self, chunk: Chunk, offsets: Sequence[int], conversation: Generator[Call, Answer, T]
+    ) -> Generator[Call, Answer, T]:
+        """A conversation about these rows. The messages of its errors lose the rows' keys before anything looks at them."""
+        try:
+            call = next(conversation)
+            while True:
+                try:
+                    answer = yield call
+                except APIError as error:
+                    error.message = without_keys(error.message, self._stage.keys(chunk, offsets))
+                    error.args = (error.message, *error.args[1:])
+                    call = conversation.throw(error)
+                except GHLError as error:
+                    call = conversation.throw(error)
+                else:
+                    call = conversation.send(answer)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
     def put_off(self, chunk: Chunk, offset: int) -> bool:
         """Before a row is sent: whether its record is known to be gone. Then it comes late."""
         if not self._stage.names_gone(chunk, offset):
@@ -127,31 +151,11 @@ class KeySteps:
         self, chunk: Chunk, offset: int, conversation: Generator[Call, Answer, RowResult]
     ) -> Generator[Call, Answer, RowResult | GoneRecord]:
         values = chunk.row(offset)
-        result = yield from _without_keys(conversation, self._stage.keys(chunk, offset))
+        result = yield from self.hide(chunk, [offset], conversation)
         reason = result.reason or ""
         if result.is_missing:
             named = [value for value in values if mentions(reason, value)]
             if self._stage.note_gone(chunk, offset, named):
                 self._may_be_gone.discard(chunk.start + offset)
                 return GoneRecord(chunk, offset, reason)
-        return result
-
-
-def _without_keys(conversation: Generator[Call, Answer, RowResult], keys: Sequence[str]) -> Generator[Call, Answer, RowResult]:
-    """The conversation; the messages of its errors lose these keys before anything else looks at them."""
-    try:
-        call = next(conversation)
-        while True:
-            try:
-                answer = yield call
-            except APIError as error:
-                error.message = without_keys(error.message, keys)
-                error.args = (error.message, *error.args[1:])
-                call = conversation.throw(error)
-            except GHLError as error:
-                call = conversation.throw(error)
-            else:
-                call = conversation.send(answer)
-    except StopIteration as end:
-        result: RowResult = end.value
         return result

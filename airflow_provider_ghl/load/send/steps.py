@@ -245,7 +245,7 @@ class LocationSteps:
         reads = there.handler.count_reads(chunk, self._readable(chunk))
         self._announce(chunk, len(chunk.todo) + reads)
         if reads:
-            yield from self._read(chunk, there.handler, there.journal)
+            yield from self._read(chunk, there.handler, there.journal, there.keys)
         self._planner.refuse(chunk, there.handler.refusals(chunk))
         yield from there.claims.send(chunk)
 
@@ -330,14 +330,16 @@ class LocationSteps:
                 return chunk.todo[np.flatnonzero(is_stale)]
         return chunk.todo[:0]
 
-    def _read(self, chunk: Chunk, handler: RowHandler, location_journal: LocationJournal) -> Iterator[Step]:
+    def _read(
+        self, chunk: Chunk, handler: RowHandler, location_journal: LocationJournal, keys: KeySteps | None
+    ) -> Iterator[Step]:
         """Read from HighLevel where that is cheaper than sending. Rows that are there are removed from ``todo``."""
         self._journal.commit()  # so that later forgetting affects only what is read from here on
         location_journal.begin_reading()
         for read in handler.reads(chunk, self._readable(chunk)):
             row = chunk.start + read.offsets[0]
             self._reads[row] = chunk, read
-            yield Send(row, (), read.conversation)
+            yield Send(row, (), read.conversation if keys is None else keys.hide(chunk, read.offsets, read.conversation))
         while self._reads:
             yield self._for_answers()
         # The reads may have returned rows of other groups as well.
