@@ -28,15 +28,15 @@ class Canary:
     def __init__(self, flock: str = "") -> None:
         self.bird = f"bird{flock}{secrets.token_hex(6)}"
         self.email = f"Ada.{self.bird}@Example.org"
-        self._digits = f"{secrets.randbelow(10**8):08d}"
-        self.phone = f"+49 151 {self._digits}"
+        self._number = f"151{secrets.randbelow(10**8):08d}"  # fewer digits stand in some file by chance
+        self.phone = f"+49 151 {self._number[3:]}"
         self.policy = f"No. {self.bird}/ü"
         self.name = f'"{self.bird}" & Söhne'
 
     @property
     def texts(self) -> list[str]:
         """What is to be found nowhere: the keys are whole in none of them, so that parts of a key are found too."""
-        return [self.bird, self.phone, self._digits]
+        return [self.bird, self.phone, self._number]
 
 
 def _forms(text: str) -> set[str]:
@@ -50,9 +50,9 @@ def found_in(text: str, secret_texts: Iterable[str]) -> list[str]:
     return [secret for secret in secret_texts if any(form in folded for form in _forms(secret))]
 
 
-def files_with(*secret_texts: str) -> list[str]:
-    """Files of Airflow's home that hold one of them: its database, logs, ledger."""
-    files = [file for file in Path(os.environ["AIRFLOW_HOME"]).rglob("*") if file.is_file()]
+def files_with(*secret_texts: str, home: Path | None = None) -> list[str]:
+    """Files of an Airflow's home that hold one of them: its database, logs, ledger. By default of this Airflow's."""
+    files = [file for file in (home or Path(os.environ["AIRFLOW_HOME"])).rglob("*") if file.is_file()]
     assert any(file.name == "airflow.db" for file in files)
     return [str(file) for file in files if found_in(file.read_bytes().decode(errors="replace"), secret_texts)]
 

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import pytest
 from agencies import Agency, agency_in
+from canaries import Canary, files_with
 from racing import wait_until
 from standalone import Api, standalone, wait_for
 
@@ -44,6 +45,26 @@ class Hasty(BulkCreateRelationsOperator):
 with DAG({WAITING!r}, schedule=None):
     rows = [(f"contact-{{row}}", "event-1") for row in range({ROWS})]
     Hasty(task_id="load", ghl_conn_id="ghl_waiting", association_key="attended", rows=rows, deferrable=True)
+"""
+KEYED = "ghl_keyed"
+#: Two loads of keys: all are found, and none is.
+KEYS = f"""
+from airflow.sdk import DAG
+from airflow_provider_ghl.lookups import Contact, CustomObject
+from airflow_provider_ghl.operators.relations import BulkCreateRelationsOperator
+
+with DAG({KEYED!r}, schedule=None):
+    for name in ("known", "unknown"):
+        BulkCreateRelationsOperator(
+            task_id=name,
+            ghl_conn_id="ghl_keyed",
+            association_key="holds",
+            path=f"FOLDER/{{name}}.csv",
+            first_record_column="policy",
+            first_lookup=CustomObject("custom_objects.policy", by="policy_no"),
+            second_record_column="email",
+            second_lookup=Contact(by="email"),
+        )
 """
 AGENCY = "ghl_agencys"
 #: A load for each location of an agency, with tokens that last a second.
@@ -76,11 +97,18 @@ def highlevel() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="module")
-def airflow(folder: Path) -> Iterator[Api]:
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for tables that are none of Airflow's files."""
+    return tmp_path_factory.mktemp("outside")
+
+
+@pytest.fixture(scope="module")
+def airflow(folder: Path, outside: Path) -> Iterator[Api]:
     dags = folder / "dags"
     shutil.copytree(EXAMPLES, dags, ignore=shutil.ignore_patterns("__pycache__"))
     (dags / f"{WAITING}.py").write_text(WAITS)
     (dags / f"{AGENCY}.py").write_text(LOADS)
+    (dags / f"{KEYED}.py").write_text(KEYS.replace("FOLDER", str(outside)))
     with standalone(folder, dags) as api:
         yield api
 
@@ -198,6 +226,24 @@ def test_a_load_that_waits_for_quota(airflow: Api, folder: Path) -> None:
     assert [attempt[1:] for attempt in attempts] == [(1, 0)] + [(1, 1)] * (len(attempts) - 1)
     kept = airflow.call("GET", f"{load}/state-store/ghl_ledger_id")
     assert kept["value"] in (ledger_id, json.dumps(ledger_id))
+
+
+def test_keys_are_nowhere(airflow: Api, folder: Path, outside: Path) -> None:
+    """In no file that the real workers, scheduler and servers leave."""
+    ada, nobody = Canary(), Canary()
+    for name, policy, email in (("known", ada.policy, ada.email), ("unknown", ada.policy, nobody.email)):
+        (outside / f"{name}.csv").write_text(f"policy,email\n{policy},{email}\n")
+    with Sandbox(limit=None) as highlevel:
+        association = highlevel.state.add_association("holds", "contact", "custom_objects.policy", "A", "B")
+        pair = highlevel.add("contact", email=ada.email), highlevel.add("custom_objects.policy", policy_no=ada.policy)
+        airflow.call("POST", "/api/v2/connections", connection(highlevel) | {"connection_id": "ghl_keyed"})
+        run = Run(airflow, KEYED)
+        assert run.end() == ("failed", {"success", "failed"})
+        assert highlevel.state.pairs(association) == {pair}
+    assert run.xcom("unknown", "return_value")["unresolved"] == 1
+    assert "no contact has this e-mail" in run.log("unknown")
+    assert any(file.suffix == ".log" and KEYED in str(file) for file in folder.rglob("*"))
+    assert files_with(*ada.texts, *nobody.texts, home=folder) == []
 
 
 def test_an_agency(airflow: Api) -> None:
