@@ -217,6 +217,9 @@ class RowHandler(Protocol):
         :raises LedgerError: the ledger cannot be read.
         """
 
+    def take_back(self, chunk: Chunk) -> None:
+        """The rows in ``todo``, which :meth:`refusals` has let pass, come once more, with other values than they have now."""
+
     def conversation(self, values: tuple[str, ...], *, is_again: bool) -> Generator[Call, Answer, RowResult]:
         """The requests of one row.
 

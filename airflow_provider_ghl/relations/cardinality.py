@@ -68,6 +68,12 @@ class Cardinality:
             usage.keep()
         return refused
 
+    def give_back(self, first: Objects, second: Objects) -> None:
+        """Count rows no longer that were accepted: their relations cannot be."""
+        for limit, records in ((self._first, first), (self._second, second)):
+            if limit is not None and len(records):
+                limit.give_back(records)
+
     def note_existing(self, first: Objects, second: Objects) -> None:
         """Count rows that were found to exist only now.
 
@@ -131,11 +137,18 @@ class _Limit:
 
     def take(self, records: Objects) -> None:
         """Count rows as accepted, for those of their records that came up before."""
+        self._add(records, 1)
+
+    def give_back(self, records: Objects) -> None:
+        """Count rows no longer as accepted."""
+        self._add(records, -1)
+
+    def _add(self, records: Objects, each: int) -> None:
         keys, counts = np.unique(hash_array(records, hash_key=self._key, categorize=False), return_counts=True)
         for run in self._runs:
             _, taken = run.columns
             at, asked = find_keys(run.keys, keys)
-            taken[at] = np.minimum(taken[at].astype(np.int64) + counts[asked], self.highest)
+            taken[at] = np.clip(taken[at].astype(np.int64) + each * counts[asked], 0, self.highest)
 
     def add(self, keys: Words, known: Numbers, taken: Numbers) -> None:
         """Remember new records.

@@ -211,6 +211,11 @@ class RelationHandler:
         new = chunk.todo[np.flatnonzero(~was_there)]
         return {int(new[at]): reason for at, reason in self._refuse(chunk, new).items()}
 
+    def take_back(self, chunk: Chunk) -> None:
+        """These pairs cannot be. They use nothing of the limits of their records."""
+        first, second = (column[chunk.todo] for column in self.as_stored(chunk.as_read))
+        self._cardinality.give_back(first, second)
+
     def _refuse(self, chunk: Chunk, offsets: Numbers) -> dict[int, str]:
         first, second = chunk.rows(offsets)
         return self._cardinality.refuse(first, second, self._count_existing, self._names)

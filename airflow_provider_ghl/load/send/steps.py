@@ -263,6 +263,8 @@ class LocationSteps:
         if there.keys is None:
             return None
         if gone := there.keys.take_gone():
+            for chunk in gone:
+                there.handler.take_back(chunk)
             return gone, False
         missing = there.keys.take_missing(is_last=self._is_at_end)
         return (missing, True) if missing else None

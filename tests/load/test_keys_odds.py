@@ -1,0 +1,45 @@
+"""Loads with look-ups at odd moments: records that are gone, rows that come late, others at work, little that may be spent."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from keyed_world import BY_EMAIL, BY_NUMBER, contact_id, keyed_server, load_keys, table
+from remembering import Time
+from simulated_highlevel import SimulatedServer
+from simulated_load import Load
+from simulated_records import contact
+
+from airflow_provider_ghl.load.ledger.ledger import Ledger
+from airflow_provider_ghl.relations.orientation import sides_of
+
+HOUR = 3_600.0
+SIDES = sides_of(BY_NUMBER, BY_EMAIL)
+
+
+def outcomes(load: Load) -> Counter[str]:
+    return Counter(load.outcomes)
+
+
+def make_anew(world: SimulatedServer, *people: int) -> None:
+    """These were deleted and made anew, under other ids."""
+    assert world.records is not None
+    world.missing |= frozenset(contact_id(at) for at in people)
+    for at in people:
+        world.records.records["contact"][at] = contact(f"another{at}", f"p{at}@example.org")
+
+
+def delete(world: SimulatedServer, *people: int) -> None:
+    assert world.records is not None
+    world.missing |= frozenset(contact_id(at) for at in people)
+    for at in people:
+        world.records.records["contact"][at] = contact("nobody")
+
+
+def test_a_record_that_is_gone_uses_nothing_of_the_others_limit(ledger: Ledger, time: Time) -> None:
+    world = keyed_server()
+    load_keys(table((1, 1)), world, ledger=ledger)
+    make_anew(world, 1)
+    time.now += HOUR
+    load = load_keys(table((3, 1), (4, 1)), world, ledger=ledger, load_id="tomorrow", max_per_first=1)
+    assert load.outcomes == ["created", "created"]
