@@ -123,7 +123,7 @@ class TestSecondLooks:
         assert load.seconds < 10
 
     def test_another_new_record_is_looked_for_once_more_at_the_end(self, ledger: Ledger) -> None:
-        world = keyed_server(indexed_at=30.0)
+        world = keyed_server(indexed_at=1_030.0)
         assert world.records is not None
         world.records.new[POLICY] = [policy("newcomer", "P777")]
         rows = [("P777", "p1@example.org"), *TEN, ("P777", "p2@example.org"), ("P888", "p2@example.org")]
