@@ -8,9 +8,10 @@ from keyed_world import BY_EMAIL, BY_NUMBER, contact_id, keyed_server, load_keys
 from remembering import Time
 from simulated_highlevel import SimulatedServer
 from simulated_load import Load
-from simulated_records import contact
+from simulated_records import POLICY, contact, policy
 
 from airflow_provider_ghl.load.ledger.ledger import Ledger
+from airflow_provider_ghl.load.results.progress import Progress
 from airflow_provider_ghl.relations.orientation import sides_of
 
 HOUR = 3_600.0
@@ -43,3 +44,14 @@ def test_a_record_that_is_gone_uses_nothing_of_the_others_limit(ledger: Ledger, 
     time.now += HOUR
     load = load_keys(table((3, 1), (4, 1)), world, ledger=ledger, load_id="tomorrow", max_per_first=1)
     assert load.outcomes == ["created", "created"]
+
+
+def test_the_cost_is_announced_once(ledger: Ledger) -> None:
+    lines: list[str] = []
+    world = keyed_server(indexed_at=1_030.0)
+    assert world.records is not None
+    world.records.new[POLICY] = [policy("newcomer", "P777")]
+    rows = [("P777", "p1@example.org"), *table(*((at, 1) for at in range(10)))]
+    load = load_keys(rows, world, ledger=ledger, progress=Progress(lines.append, world.clock, 11))
+    assert outcomes(load) == {"created": 11}
+    assert [line[:21] for line in lines if line.startswith("11 rows")] == ["11 rows: 14 requests,"]
