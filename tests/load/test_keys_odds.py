@@ -55,3 +55,13 @@ def test_the_cost_is_announced_once(ledger: Ledger) -> None:
     load = load_keys(rows, world, ledger=ledger, progress=Progress(lines.append, world.clock, 11))
     assert outcomes(load) == {"created": 11}
     assert [line[:21] for line in lines if line.startswith("11 rows")] == ["11 rows: 14 requests,"]
+
+
+def test_records_that_are_gone_are_one_reason(ledger: Ledger, time: Time) -> None:
+    world = keyed_server()
+    load_keys(table(*((1, at) for at in range(10))), world, ledger=ledger)
+    world.missing = frozenset(contact_id(at) for at in range(10))
+    time.now += HOUR
+    load = load_keys(table(*((2, at) for at in range(10))), world, ledger=ledger, load_id="tomorrow")
+    assert outcomes(load) == {"unresolved": 10}
+    assert load.verdict.attention[1].startswith("  10 unresolved: column 'second_record_id': HighLevel finds")
