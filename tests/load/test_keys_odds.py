@@ -65,3 +65,15 @@ def test_records_that_are_gone_are_one_reason(ledger: Ledger, time: Time) -> Non
     load = load_keys(table(*((2, at) for at in range(10))), world, ledger=ledger, load_id="tomorrow")
     assert outcomes(load) == {"unresolved": 10}
     assert load.verdict.attention[1].startswith("  10 unresolved: column 'second_record_id': HighLevel finds")
+
+
+def test_a_key_of_a_record_that_is_gone_is_asked_for_once_more_only(ledger: Ledger, time: Time) -> None:
+    world = keyed_server(policies=60)
+    load_keys(table((0, 1)), world, ledger=ledger)
+    load_keys(table(*((at, 2) for at in range(60))), world, ledger=ledger, load_id="others")
+    world.missing = frozenset({contact_id(1)})
+    time.now += HOUR
+    rows = table(*((at, 1) for at in range(1, 60)))
+    load = load_keys(rows, world, ledger=ledger, load_id="tomorrow", batch_size=5)
+    assert outcomes(load) == {"unresolved": 59}
+    assert load.summary["looked_up"] == 1

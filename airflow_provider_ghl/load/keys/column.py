@@ -89,27 +89,24 @@ class KeyColumn:
         codes, distinct = pandas.factorize(keys)
         ids = self._remembered.record_ids(*self._identity([distinct]))
         unknown: list[str] = distinct[ids == ""].tolist()
-        answers = {key: self._answers[key] for key in unknown if key in self._answers}
+        answers = {key: one for key in unknown if (one := self._answers.get(key)) and one.record_id not in self.gone}
         if asked := [key for key in unknown if key not in answers]:
             yield from self._begin()
-            answers |= yield from self._finder.find(asked, expected)
+            answers |= self._keep((yield from self._finder.find(asked, expected)))
             self.looked_up += sum(not answers[key].is_invalid for key in asked)
-            self._keep({key: answers[key] for key in asked})
         return self._named(codes, distinct, ids, answers)
 
     def resolve_again(self, keys: Sequence[str]) -> Steps[None]:
         """Look once more for keys that no record had. What comes of it, :meth:`resolve` tells."""
         missing = [key for key in dict.fromkeys(keys) if (known := self._answers.get(key)) is not None and known.is_missing]
         if missing:
-            answers = yield from self._finder.find_again(missing)
-            self._keep(answers)
+            answers = self._keep((yield from self._finder.find_again(missing)))
             self._answers.update(answers)  # the ledger may not tell yet
 
     def note_gone(self, record_id: str) -> None:
         """HighLevel does not have this record. Forget which keys name it, and name it no more."""
         self.gone.add(record_id)
         self._remembered.forget(record_id)
-        self._answers = {key: one for key, one in self._answers.items() if one.record_id != record_id}
         if self._notes is not None:
             self._notes().gone.add(record_id)
 
@@ -118,19 +115,25 @@ class KeyColumn:
             yield from self._finder.begin()
             self._has_begun = True
 
-    def _keep(self, answers: Mapping[str, FoundKey]) -> None:
-        """Keep answers for later rows: those with a record in the ledger, and the others here."""
-        found = {key: one.record_id for key, one in answers.items() if one.record_id is not None}
+    def _keep(self, found_keys: Mapping[str, FoundKey]) -> dict[str, FoundKey]:
+        """Keep answers for later rows: those with a record in the ledger, and the others here. Returns what they come to."""
+        answers = {key: self._without_gone(one) for key, one in found_keys.items()}
         if self._notes is None:
             self._answers.update(answers)
-            return
+            return answers
+        found = {key: one.record_id for key, one in answers.items() if one.record_id is not None}
         if len(self._answers) > _MOST_KEPT:
             # Rows wait for the second look at what is missing.
             self._answers = {key: one for key, one in self._answers.items() if one.is_missing}
         self._answers.update({key: one for key, one in answers.items() if key not in found})
         hashes = keys_from_words(*self._identity([np.array([*found, None], dtype=object)[:-1]])) if found else []
-        pairs = zip(hashes, found.values(), strict=True)
-        self._notes().found.extend((hashed, record_id) for hashed, record_id in pairs if record_id not in self.gone)
+        self._notes().found.extend(zip(hashes, found.values(), strict=True))
+        return answers
+
+    def _without_gone(self, answer: FoundKey) -> FoundKey:
+        if answer.record_id not in self.gone:
+            return answer
+        return _Gone(f"HighLevel finds {answer.record_id} for it, and has no such record")
 
     def _named(self, codes: Numbers, distinct: Objects, ids: Objects, answers: Mapping[str, FoundKey]) -> Named:
         others: dict[int, FoundKey] = {}
@@ -139,8 +142,6 @@ class KeyColumn:
             answer = answers[distinct[code]]
             if answer.record_id is None:
                 others[code] = answer
-            elif answer.record_id in self.gone:
-                others[code] = _Gone(f"HighLevel finds {answer.record_id} for it, and has no such record")
             else:
                 ids[code] = answer.record_id
         rows = np.flatnonzero(np.isin(codes, list(others))).tolist() if others else []
