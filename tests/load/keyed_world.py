@@ -80,7 +80,8 @@ def table(*pairs: tuple[int, int]) -> list[tuple[str, str]]:
     return [(f"P{number}", f"p{person}@example.org") for number, person in pairs]
 
 
-def load_keys(rows: Sequence[Any], world: SimulatedServer, **options: Any) -> Load:
+def load_keys(rows: Sequence[Any], world: SimulatedServer, *, first_label: str | None = None, **options: Any) -> Load:
     """Load a table of policy numbers and e-mails."""
     options.setdefault("lookups", (BY_NUMBER, BY_EMAIL))
-    return load_pairs(rows, world, sides=sides_of(*options["lookups"]), **options)
+    first, second = options["lookups"]
+    return load_pairs(rows, world, sides=sides_of(first, second, first_object_label=first_label), **options)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
+import sqlalchemy as sa
 from keyed_world import BY_EMAIL, BY_NUMBER, contact_id, keyed_server, load_keys, table
 from remembering import Time
 from simulated_highlevel import SimulatedServer
@@ -20,6 +22,15 @@ SIDES = sides_of(BY_NUMBER, BY_EMAIL)
 
 def outcomes(load: Load) -> Counter[str]:
     return Counter(load.outcomes)
+
+
+def remembered(ledger: Ledger) -> set[str]:
+    """The records that the ledger remembers of any key."""
+    return set(ledger._database.read(lambda connection: connection.scalars(sa.text("SELECT record_id FROM ghl_keys")).all()))
+
+
+def both_people(*pairs: tuple[int, int]) -> list[tuple[str, str]]:
+    return [(f"p{first}@example.org", f"p{second}@example.org") for first, second in pairs]
 
 
 def make_anew(world: SimulatedServer, *people: int) -> None:
@@ -77,3 +88,25 @@ def test_a_key_of_a_record_that_is_gone_is_asked_for_once_more_only(ledger: Ledg
     load = load_keys(rows, world, ledger=ledger, load_id="tomorrow", batch_size=5)
     assert outcomes(load) == {"unresolved": 59}
     assert load.summary["looked_up"] == 1
+
+
+def test_two_columns_of_one_look_up_share_what_is_found(ledger: Ledger) -> None:
+    world = keyed_server()
+    world.object_keys = ("contact", "contact")
+    rows = both_people(*((at, (at + 1) % 10) for at in range(10)))
+    load = load_keys(rows, world, ledger=ledger, lookups=(BY_EMAIL, BY_EMAIL), first_label="Student")
+    assert set(world.relations) == {(contact_id(at), contact_id((at + 1) % 10)) for at in range(10)}
+    assert (load.summary["looked_up"], load.summary["lookup_requests"]) == (10, 1)
+
+
+def test_what_one_column_finds_to_be_gone_the_other_does_not_name(ledger: Ledger, time: Time) -> None:
+    world = keyed_server()
+    world.object_keys = ("contact", "contact")
+    by: dict[str, Any] = {"lookups": (BY_EMAIL, BY_EMAIL), "first_label": "Student"}
+    load_keys(both_people((1, 2)), world, ledger=ledger, **by)
+    world.missing = frozenset({contact_id(1)})
+    time.now += HOUR
+    rows = both_people((1, 3), *((at, 1) for at in range(2, 8)))
+    load = load_keys(rows, world, ledger=ledger, load_id="tomorrow", batch_size=1, **by)
+    assert outcomes(load) == {"unresolved": 7}
+    assert contact_id(1) not in remembered(ledger)

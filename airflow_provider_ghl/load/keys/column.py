@@ -1,4 +1,4 @@
-"""The keys of one column in one location: what the ledger knows, then what HighLevel says."""
+"""The keys of one look-up in one location: what the ledger knows, then what HighLevel says."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class _Gone:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The records that a column's keys name.
+    """The records that some keys name.
 
     :param record_ids: by position; ``""`` where a key names none.
     :param is_remembered: whether the ledger named it, by position.
@@ -47,9 +47,8 @@ class Named:
 
 
 class KeyColumn:
-    """The keys of one column in one location.
+    """The keys of one look-up in one location. The columns that hold such keys share it.
 
-    :param name: the column's name.
     :param identity: hashes keys with the ledger's secret.
     :param remembered: what the ledger knows.
     :param notes: where to note for the ledger what HighLevel says; ``None`` where nothing is to be written. Then what was found
@@ -58,13 +57,11 @@ class KeyColumn:
 
     def __init__(
         self,
-        name: str,
         finder: KeyFinder,
         identity: Identity,
         remembered: RememberedKeys,
         notes: Callable[[], KeyNotes] | None,
     ) -> None:
-        self.name = name
         self._finder = finder
         self._identity = identity
         self._remembered = remembered

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from airflow_provider_ghl.api.conversation import Steps
-from airflow_provider_ghl.load.columns import Chunk
+from airflow_provider_ghl.load.columns import Chunk, Objects
 from airflow_provider_ghl.load.keys.column import KeyColumn
 from airflow_provider_ghl.load.keys.remembered import RememberedKeys
 from airflow_provider_ghl.load.kind import FoundKey, RowKind
@@ -42,21 +42,26 @@ class Unnamed:
 class KeyStage:
     """The look-ups of one location.
 
-    :param columns: for each column, in the source's order, its keys; ``None`` for a column that holds none.
+    :param names: the columns' names, in the source's order.
+    :param columns: for each of them, its keys; ``None`` for a column that holds none. Two columns of one look-up share theirs.
     """
 
-    def __init__(self, columns: Sequence[KeyColumn | None]) -> None:
+    def __init__(self, names: Sequence[str], columns: Sequence[KeyColumn | None]) -> None:
+        self._names = names
         self._columns = [(at, column) for at, column in enumerate(columns) if column is not None]
+        self._places: dict[KeyColumn, list[int]] = {}
+        for at, column in self._columns:
+            self._places.setdefault(column, []).append(at)
 
     @property
     def looked_up(self) -> int:
         """How many keys HighLevel was asked for."""
-        return sum(column.looked_up for _, column in self._columns)
+        return sum(column.looked_up for column in self._places)
 
     @property
     def index_lag(self) -> float:
         """Seconds after which a new record can be found."""
-        return max(column.index_lag for _, column in self._columns)
+        return max(column.index_lag for column in self._places)
 
     def resolve(self, chunk: Chunk, expected: float = 1.0, *, is_last_look: bool = False) -> Steps[Unnamed]:
         """Fill in the record ids of the rows in ``todo``. Rows that get none are removed from it.
@@ -66,15 +71,15 @@ class KeyStage:
         """
         todo = chunk.todo
         problems: dict[int, list[tuple[str, FoundKey]]] = {}
-        for at, column in self._columns:
-            keys = chunk.keys[at]
-            if keys is None or not todo.size:
-                continue
-            named = yield from column.resolve(keys[todo], expected)
-            chunk.as_read[at][todo] = named.record_ids
-            chunk.is_remembered[at][todo] = named.is_remembered
+        for column, places in self._places.items() if todo.size else ():
+            named = yield from column.resolve(_keys(chunk, places), expected)
+            for nth, at in enumerate(places):
+                of_column = slice(nth * len(todo), (nth + 1) * len(todo))
+                chunk.as_read[at][todo] = named.record_ids[of_column]
+                chunk.is_remembered[at][todo] = named.is_remembered[of_column]
             for position, found in named.others.items():
-                problems.setdefault(int(todo[position]), []).append((column.name, found))
+                nth, row = divmod(position, len(todo))
+                problems.setdefault(int(todo[row]), []).append((self._names[places[nth]], found))
         unnamed = _sort(problems, is_last_look)
         if problems:
             chunk.todo = np.setdiff1d(todo, unnamed.offsets, assume_unique=True)
@@ -82,9 +87,8 @@ class KeyStage:
 
     def resolve_again(self, chunks: Sequence[Chunk]) -> Steps[None]:
         """Look once more for the keys of the rows in ``todo`` that no record had. Then :meth:`resolve` them."""
-        for at, column in self._columns:
-            texts = [text for chunk in chunks for text in _texts(chunk, at)]
-            yield from column.resolve_again(texts)
+        for column, places in self._places.items():
+            yield from column.resolve_again([key for chunk in chunks for key in _keys(chunk, places)])
 
     def keys(self, chunk: Chunk, offsets: Sequence[int]) -> set[str]:
         """The keys of these rows."""
@@ -123,20 +127,23 @@ def open_key_stage(
     :param most_loaded: how many known keys of each column may be in memory.
     :raises LedgerError: the ledger cannot be read.
     """
-    columns: list[KeyColumn | None] = []
-    for name, finder in zip(kind.columns.values, kind.key_finders(location_id), strict=True):
-        if finder is None:
-            columns.append(None)
+    finders = kind.key_finders(location_id)
+    columns: dict[str, KeyColumn] = {}
+    for finder in finders:
+        if finder is None or finder.name in columns:
             continue
         memory = memories.open_keys(location_id, finder.name)
         notes = None if key_notes is None else partial(key_notes, memory.lookup_id)
-        columns.append(KeyColumn(name, finder, memories.identity, RememberedKeys(memory, most_loaded), notes))
-    return KeyStage(columns) if any(columns) else None
+        columns[finder.name] = KeyColumn(finder, memories.identity, RememberedKeys(memory, most_loaded), notes)
+    if not columns:
+        return None
+    return KeyStage(kind.columns.values, [None if finder is None else columns[finder.name] for finder in finders])
 
 
-def _texts(chunk: Chunk, at: int) -> Sequence[str]:
-    keys = chunk.keys[at]
-    return [] if keys is None else list(keys[chunk.todo])
+def _keys(chunk: Chunk, places: Sequence[int]) -> Objects:
+    """The keys of the rows in ``todo``, column by column."""
+    columns = [keys[chunk.todo] for at in places if (keys := chunk.keys[at]) is not None]
+    return np.concatenate(columns) if len(columns) > 1 else columns[0]
 
 
 def _sort(problems: dict[int, list[tuple[str, FoundKey]]], is_last_look: bool) -> Unnamed:
