@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from keyed_world import BY_EMAIL, BY_NUMBER, contact_id, keyed_server, load_keys, table
+from keyed_world import BY_EMAIL, BY_NUMBER, contact_id, keyed_server, load_keys, policy_id, table
 from remembering import Time
 from simulated_highlevel import SimulatedServer
 from simulated_load import Load
 from simulated_records import POLICY, contact, policy
 
 from airflow_provider_ghl.load.ledger.ledger import Ledger
+from airflow_provider_ghl.load.results.outcomes import End
 from airflow_provider_ghl.load.results.progress import Progress
 from airflow_provider_ghl.relations.orientation import sides_of
 
@@ -76,6 +78,17 @@ def test_records_that_are_gone_are_one_reason(ledger: Ledger, time: Time) -> Non
     load = load_keys(table(*((2, at) for at in range(10))), world, ledger=ledger, load_id="tomorrow")
     assert outcomes(load) == {"unresolved": 10}
     assert load.verdict.attention[1].startswith("  10 unresolved: column 'second_record_id': HighLevel finds")
+
+
+def test_poisoned_rows_whose_keys_are_known_are_no_outage(ledger: Ledger, time: Time) -> None:
+    world = keyed_server(policies=100)
+    rows = table(*((at, 1) for at in range(100)))
+    load_keys(rows, world, ledger=ledger)
+    time.now += HOUR
+    world.failing = frozenset(policy_id(at) for at in range(95, 100))
+    rows = table(*((at, 2) for at in range(100)))
+    load = load_keys(rows, world, ledger=ledger, load_id="tomorrow", tolerance=5, outage_timeout=timedelta(seconds=60))
+    assert (load.verdict.end, outcomes(load)) == (End.GREEN, {"created": 95, "failed": 5})
 
 
 def test_a_key_of_a_record_that_is_gone_is_asked_for_once_more_only(ledger: Ledger, time: Time) -> None:

@@ -306,7 +306,7 @@ class Dispatch:
     ) -> float | None:
         """Seconds until a request without a clear answer is retried. In an outage the number of retries has no limit."""
         stoppage = location.outage.note_silence(item.send.row, item.sent_at, self._clock.monotonic())
-        if stoppage is not None and location.is_exhausted:
+        if stoppage is not None and (location.is_exhausted or location.steps.has_sent_all):
             location.outage.give_up()  # only these rows are left, and HighLevel may fail at just these
         elif stoppage is not None:
             self._stop_location(location, stoppage)

@@ -62,6 +62,10 @@ class StepSource(Protocol):
         """Whether the target of the rows, such as the association, was found."""
 
     @property
+    def has_sent_all(self) -> bool:
+        """Whether every row is sent, and only their answers may bring it another step."""
+
+    @property
     def price(self) -> int:
         """How many requests its rows would take, where nothing is sent."""
 

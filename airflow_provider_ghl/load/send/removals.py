@@ -41,6 +41,7 @@ class RemovalSteps:
     #: It has no rows: see :class:`~airflow_provider_ghl.load.send.location.StepSource`, here and below.
     needs_rows = False
     has_target = True
+    has_sent_all = False
     price = 0
     looked_up = 0
     lookup_requests = 0

@@ -95,6 +95,8 @@ class LocationSteps:
         self._steps = self._all()
         #: Whether it waits for more rows of the source.
         self.needs_rows = True
+        #: See :class:`StepSource`.
+        self.has_sent_all = False
         #: How many requests its rows would take, where nothing is sent.
         self.price = 0
 
@@ -271,7 +273,7 @@ class LocationSteps:
 
     def _load_late(self, late: tuple[list[Chunk], bool], there: _TargetState) -> Iterator[Step]:
         chunks, is_last_look = late
-        self._at_work = chunks
+        self._at_work, self.has_sent_all = chunks, False
         if there.keys is not None and is_last_look:
             yield from there.keys.look_again(chunks)
         yield from self._load(chunks, there, is_last_look=is_last_look)
@@ -281,6 +283,7 @@ class LocationSteps:
         if there.keys is None or not self._is_at_end or not there.keys.has_late:
             return None
         seconds = there.keys.seconds_to_next_look(is_last=True)
+        self.has_sent_all = seconds is None and self._partition.is_read
         return self._for_answers() if seconds is None else WaitUntil(self._clock.monotonic() + seconds)
 
     def _begin(self, target: Target) -> None:
