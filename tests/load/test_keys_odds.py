@@ -91,6 +91,15 @@ def test_poisoned_rows_whose_keys_are_known_are_no_outage(ledger: Ledger, time: 
     assert (load.verdict.end, outcomes(load)) == (End.GREEN, {"created": 95, "failed": 5})
 
 
+def test_what_was_found_before_a_stop_is_remembered(ledger: Ledger) -> None:
+    """Otherwise a load that may send few requests would look up the same keys for ever."""
+    world = keyed_server(contacts=12_000, policies=1)
+    rows = table(*((0, at) for at in range(12_000)))
+    load = load_keys(rows, world, ledger=ledger, max_requests=80, batch_size=20_000, lookup_by="search")
+    assert outcomes(load) == {"not_attempted": 12_000}
+    assert ledger.statistics()["keys"] >= 5_000
+
+
 def test_a_key_of_a_record_that_is_gone_is_asked_for_once_more_only(ledger: Ledger, time: Time) -> None:
     world = keyed_server(policies=60)
     load_keys(table((0, 1)), world, ledger=ledger)

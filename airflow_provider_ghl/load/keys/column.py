@@ -18,6 +18,8 @@ from airflow_provider_ghl.load.ledger.pairs import keys_from_words
 
 __all__ = ["KeyColumn", "Named"]
 
+#: Keys that HighLevel is asked for together: a stop loses no more than so many. 50 searches keep even slow answers in flight.
+_TOGETHER = 5_000
 #: Keys without a record whose answer is kept for later rows.
 _MOST_KEPT = 50_000
 
@@ -88,16 +90,14 @@ class KeyColumn:
         unknown: list[str] = distinct[ids == ""].tolist()
         answers = {key: one for key in unknown if (one := self._answers.get(key)) and one.record_id not in self.gone}
         if asked := [key for key in unknown if key not in answers]:
-            yield from self._begin()
-            answers |= self._keep((yield from self._finder.find(asked, expected)))
-            self.looked_up += sum(not answers[key].is_invalid for key in asked)
+            answers |= yield from self._ask(asked, expected)
         return self._named(codes, distinct, ids, answers)
 
     def resolve_again(self, keys: Sequence[str]) -> Steps[None]:
         """Look once more for keys that no record had. What comes of it, :meth:`resolve` tells."""
         missing = [key for key in dict.fromkeys(keys) if (known := self._answers.get(key)) is not None and known.is_missing]
-        if missing:
-            answers = self._keep((yield from self._finder.find_again(missing)))
+        for begin in range(0, len(missing), _TOGETHER):
+            answers = self._keep((yield from self._finder.find_again(missing[begin : begin + _TOGETHER])))
             self._answers.update(answers)  # the ledger may not tell yet
 
     def note_gone(self, record_id: str) -> None:
@@ -107,10 +107,19 @@ class KeyColumn:
         if self._notes is not None:
             self._notes().gone.add(record_id)
 
-    def _begin(self) -> Steps[None]:
+    def _ask(self, keys: Sequence[str], expected: float) -> Steps[dict[str, FoundKey]]:
+        """Ask HighLevel for keys, some at a time: what was found before a stop is noted, and need not be asked for again."""
         if not self._has_begun:
             yield from self._finder.begin()
             self._has_begun = True
+        answers: dict[str, FoundKey] = {}
+        for begin in range(0, len(keys), _TOGETHER):
+            some = keys[begin : begin + _TOGETHER]
+            left = len(keys) * expected - begin
+            found = self._keep((yield from self._finder.find(some, left / len(some))))
+            self.looked_up += sum(not one.is_invalid for one in found.values())
+            answers |= found
+        return answers
 
     def _keep(self, found_keys: Mapping[str, FoundKey]) -> dict[str, FoundKey]:
         """Keep answers for later rows: those with a record in the ledger, and the others here. Returns what they come to."""
@@ -136,7 +145,7 @@ class KeyColumn:
         others: dict[int, FoundKey] = {}
         is_remembered: Flags = ids != ""
         for code in np.flatnonzero(~is_remembered).tolist():
-            answer = answers[distinct[code]]
+            answer = self._without_gone(answers[distinct[code]])
             if answer.record_id is None:
                 others[code] = answer
             else:
