@@ -6,14 +6,17 @@ from collections import Counter
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 from keyed_world import BY_EMAIL, BY_NUMBER, contact_id, keyed_server, load_keys, policy_id, table
-from remembering import Time
-from simulated_highlevel import SimulatedServer
-from simulated_load import Load
+from remembering import Pair, Time
+from simulated_highlevel import ASSOCIATION, KEY, LOCATION, SimulatedServer
+from simulated_load import Load, SimulatedWorkers
 from simulated_records import POLICY, contact, policy
 
+from airflow_provider_ghl.api.transport import DEFAULT_HOST
 from airflow_provider_ghl.load.ledger.ledger import Ledger
+from airflow_provider_ghl.load.ledger.notes import ClaimResult, Freshness
 from airflow_provider_ghl.load.results.outcomes import End
 from airflow_provider_ghl.load.results.progress import Progress
 from airflow_provider_ghl.relations.orientation import sides_of
@@ -132,3 +135,47 @@ def test_what_one_column_finds_to_be_gone_the_other_does_not_name(ledger: Ledger
     load = load_keys(rows, world, ledger=ledger, load_id="tomorrow", batch_size=1, **by)
     assert outcomes(load) == {"unresolved": 7}
     assert contact_id(1) not in remembered(ledger)
+
+
+class Other:
+    """Another load; only its claims matter."""
+
+    def __init__(self, ledger: Ledger, location_id: str = LOCATION, association_id: str = ASSOCIATION) -> None:
+        self._ledger = ledger
+        self.attempt = ledger.loads.begin("other", try_number=1, is_resumed=False, location_id=LOCATION, association=KEY)
+        self._target = ledger.relations.target(DEFAULT_HOST, location_id, association_id)
+
+    def claim(self, *pairs: Pair) -> list[ClaimResult]:
+        first, second = (np.array(side, dtype=object) for side in zip(*pairs, strict=True))
+        high, low = self._ledger.identity((first, second))
+        freshness = Freshness(self._ledger.time(), self._ledger.time(), None)
+        codes = self._ledger.relations.claim(self.attempt, self._target, high, low, first.tolist(), second.tolist(), freshness)
+        return [ClaimResult(code) for code in codes]
+
+    def release(self, *pairs: Pair) -> None:
+        high, low = self._ledger.identity([np.array(side, dtype=object) for side in zip(*pairs, strict=True)])
+        self._ledger.relations.release(self.attempt, self._target, high, low, np.zeros(len(pairs), dtype=np.bool_))
+
+    def end(self) -> None:
+        self._ledger.loads.end(self.attempt, end="retryable", message="", counts={}, is_well=False)
+
+
+def test_a_row_that_is_not_sent_after_all_keeps_no_other_load_waiting(ledger: Ledger, time: Time) -> None:
+    """Else each of two loads would wait for a row that the other one holds and does not send."""
+    world = keyed_server()
+    load_keys(table((0, 1), (0, 2)), world, ledger=ledger)
+    make_anew(world, 1)
+    time.now += HOUR
+    other = Other(ledger)
+    put_off, held = (contact_id(1), policy_id(5)), (contact_id(2), policy_id(6))
+    other.claim(put_off, held)
+    began, claims = world.clock.now, list[ClaimResult]()
+
+    def prepare(workers: SimulatedWorkers) -> None:
+        workers.at(began + 20.0, lambda: other.release(put_off))
+        workers.at(began + 40.0, lambda: claims.extend(other.claim(put_off)))
+        workers.at(began + 60.0, other.end)
+
+    load = load_keys(table((4, 1), (5, 1), (6, 2)), world, ledger=ledger, load_id="tomorrow", prepare=prepare)
+    assert claims == [ClaimResult.CLAIMED]
+    assert outcomes(load) == {"created": 3}

@@ -122,8 +122,9 @@ class LocationJournal:
         self._count()
 
     def give_back(self, unsent: Iterable[Send]) -> None:
-        """Note that claimed rows are not sent after all."""
+        """Note that claimed rows are not sent after all. Other loads may wait for them."""
         self.given_back.extend((send.key, send.is_again) for send in unsent)
+        self._count()
 
     def _note_missing(self, send: Send, reason: str) -> None:
         for value, missing in zip(send.values, self.notes.missing, strict=True):

@@ -201,10 +201,12 @@ class LocationSteps:
         while True:
             if self._queue:
                 yield from self._load([self._queue.popleft()], there)
+            elif gone := self._take_gone_rows(there):
+                yield from self._load_late(gone, there)
             elif there.claims is not None and there.claims.has_held:
                 yield from there.claims.send_held()
-            elif late := self._take_late(there):
-                yield from self._load_late(late, there)
+            elif missing := self._take_missing_rows(there):
+                yield from self._load_late(missing, there, is_last_look=True)
             elif self._partition.is_read and not (there.keys is not None and there.keys.has_late):
                 return
             elif (wait := self._until_late(there)) is not None:
@@ -260,19 +262,18 @@ class LocationSteps:
         """Whether no more rows are read, or none before rows of these are decided."""
         return self._partition.is_read or not self._partition.has_room
 
-    def _take_late(self, there: _TargetState) -> tuple[list[Chunk], bool] | None:
-        """Rows that can be looked at once more, and whether it is the last time; ``None`` where there are none now."""
-        if there.keys is None:
-            return None
-        if gone := there.keys.take_gone():
-            for chunk in gone:
-                there.handler.take_back(chunk)
-            return gone, False
-        missing = there.keys.take_missing(is_last=self._is_at_end)
-        return (missing, True) if missing else None
+    def _take_gone_rows(self, there: _TargetState) -> list[Chunk]:
+        """Rows whose record is gone. Other loads may wait for what was claimed of them."""
+        gone = there.keys.take_gone() if there.keys is not None else []
+        for chunk in gone:
+            there.handler.take_back(chunk)
+        return gone
 
-    def _load_late(self, late: tuple[list[Chunk], bool], there: _TargetState) -> Iterator[Step]:
-        chunks, is_last_look = late
+    def _take_missing_rows(self, there: _TargetState) -> list[Chunk]:
+        """Rows whose keys had no record, and can be looked for once more."""
+        return there.keys.take_missing(is_last=self._is_at_end) if there.keys is not None else []
+
+    def _load_late(self, chunks: list[Chunk], there: _TargetState, *, is_last_look: bool = False) -> Iterator[Step]:
         self._at_work, self.has_sent_all = chunks, False
         if there.keys is not None and is_last_look:
             yield from there.keys.look_again(chunks)
