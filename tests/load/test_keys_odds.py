@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
-from keyed_world import BY_EMAIL, BY_NUMBER, contact_id, keyed_server, load_keys, policy_id, table
+from keyed_world import BY_EMAIL, BY_NUMBER, contact_id, keyed_agency, keyed_rows, keyed_server, load_keys, policy_id, table
 from remembering import Pair, Time
+from simulated_agency import load_rows
 from simulated_highlevel import ASSOCIATION, KEY, LOCATION, SimulatedServer
 from simulated_load import Load, SimulatedWorkers
 from simulated_records import POLICY, contact, policy
@@ -142,7 +143,9 @@ class Other:
 
     def __init__(self, ledger: Ledger, location_id: str = LOCATION, association_id: str = ASSOCIATION) -> None:
         self._ledger = ledger
-        self.attempt = ledger.loads.begin("other", try_number=1, is_resumed=False, location_id=LOCATION, association=KEY)
+        self.attempt = ledger.loads.begin(
+            f"other {location_id}", try_number=1, is_resumed=False, location_id=location_id, association=KEY
+        )
         self._target = ledger.relations.target(DEFAULT_HOST, location_id, association_id)
 
     def claim(self, *pairs: Pair) -> list[ClaimResult]:
@@ -179,3 +182,24 @@ def test_a_row_that_is_not_sent_after_all_keeps_no_other_load_waiting(ledger: Le
     load = load_keys(table((4, 1), (5, 1), (6, 2)), world, ledger=ledger, load_id="tomorrow", prepare=prepare)
     assert claims == [ClaimResult.CLAIMED]
     assert outcomes(load) == {"created": 3}
+
+
+def test_rows_that_come_late_wait_for_no_other_location(ledger: Ledger) -> None:
+    """While one location waits, the late row of another keeps the rows of a third out of memory."""
+    agency = keyed_agency(["a", "b", "c"])
+    slow, held = (Other(ledger, name, agency[name].association_id) for name in "cb")
+    slow.claim((f"c{contact_id(0)}", f"c{policy_id(0)}"))
+    held.claim((f"b{contact_id(1)}", f"b{policy_id(1)}"))
+    rows = keyed_rows("c", *((at % 20, at // 20) for at in range(100)))
+    rows[29:31] = keyed_rows("a", (1, 1), (99, 1))
+    rows[44:45] = keyed_rows("a", (1, 1))
+    rows[60:61] = keyed_rows("b", (1, 1))
+
+    def prepare(workers: SimulatedWorkers) -> None:
+        workers.at(agency.clock.now + 20.0, slow.end)
+        workers.at(agency.clock.now + 600.0, held.end)
+
+    by: dict[str, Any] = {"lookups": (BY_NUMBER, BY_EMAIL), "sides": SIDES}
+    load = load_rows(rows, agency, ledger=ledger, at_once=4, rows_ahead=40, prepare=prepare, **by)
+    assert outcomes(load) == {"created": 98, "unresolved": 1, "repeated": 1}
+    assert agency.last_writes()["c"] < 150.0

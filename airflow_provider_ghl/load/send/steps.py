@@ -213,7 +213,8 @@ class LocationSteps:
                 yield wait
             else:
                 self.needs_rows = True
-                yield NeedRows()
+                # Rows that come late may keep others out of memory: then no more are read before these are looked at.
+                yield self._for_answers() if there.keys is not None and there.keys.has_late else NeedRows()
 
     def _load(self, chunks: list[Chunk], there: _TargetState, *, is_last_look: bool = False) -> Iterator[Step]:
         self._at_work = chunks
