@@ -29,6 +29,8 @@ from airflow_provider_ghl.load.ports import Ports
 from airflow_provider_ghl.load.source.rows import from_data
 from airflow_provider_ghl.load.spec import DiffAgainst
 from airflow_provider_ghl.load.tolerance import Tolerance
+from airflow_provider_ghl.lookups import Contact, CustomObject
+from airflow_provider_ghl.relations.orientation import sides_of
 
 __all__ = ["SECONDS"]
 
@@ -62,6 +64,7 @@ def load(job: dict[str, Any]) -> None:
         keep_results=1_000_000,
         try_number=job["try_number"],
         results_path=job["results_path"],
+        **_lookups(job["lookups"]),
     )
     ports = Ports(
         batches=from_data([tuple(row) for row in job["rows"]], columns, job["rows_at_once"]),
@@ -78,6 +81,14 @@ def load(job: dict[str, Any]) -> None:
         "results": sorted(verdict.results, key=lambda result: int(result["row"])),
     }
     Path(job["verdict"]).write_text(json.dumps(verdict_data))
+
+
+def _lookups(is_keyed: bool) -> dict[str, Any]:
+    """What the columns hold, where that is keys: policy numbers and e-mails."""
+    if not is_keyed:
+        return {}
+    lookups = CustomObject("custom_objects.policy", by="policy_no"), Contact(by="email")
+    return {"lookups": lookups, "sides": sides_of(*lookups)}
 
 
 def _forked(job: dict[str, Any], start: tuple[int, int]) -> int:

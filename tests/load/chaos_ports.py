@@ -3,7 +3,8 @@
 The diary is written line by line with one system call each, so that a kill loses none of them:
 
 ``q`` a request was handed to a thread · ``t n`` answers of n requests were taken in · ``s first second`` a create goes out ·
-``g answer first second`` it was answered: by a status, ``duplicate``, or ``broken`` · ``r`` a read goes out · ``k`` the kill
+``g answer first second`` it was answered: by a status, ``duplicate``, or ``broken`` · ``r`` a read or a search goes out ·
+``k`` the kill
 """
 
 from __future__ import annotations
@@ -76,6 +77,8 @@ class ChaosTransport(RequestsTransport):
 
     def send(self, call: Call, headers: Mapping[str, str]) -> RawAnswer:
         """See :class:`Transport`."""
+        if call.template.endswith("/search"):
+            return self._search(call, headers)
         if call.method != "POST":
             self._diary.note("r")
             return super().send(call, headers)
@@ -92,6 +95,13 @@ class ChaosTransport(RequestsTransport):
             raise
         self._fuse.reach("sent and unanswered")
         self._diary.note("g", _answer_name(answer[0], answer[2]), *pair)
+        return answer
+
+    def _search(self, call: Call, headers: Mapping[str, str]) -> RawAnswer:
+        self._diary.note("r")
+        self._fuse.reach("before a search")
+        answer = super().send(call, headers)
+        self._fuse.reach("searched and untold")
         return answer
 
 

@@ -38,6 +38,7 @@ _DEFAULTS: dict[str, Any] = {
     "kill": None,
     "kill_at": 0,
     "try_number": 1,
+    "lookups": False,
     #: The diary of another attempt, and how many creates it must have sent before this one begins.
     "begins_after": None,
 }

@@ -12,7 +12,8 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from keyed_world import BY_EMAIL, BY_NUMBER, load_keys
 from remembering import DAY, Time
-from simulated_agency import SimulatedAgency, load_rows, row
+from simulated_agency import SimulatedAgency, load_rows
+from simulated_agency import row as row_of
 from simulated_highlevel import FAULTS, LOCATION, SimulatedServer
 from simulated_load import Load, SimulatedWorkers
 from simulated_records import FIELDS, POLICY, HighLevel, Lies, contact, policy
@@ -380,11 +381,17 @@ def test_several_locations_with_the_same_keys(
         server.object_keys = ("contact", POLICY) if number != 1 else (POLICY, "contact")
     named = {name: holders(server.records) for name, server in agency.locations.items() if server.records is not None}
     time, stop = Time(), Stop()
+    began = agency.clock.now
+
+    def prepare(workers: SimulatedWorkers) -> None:
+        if after is not None:
+            workers.at(began + after, stop.set)
+
     ledger = Ledger(sa.create_engine("sqlite://"), database_time=time)
     try:
         for night in range(2):
             load = load_rows(
-                [row(*each) for each in rows],
+                [row_of(*each) for each in rows],
                 agency,
                 **spec,
                 load_id=f"night {night}",
@@ -394,7 +401,7 @@ def test_several_locations_with_the_same_keys(
                 at_once=at_once,
                 rows_ahead=rows_ahead,
                 stop=stop if night == 0 else None,
-                prepare=lambda workers: workers.at(agency.clock.now + after, stop.set) if after and not night else None,
+                prepare=prepare,
             )
             note(load.verdict.message)
             assert [result["row"] for result in load.results] == list(range(load.summary["rows"]))
