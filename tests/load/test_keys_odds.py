@@ -203,3 +203,24 @@ def test_rows_that_come_late_wait_for_no_other_location(ledger: Ledger) -> None:
     load = load_rows(rows, agency, ledger=ledger, at_once=4, rows_ahead=40, prepare=prepare, **by)
     assert outcomes(load) == {"created": 98, "unresolved": 1, "repeated": 1}
     assert agency.last_writes()["c"] < 150.0
+
+
+def test_chunks_of_known_keys_write_nothing() -> None:
+    """With hundreds of locations there are thousands of chunks, and each write waits for the disk."""
+    writes: list[int] = []
+
+    class Counting(Ledger):
+        def write_all(self, *args: Any, **more: Any) -> None:
+            writes.append(1)
+            super().write_all(*args, **more)
+
+    world, ledger = keyed_server(), Counting(sa.create_engine("sqlite://"))
+    try:
+        rows = table(*((at % 20, at % 7) for at in range(60)))
+        load_keys(rows, world, ledger=ledger, batch_size=2)
+        writes.clear()
+        load = load_keys(rows, world, ledger=ledger, batch_size=2, load_id="tomorrow")
+        assert outcomes(load) == {"already_exists": 60}
+        assert len(writes) <= 2
+    finally:
+        ledger.close()

@@ -192,6 +192,11 @@ class Journal:
         """Write everything that was noted."""
         self._try(self._write)
 
+    def commit_keys(self) -> None:
+        """Write everything, if anything was noted of keys: only then does the ledger know less than it is told."""
+        if self._keys:
+            self.commit()
+
     def _count(self) -> None:
         self._answers += 1
         if self._since is None:

@@ -233,7 +233,7 @@ class LocationSteps:
     def _load_chunk(self, chunk: Chunk, there: _TargetState, *, is_last_look: bool) -> Iterator[Step]:
         if there.keys is not None:
             self._planner.decide_problems(chunk)
-            self._journal.commit()  # so that the ledger knows the keys that were found for earlier chunks
+            self._journal.commit_keys()  # those that were found for earlier chunks
             yield from there.keys.resolve(chunk, self._planner, self._expected(), is_last_look=is_last_look)
         self._identify(chunk)
         self._planner.plan(chunk)
