@@ -53,8 +53,7 @@ class KeyColumn:
 
     :param identity: hashes keys with the ledger's secret.
     :param remembered: what the ledger knows.
-    :param notes: where to note for the ledger what HighLevel says; ``None`` where nothing is to be written. Then what was found
-        is kept in memory.
+    :param notes: where to note for the ledger what HighLevel says; ``None`` where nothing is to be written.
     """
 
     def __init__(
@@ -124,17 +123,22 @@ class KeyColumn:
     def _keep(self, found_keys: Mapping[str, FoundKey]) -> dict[str, FoundKey]:
         """Keep answers for later rows: those with a record in the ledger, and the others here. Returns what they come to."""
         answers = {key: self._without_gone(one) for key, one in found_keys.items()}
-        if self._notes is None:
-            self._answers.update(answers)
-            return answers
-        found = {key: one.record_id for key, one in answers.items() if one.record_id is not None}
+        found = {key: one.record_id for key, one in answers.items() if one.record_id is not None and one.record_id.isascii()}
         if len(self._answers) > _MOST_KEPT:
-            # Rows wait for the second look at what is missing.
-            self._answers = {key: one for key, one in self._answers.items() if one.is_missing}
+            # Rows wait for the second look at what is missing, if there is one.
+            is_needed = self._notes is not None
+            self._answers = {key: one for key, one in self._answers.items() if is_needed and one.is_missing}
         self._answers.update({key: one for key, one in answers.items() if key not in found})
-        hashes = keys_from_words(*self._identity([np.array([*found, None], dtype=object)[:-1]])) if found else []
-        self._notes().found.extend(zip(hashes, found.values(), strict=True))
+        if found:
+            self._note(np.array([*found, None], dtype=object)[:-1], list(found.values()))
         return answers
+
+    def _note(self, keys: Objects, record_ids: Sequence[str]) -> None:
+        words = self._identity([keys])
+        if self._notes is None:
+            self._remembered.add(*words, record_ids)
+        else:
+            self._notes().found.extend(zip(keys_from_words(*words), record_ids, strict=True))
 
     def _without_gone(self, answer: FoundKey) -> FoundKey:
         if answer.record_id not in self.gone:

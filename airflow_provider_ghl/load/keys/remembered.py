@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from airflow_provider_ghl.load.columns import Objects, Words
 from airflow_provider_ghl.load.ledger.keys import KnownKeys
 from airflow_provider_ghl.load.ledger.memory import KeyMemory
-from airflow_provider_ghl.load.sorted_runs import find_pairs
+from airflow_provider_ghl.load.sorted_runs import Run, SortedRuns, find_pairs
 
 __all__ = ["RememberedKeys"]
 
@@ -31,6 +33,7 @@ class RememberedKeys:
         self._asked = 0
         self._there_are_more_than = 0
         self._forgotten: set[str] = set()
+        self._added = SortedRuns()
 
     def record_ids(self, high: Words, low: Words) -> Objects:
         """The record of each key, by position; ``""`` where it is not known."""
@@ -42,11 +45,23 @@ class RememberedKeys:
             places, found = find_pairs(known.high, known.low, high[order], low[order])
             ids[order[found]] = known.record_ids[places].astype("U").astype(object)
             self._drop_forgotten(ids)
+        for run in self._added:
+            low_words, record_ids = run.columns
+            places, found = find_pairs(run.keys, low_words, high, low)
+            ids[found] = record_ids[places].astype("U").astype(object)
         if (rest := np.flatnonzero(ids == "")).size:
             # Known since: this load or another one has found them.
             ids[rest] = [one or "" for one in self._memory.look_up(high[rest], low[rest])]
             self._drop_forgotten(ids)
         return ids
+
+    def add(self, high: Words, low: Words, record_ids: Sequence[str]) -> None:
+        """Know these too, which the ledger is not told. Each takes some 40 bytes.
+
+        :param record_ids: ASCII.
+        """
+        order = np.argsort(high)
+        self._added.add(Run(high[order], (low[order], np.array(record_ids, dtype="S")[order])))
 
     def forget(self, record_id: str) -> None:
         """Name this record no more, whatever the ledger says."""
