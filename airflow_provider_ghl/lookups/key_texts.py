@@ -22,7 +22,7 @@ def read_key(value: Any) -> str:
 
     :raises InvalidKey: there is none, or it is of another type. The reason quotes nothing.
     """
-    text = value.strip() if isinstance(value, str) else _of_other_type(value)
+    text = str.strip(value) if isinstance(value, str) else _of_other_type(value)
     if not text:
         raise InvalidKey("no key")
     if len(text) > _LONGEST:
@@ -54,7 +54,8 @@ def _of_other_type(value: Any) -> str:
         return str(value)
     if isinstance(value, date):
         return value.isoformat()
-    is_number = isinstance(value, Integral | Decimal) and not isinstance(value, bool)
+    # numpy's spans of time say that they are whole numbers.
+    is_number = isinstance(value, Integral | Decimal) and not isinstance(value, bool) and type(value).__name__ != "timedelta64"
     if not is_number or (isinstance(value, Decimal) and not value.is_finite()):
         raise InvalidKey(f"a value of type {type(value).__name__}: cast it to text in the query")
     try:

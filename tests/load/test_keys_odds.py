@@ -224,3 +224,11 @@ def test_chunks_of_known_keys_write_nothing() -> None:
         assert len(writes) <= 2
     finally:
         ledger.close()
+
+
+def test_a_span_of_time_is_no_key(ledger: Ledger) -> None:
+    """It says that it is a whole number. As a key it ended the load, with all rows after it."""
+    rows = [(np.timedelta64(5, "D"), "p1@example.org"), ("P1", np.timedelta64("NaT")), *table((1, 1))]
+    load = load_keys(rows, keyed_server(), ledger=ledger)
+    assert load.outcomes == ["invalid", "invalid", "created"]
+    assert load.results[0]["reason"] == "column 'first_record_id': a value of type timedelta64: cast it to text in the query"
