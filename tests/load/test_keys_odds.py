@@ -232,3 +232,12 @@ def test_a_span_of_time_is_no_key(ledger: Ledger) -> None:
     load = load_keys(rows, keyed_server(), ledger=ledger)
     assert load.outcomes == ["invalid", "invalid", "created"]
     assert load.results[0]["reason"] == "column 'first_record_id': a value of type timedelta64: cast it to text in the query"
+
+
+def test_the_request_that_showed_a_record_to_be_gone_is_the_rows(ledger: Ledger, time: Time) -> None:
+    world = keyed_server()
+    load_keys(table((1, 1)), world, ledger=ledger)
+    make_anew(world, 1)
+    time.now += HOUR
+    load = load_keys(table((3, 1), (3, 2)), world, ledger=ledger, load_id="tomorrow")
+    assert [result["requests"] for result in load.results] == [2, 1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -90,6 +90,8 @@ class LocationSteps:
         self._queue: deque[Chunk] = deque()
         self._at_work: list[Chunk] = []
         self._reads: dict[int, tuple[Chunk, GroupRead]] = {}
+        #: Requests that were sent for rows before their records turned out to be gone, by row.
+        self._spent: dict[int, int] = {}
         self._skip_reason: str | None = None
         self._is_first = True
         self._steps = self._all()
@@ -354,6 +356,8 @@ class LocationSteps:
         self._planner.look_again(chunk)
 
     def _take_row(self, send: Send, result: RowResult) -> None:
+        if spent := self._spent.pop(send.row, 0):
+            result = replace(result, requests=result.requests + spent)
         row = self._report.decide(send.row, result)
         if self._at_target is not None and self._at_target.journal is not None:
             self._at_target.journal.settle(send, result, row)
@@ -361,6 +365,7 @@ class LocationSteps:
             self._keys.note_settled(send.row)
 
     def _take_gone(self, send: Send, result: GoneRecord) -> None:
+        self._spent[send.row] = self._spent.get(send.row, 0) + result.requests
         if self._at_target is not None and self._at_target.journal is not None:
             self._at_target.journal.note_gone(send, result.reason)
         if self._keys is not None:
