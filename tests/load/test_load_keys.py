@@ -140,6 +140,16 @@ class TestSecondLooks:
         assert outcomes(load)["unresolved"] == 1
         assert outcomes(load)["repeated"] + outcomes(load)["already_exists"] == 120_000
 
+    def test_a_long_load_waits_for_the_index_once(self, ledger: Ledger) -> None:
+        """Every window of rows has one without a record: each would wait for a minute, though nothing is to be sent."""
+        world = keyed_server(policies=20)
+        known = table(*((at % 20, at % 19) for at in range(380)))
+        load_keys(known, world, ledger=ledger)
+        rows = [row for at in range(4) for row in [(f"P9{at}", "p1@example.org"), *(known * 150)]]
+        load = load_keys(rows, world, ledger=ledger, load_id="again", batch_size=10_000)
+        assert outcomes(load)["unresolved"] == 4
+        assert load.seconds < 70
+
 
 class TestGone:
     def test_a_record_that_is_gone_is_looked_up_once_more(self, ledger: Ledger, time: Time) -> None:

@@ -34,6 +34,8 @@ class KeySteps:
         self._has_second_looks = has_second_looks
         self._lookups = Lookups(clock.monotonic)
         self._late = LateRows()
+        #: When all records can be found that were there when the location began (clock seconds). Later ones are not waited for.
+        self._indexed_at = clock.monotonic() + stage.index_lag
         #: The rows under way whose record the ledger named. It may be gone.
         self._may_be_gone: set[int] = set()
 
@@ -62,12 +64,13 @@ class KeySteps:
         :param is_last_look: these rows come late.
         :raises GHLError: the look-up is misconfigured, or HighLevel does not answer it.
         """
-        steps = self._stage.resolve(chunk, expected, is_last_look=is_last_look or not self._has_second_looks)
+        is_last_look = is_last_look or not self._has_second_looks or self._clock.monotonic() >= self._indexed_at
+        steps = self._stage.resolve(chunk, expected, is_last_look=is_last_look)
         unnamed = yield from self._lookups.hold(steps)
         chunk.problems = unnamed.invalid
         planner.decide_problems(chunk)
         planner.decide_unresolved(chunk, unnamed.unresolved)
-        self._late.add_missing(chunk, unnamed.missing, self._clock.monotonic() + self._stage.index_lag)
+        self._late.add_missing(chunk, unnamed.missing)
 
     def take_gone(self) -> list[Chunk]:
         """The rows whose record turned out to be gone since the last call."""
@@ -78,7 +81,7 @@ class KeySteps:
 
         :param is_last: whether no other rows can be read before these are decided.
         """
-        is_due = is_last and self._clock.monotonic() >= self._late.due_at
+        is_due = is_last and self._clock.monotonic() >= self._indexed_at
         return self._late.take_missing() if is_due else []
 
     def look_again(self, chunks: list[Chunk]) -> Generator[Step, None, None]:
@@ -96,7 +99,7 @@ class KeySteps:
     def seconds_to_next_look(self, *, is_last: bool) -> float | None:
         """Seconds until rows that wait can be looked at; ``None`` where only an answer brings one."""
         if is_last and self._late.has_missing:
-            return max(0.0, self._late.due_at - self._clock.monotonic())
+            return max(0.0, self._indexed_at - self._clock.monotonic())
         return None
 
     def watch(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -19,7 +18,6 @@ class LateRows:
     def __init__(self) -> None:
         self._missing: list[Chunk] = []
         self._gone: dict[int, tuple[Chunk, list[int]]] = {}
-        self._due_at = -math.inf
 
     def __bool__(self) -> bool:
         return bool(self._missing or self._gone)
@@ -34,16 +32,10 @@ class LateRows:
         """Whether rows wait whose keys have no record yet."""
         return bool(self._missing)
 
-    @property
-    def due_at(self) -> float:
-        """When the index will have caught up for all rows that wait for it (clock seconds)."""
-        return self._due_at
-
-    def add_missing(self, chunk: Chunk, offsets: list[int], due_at: float) -> None:
+    def add_missing(self, chunk: Chunk, offsets: list[int]) -> None:
         """Add rows whose keys have no record yet."""
         if offsets:
             self._missing.append(_only(chunk, offsets))
-            self._due_at = max(self._due_at, due_at)
 
     def add_gone(self, chunk: Chunk, offset: int) -> None:
         """Add a row whose record is gone."""
