@@ -51,8 +51,9 @@ class LedgerKeys:
         return find_or_make(self._database, lookups, host=host, location_id=location_id, name=name)
 
     def count(self, lookup_id: int, at_most: int) -> int:
-        """Keys that are known, fresh or not, counted up to a number."""
-        return self._database.read(lambda connection: count_up_to(connection, record_keys.c.lookup_id == lookup_id, at_most))
+        """Keys that are known, fresh or not, counted up to a number: see :func:`count_up_to`."""
+        is_meant = record_keys.c.lookup_id == lookup_id
+        return self._database.read(lambda connection: count_up_to(connection, record_keys.c.key, is_meant, at_most))
 
     def known(self, lookup_id: int, freshness: Freshness) -> KnownKeys:
         """All keys that are fresh. Needs 16 bytes and the length of the longest id for each, and some MB."""

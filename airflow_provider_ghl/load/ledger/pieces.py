@@ -13,12 +13,20 @@ __all__ = ["count_up_to", "pieces"]
 _MOST_PIECES = 256
 #: Keys are hashes, so a 256th of them is below this one: to count these is fast, and says about how many there are.
 _SAMPLE, _SAMPLED = b"\x01", 256
+#: So many of them say it within some percent.
+_TELLING = 1_000
 
 
-def count_up_to(connection: sa.Connection, condition: sa.ColumnElement[bool], at_most: int) -> int:
-    """How many rows match, counted up to a number."""
-    some = sa.select(sa.literal(1).label("one")).where(condition).limit(at_most)
-    return connection.execute(sa.select(sa.func.count()).select_from(some.subquery())).scalar_one()
+def count_up_to(connection: sa.Connection, column: sa.Column[Any], condition: sa.ColumnElement[bool], at_most: int) -> int:
+    """How many rows match, counted up to a number: about how many, where they are hundreds of thousands.
+
+    :param column: has the keys.
+    """
+    if at_most > _TELLING * _SAMPLED:
+        in_sample = _count(connection, sa.and_(condition, column < _SAMPLE), at_most // _SAMPLED + 1)
+        if in_sample >= _TELLING:
+            return min(in_sample * _SAMPLED, at_most)
+    return _count(connection, condition, at_most)
 
 
 def pieces(
@@ -29,7 +37,7 @@ def pieces(
     :param column: has the keys.
     :param size: how many rows should match in a range.
     """
-    in_sample = count_up_to(connection, sa.and_(condition, column < _SAMPLE), size * _MOST_PIECES)
+    in_sample = _count(connection, sa.and_(condition, column < _SAMPLE), size * _MOST_PIECES)
     count = min(max(-(-in_sample * _SAMPLED // size), 1), _MOST_PIECES)
     borders = [(at << 64) // count for at in range(1, count)]
     edges = [None, *(border.to_bytes(8, "big") for border in borders), None]
@@ -37,3 +45,8 @@ def pieces(
         above = sa.true() if low is None else column >= low
         below = sa.true() if high is None else column < high
         yield sa.and_(condition, above, below)
+
+
+def _count(connection: sa.Connection, condition: sa.ColumnElement[bool], at_most: int) -> int:
+    some = sa.select(sa.literal(1).label("one")).where(condition).limit(at_most)
+    return connection.execute(sa.select(sa.func.count()).select_from(some.subquery())).scalar_one()

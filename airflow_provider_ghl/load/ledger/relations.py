@@ -51,8 +51,8 @@ class LedgerRelations:
         return find_or_make(self._database, targets, host=host, location_id=location_id, association_id=association_id)
 
     def count(self, target_id: int, at_most: int) -> int:
-        """Pairs that are there, fresh or not, counted up to a number."""
-        return self._database.read(lambda connection: count_up_to(connection, _is_there(target_id), at_most))
+        """Pairs that are there, fresh or not, counted up to a number: see :func:`count_up_to`."""
+        return self._database.read(lambda connection: count_up_to(connection, relations.c.pair, _is_there(target_id), at_most))
 
     def known(self, target_id: int, freshness: Freshness, load_number: int | None) -> KnownPairs:
         """All pairs that are there and fresh. Needs 17 bytes a pair, and some MB.
