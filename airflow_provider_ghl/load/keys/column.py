@@ -85,7 +85,7 @@ class KeyColumn:
         :param expected: about how many times as many rows will come in all.
         """
         codes, distinct = pandas.factorize(keys)
-        ids = self._remembered.record_ids(*self._identity([distinct]))
+        ids = self._remembered.record_ids(*self._identity([distinct]), expected)
         unknown: list[str] = distinct[ids == ""].tolist()
         answers = {key: one for key in unknown if (one := self._answers.get(key)) and one.record_id not in self.gone}
         if asked := [key for key in unknown if key not in answers]:

@@ -13,9 +13,9 @@ from airflow_provider_ghl.load.sorted_runs import Run, SortedRuns, find_pairs
 
 __all__ = ["RememberedKeys"]
 
-#: Load the known keys when they are at most this many times the keys asked for so far: to ask for one takes as long as loading
-#: some 15.
-_WORTH_LOADING = 50
+#: To ask for one key takes as long as loading some 15. Load the known keys when they are at most so many times the keys that
+#: are likely to be asked for, or the second number times those asked for so far: more are likely to come.
+_WORTH_LOADING, _WORTH_IN_HOPE = 15, 50
 #: A known key takes some 40 bytes.
 _MOST_LOADED = 2_000_000
 
@@ -35,11 +35,14 @@ class RememberedKeys:
         self._forgotten: set[str] = set()
         self._added = SortedRuns()
 
-    def record_ids(self, high: Words, low: Words) -> Objects:
-        """The record of each key, by position; ``""`` where it is not known."""
+    def record_ids(self, high: Words, low: Words, expected: float = 1.0) -> Objects:
+        """The record of each key, by position; ``""`` where it is not known.
+
+        :param expected: about how many times as many keys will be asked for in all as were so far.
+        """
         ids = np.full(len(high), "", dtype=object)
         self._asked += len(high)
-        self._load_if_worth()
+        self._load_if_worth(expected)
         if (known := self._known) is not None:
             order = np.argsort(high)  # a search in order touches neighbours, and takes a third of the time
             places, found = find_pairs(known.high, known.low, high[order], low[order])
@@ -71,8 +74,8 @@ class RememberedKeys:
         if self._forgotten:
             ids[np.fromiter((one in self._forgotten for one in ids), np.bool_, len(ids))] = ""
 
-    def _load_if_worth(self) -> None:
-        affordable = min(_WORTH_LOADING * self._asked, self._most_loaded)
+    def _load_if_worth(self, expected: float) -> None:
+        affordable = min(int(max(_WORTH_LOADING * expected, _WORTH_IN_HOPE) * self._asked), self._most_loaded)
         if self._known is not None or affordable < 1.5 * self._there_are_more_than:
             return
         if self._memory.count(affordable + 1) > affordable:
