@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from binascii import unhexlify
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,15 +11,14 @@ import sqlalchemy as sa
 
 from airflow_provider_ghl.load.columns import Words
 from airflow_provider_ghl.load.ledger.database import Database
+from airflow_provider_ghl.load.ledger.joined import joined
 from airflow_provider_ghl.load.ledger.notes import Freshness
-from airflow_provider_ghl.load.ledger.pairs import keys_from_words, per_statement, words_from_keys
+from airflow_provider_ghl.load.ledger.pairs import keys_from_words, per_statement
 from airflow_provider_ghl.load.ledger.pieces import count_up_to, pieces
 from airflow_provider_ghl.load.ledger.schema import find_or_make, lookups, record_keys
 
 __all__ = ["KnownKeys", "LedgerKeys"]
 
-#: Bytes of a key.
-_KEY = 16
 #: Keys in one value from the database, where each is longer than a pair is.
 _KEYS_IN_A_PIECE = {True: 1 << 16, False: 1 << 18}
 
@@ -81,46 +79,33 @@ class LedgerKeys:
         widths = sorted(connection.scalars(lengths)) or [1]
         high, low, record_ids = bytearray(), bytearray(), bytearray()
         for is_in_piece in pieces(connection, record_keys.c.key, is_meant, self._piece):
-            is_fresh_in_piece = sa.and_(is_in_piece, freshness.condition(record_keys))
-            rows = np.concatenate([self._rows(connection, is_fresh_in_piece, width, widths) for width in widths])
-            if not (rows["high"][1:] > rows["high"][:-1]).all():
-                rows = rows[np.lexsort((rows["low"], rows["high"]))]
-            high += rows["high"].astype(np.uint64).data
-            low += rows["low"].astype(np.uint64).data
+            rows = self._rows(connection, sa.and_(is_in_piece, freshness.condition(record_keys)), widths)
+            high_words, low_words = (rows[name].astype(np.uint64) for name in ("high", "low"))
+            high += high_words.data
+            low += low_words.data
             record_ids += rows["record_id"].tobytes()
         return KnownKeys(
             np.frombuffer(high, np.uint64), np.frombuffer(low, np.uint64), np.frombuffer(record_ids, f"S{widths[-1]}")
         )
 
     def _rows(
-        self, connection: sa.Connection, condition: sa.ColumnElement[bool], width: int, widths: Sequence[int]
+        self, connection: sa.Connection, condition: sa.ColumnElement[bool], widths: Sequence[int]
     ) -> np.ndarray[Any, Any]:
-        """The keys whose records' ids have so many characters: nearly always all of them.
+        """Keys and the ids of their records, sorted.
 
-        All keys come as one value: a row each as a Python object would take several times as long, and more memory.
+        :param widths: how many characters the ids have: nearly always all the same.
         """
-        if len(widths) > 1:
-            condition = sa.and_(condition, sa.func.length(record_keys.c.record_id) == width)
-        if self._database.is_sqlite:
-            keys, record_ids = self._read_sqlite(connection, condition, width)
-        else:
-            keys, record_ids = self._read_postgresql(connection, condition, width)
-        rows = np.empty(len(record_ids), np.dtype([("high", np.uint64), ("low", np.uint64), ("record_id", f"S{widths[-1]}")]))
-        rows["high"], rows["low"] = words_from_keys(keys)
-        rows["record_id"] = record_ids
-        return rows
+        record_id = record_keys.c.record_id
+        encoded = record_id if self._database.is_sqlite else sa.func.convert_to(record_id, "UTF8")
+        each = record_keys.c.key.op("||")(encoded)
+        parts = []
+        for width in widths:
+            is_as_wide = sa.func.length(record_id) == width if len(widths) > 1 else sa.true()
+            parts.append(np.frombuffer(joined(connection, each, sa.and_(condition, is_as_wide)), _row(width)))
+        rows = parts[0] if len(parts) == 1 else np.concatenate([part.astype(_row(widths[-1])) for part in parts])
+        high = rows["high"]
+        return rows if (high[1:] > high[:-1]).all() else rows[np.lexsort((rows["low"], high))]
 
-    def _read_sqlite(self, connection: sa.Connection, condition: sa.ColumnElement[bool], width: int) -> tuple[bytes, Any]:
-        # A bound separator would cost a fifth more: SQLite fetches it for each row.
-        each = sa.func.hex(record_keys.c.key).concat(record_keys.c.record_id)
-        together = sa.func.group_concat(each, sa.literal_column("''"), type_=sa.Text)
-        text = (connection.execute(sa.select(together).where(condition)).scalar() or "").encode("ascii")
-        rows = np.frombuffer(text, np.dtype([("key", f"S{2 * _KEY}"), ("record_id", f"S{width}")]))
-        return unhexlify(rows["key"].tobytes()), rows["record_id"]
 
-    def _read_postgresql(self, connection: sa.Connection, condition: sa.ColumnElement[bool], width: int) -> tuple[bytes, Any]:
-        each = record_keys.c.key.op("||")(sa.func.convert_to(record_keys.c.record_id, "UTF8"))
-        together = sa.func.string_agg(each, sa.literal(b"", sa.LargeBinary), type_=sa.LargeBinary)
-        data = connection.execute(sa.select(together).where(condition)).scalar() or b""
-        rows = np.frombuffer(data, np.dtype([("key", f"V{_KEY}"), ("record_id", f"S{width}")]))
-        return rows["key"].tobytes(), rows["record_id"]
+def _row(width: int) -> np.dtype[Any]:
+    return np.dtype([("high", ">u8"), ("low", ">u8"), ("record_id", f"S{width}")])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from binascii import unhexlify
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
@@ -12,6 +11,7 @@ import sqlalchemy as sa
 from airflow_provider_ghl.load.columns import Codes, Flags, Numbers, Words
 from airflow_provider_ghl.load.ledger.claims import ClaimWriter
 from airflow_provider_ghl.load.ledger.database import Database
+from airflow_provider_ghl.load.ledger.joined import joined
 from airflow_provider_ghl.load.ledger.loads import Attempt
 from airflow_provider_ghl.load.ledger.notes import Freshness, Knowledge
 from airflow_provider_ghl.load.ledger.pairs import (
@@ -135,21 +135,11 @@ class LedgerRelations:
         is_there = _is_there(target_id)
         builder = KnownPairsBuilder()
         for is_in_piece in pieces(connection, relations.c.pair, is_there, self._piece):
-            builder.add(self._pairs(connection, sa.and_(is_in_piece, freshness.condition(relations))))
+            builder.add(joined(connection, relations.c.pair, sa.and_(is_in_piece, freshness.condition(relations))))
         if load_number is None:
             return builder.build()
-        ours = self._pairs(connection, sa.and_(is_there, relations.c.load == load_number))
+        ours = joined(connection, relations.c.pair, sa.and_(is_there, relations.c.load == load_number))
         return builder.build(sort_words(*words_from_keys(ours)))
-
-    def _pairs(self, connection: sa.Connection, condition: sa.ColumnElement[bool]) -> bytes:
-        """All pairs as one value: a row each as a Python object would take four times as long."""
-        if self._database.is_sqlite:
-            # A bound separator would cost a fifth more: SQLite fetches it for each row.
-            digits = sa.func.group_concat(sa.func.hex(relations.c.pair), sa.literal_column("''"))
-            return unhexlify(connection.execute(sa.select(digits).where(condition)).scalar() or "")
-        nothing = sa.literal(b"", sa.LargeBinary)
-        together = sa.func.string_agg(relations.c.pair, nothing, type_=sa.LargeBinary)
-        return connection.execute(sa.select(together).where(condition)).scalar() or b""
 
 
 def _knowledge(is_there: bool, is_fresh: bool, *, is_ours: bool) -> Knowledge:
