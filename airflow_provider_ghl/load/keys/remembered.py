@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -46,7 +47,7 @@ class RememberedKeys:
         if (known := self._known) is not None:
             order = np.argsort(high)  # a search in order touches neighbours, and takes a third of the time
             places, found = find_pairs(known.high, known.low, high[order], low[order])
-            ids[order[found]] = known.record_ids[places].astype("U").astype(object)
+            ids[order[found]] = _as_texts(known.record_ids[places])
             self._drop_forgotten(ids)
         for run in self._added:
             low_words, record_ids = run.columns
@@ -82,3 +83,10 @@ class RememberedKeys:
             self._there_are_more_than = affordable
             return
         self._known = self._memory.known()
+
+
+def _as_texts(record_ids: np.ndarray[Any, np.dtype[np.bytes_]]) -> Objects:
+    """ASCII bytes as text, in a third of the time that NumPy takes to decode them."""
+    octets = np.ascontiguousarray(record_ids).view(np.uint8)
+    texts: Objects = octets.astype(np.uint32).view(f"U{record_ids.itemsize}").astype(object)
+    return texts
