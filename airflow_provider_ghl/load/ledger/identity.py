@@ -31,7 +31,9 @@ def keyed_identity(keys: tuple[str, str] | None = None) -> Identity:
         for column, following in pairwise(values):
             borders = (borders + numpy.fromiter(map(len, column), dtype=numpy.uint64, count=len(column))) * _ODD
             together = together + following
-        high, low = (hash_array(together, hash_key=key, categorize=False) + borders for key in keys)
+        # Texts would be encoded for each of the two.
+        octets = numpy.fromiter(map(str.encode, together), dtype=object, count=len(together))
+        high, low = (hash_array(octets, hash_key=key, categorize=False) + borders for key in keys)
         return high, low
 
     return identity
