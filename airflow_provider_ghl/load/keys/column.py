@@ -22,6 +22,9 @@ __all__ = ["KeyColumn", "Named"]
 _TOGETHER = 5_000
 #: Keys without a record whose answer is kept for later rows.
 _MOST_KEPT = 50_000
+#: To find which keys are the same takes as long as to hash them. It is not worth it where more keys than these are distinct: a
+#: number and a share.
+_MANY, _MOST = 1_000, 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,8 @@ class KeyColumn:
         self._notes = notes
         self._answers: dict[str, FoundKey] = {}
         self._has_begun = False
+        #: Whether rows share keys.
+        self._repeats = True
         #: Records that a key named and that HighLevel does not have.
         self.gone: set[str] = set()
         #: How many keys HighLevel was asked for.
@@ -84,9 +89,9 @@ class KeyColumn:
 
         :param expected: about how many times as many rows will come in all.
         """
-        codes, distinct = pandas.factorize(keys)
+        codes, distinct = self._distinct(keys)
         ids = self._remembered.record_ids(*self._identity([distinct]), expected)
-        unknown: list[str] = distinct[ids == ""].tolist()
+        unknown: list[str] = list(dict.fromkeys(distinct[ids == ""].tolist()))
         answers = {key: one for key in unknown if (one := self._answers.get(key)) and one.record_id not in self.gone}
         if asked := [key for key in unknown if key not in answers]:
             answers |= yield from self._ask(asked, expected)
@@ -105,6 +110,14 @@ class KeyColumn:
         self._remembered.forget(record_id)
         if self._notes is not None:
             self._notes().gone.add(record_id)
+
+    def _distinct(self, keys: Objects) -> tuple[Numbers, Objects]:
+        """For each row a code, and the key of each code: each key once, unless nearly every row so far had its own."""
+        if not self._repeats:
+            return np.arange(len(keys)), keys
+        codes, distinct = pandas.factorize(keys)
+        self._repeats = len(distinct) < max(_MANY, _MOST * len(keys))
+        return codes, distinct
 
     def _ask(self, keys: Sequence[str], expected: float) -> Steps[dict[str, FoundKey]]:
         """Ask HighLevel for keys, some at a time: what was found before a stop is noted, and need not be asked for again."""
