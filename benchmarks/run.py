@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import again
+import known_keys
 import known_pairs
 import locations
+import lookups
 import planning
 import sharing
 from contestants import CONTESTANTS
@@ -51,6 +53,7 @@ def main() -> None:
         for source in ("file", "sqlite"):
             row(source, *bulk(source, folder))
     reruns()
+    keys()
     title("Three processes on one location, 1,000 pairs each, 0.3 s ± 30 %")
     head(*sharing.HEAD)
     for line in sharing.lines():
@@ -58,6 +61,10 @@ def main() -> None:
     title("One task on many sub-accounts of an agency, 1,000 pairs each, 100 requests / 10 s and sub-account, 0.3 s ± 30 %")
     head(*locations.HEAD)
     for line in locations.lines():
+        row(*line)
+    title("Ids, and e-mails that are looked up: one task on 50 sub-accounts, 1,000 pairs each, under the same limits")
+    head(*locations.KEYS_HEAD)
+    for line in locations.lines_with_keys():
         row(*line)
     title("One request")
     subprocess.run([sys.executable, str(HERE / "transport.py")], check=True)
@@ -89,6 +96,26 @@ def reruns() -> None:
     head("way", "seconds", "MiB")
     for way in known_pairs.compare(1_000_000):
         row(way["way"], f"{way['seconds']:.1f}", f"{way['mebibytes']:.0f}")
+
+
+def keys() -> None:
+    """Print the tables about keys."""
+    title(
+        "Keys that the ledger does not know, and the same load again, 100 requests / 10 s, 0.3 s ± 30 %; one by one: computed"
+    )
+    head(
+        "keys", "requests", "429s", "seconds", "again: requests", "again: seconds", "one by one: requests", "one by one: hours"
+    )
+    for name in lookups.SCENARIOS:
+        measured = lookups.measure(name)
+        first, second = measured["first"], measured["again"]
+        counts = (f"{first['requests']:,}", str(measured["rate_limited"]), f"{first['seconds']:.1f}")
+        again_counts = (f"{second['requests']:,}", f"{second['seconds']:.1f}")
+        row(name, *counts, *again_counts, f"{measured['keys']:,}", f"{measured['one_each_hours']:.1f}")
+    title("A rerun of 1,000,000 rows of keys against a ledger that knows all of them")
+    head("", "seconds", "processor seconds", "× read_csv as text", "the same of processor time", "MiB over an idle worker")
+    for name, *cells in known_keys.lines(1_000_000):
+        row(name, *cells)
 
 
 def side_by_side(runs: list[tuple[str, dict[str, Any], int]]) -> list[list[str]]:
