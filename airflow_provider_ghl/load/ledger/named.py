@@ -30,13 +30,12 @@ class LedgerTables:
         :param high: the high words of the pairs.
         :param is_complete: whether the whole table was read. If not, what the series named before stays named.
         """
-        pairs = np.unique(high)
 
         def write(connection: sa.Connection) -> None:
             mine = sa.select(named.c.pairs).where(named.c.series == series, named.c.target_id == target_id)
             before = None if is_complete else connection.execute(mine).scalar()
-            kept = pairs if before is None else np.union1d(pairs, np.frombuffer(before, _WORD).astype(np.uint64))
-            values = {"load": load_number, "pairs": kept.astype(_WORD).tobytes()}
+            kept = high if before is None else np.concatenate((high, np.frombuffer(before, _WORD).astype(np.uint64)))
+            values = {"load": load_number, "pairs": _ascending(kept).astype(_WORD).tobytes()}
             insert = insert_into(connection, named).values(series=series, target_id=target_id, **values)
             connection.execute(insert.on_conflict_do_update(index_elements=[named.c.series, named.c.target_id], set_=values))
 
@@ -60,3 +59,11 @@ class LedgerTables:
 
         self._database.read(look)
         return found
+
+
+def _ascending(high: Words) -> Words:
+    """Each of them once. ``np.unique`` hashes them, which takes a hundred times as long where they are sorted."""
+    ordered = np.sort(high)
+    is_new = np.ones(len(ordered), dtype=np.bool_)
+    is_new[1:] = ordered[1:] != ordered[:-1]
+    return ordered[is_new]
