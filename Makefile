@@ -44,7 +44,7 @@ check: install ## lint, format, types
 	for file in tests/*/conftest.py; do $(BIN)/mypy $$file || exit 1; done
 
 .PHONY: bench
-bench: install $(VENV)/ready-bench ## measure, side by side with a plain loop and the official SDK (about three quarters of an hour)
+bench: install $(VENV)/ready-bench ## measure, side by side with a plain loop and the official SDK (nearly an hour)
 	$(BIN)/python benchmarks/run.py
 
 .PHONY: docs
