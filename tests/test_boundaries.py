@@ -36,15 +36,21 @@ MAY_IMPORT: dict[str, set[str]] = {
     "load/spec": {"exceptions", "load/keys_kept", "load/kind", "load/quota_wait", "load/tolerance"},
     "load/source": {"exceptions", "load/columns"},
     "load/keys": {"api", "load/columns", "load/kind", "load/ledger", "load/sorted_runs"},
-    "load/plan": {"exceptions", "api", "load/columns", "load/ledger", "load/results", "load/sorted_runs", "load/spec"},
+    "load/plan": {
+        *("exceptions", "api", "load/columns", "load/kind", "load/ledger", "load/results", "load/sorted_runs", "load/spec"),
+    },
     "load/send": {
         *("exceptions", "api", "load/columns", "load/kind", "load/ledger", "load/results", "load/spec"),
         *("load/keys", "load/plan"),
     },
-    "load/remover": {"exceptions", "api", "load/results", "load/send"},
+    "load/remover": {"exceptions", "api", "load/kind", "load/results", "load/send"},
+    "load/mirror": {
+        *("exceptions", "api", "load/columns", "load/kind", "load/ledger", "load/plan", "load/remover", "load/results"),
+        *("load/send", "load/spec"),
+    },
     "load/ports": {"api", "load/columns", "load/ledger", "load/results", "load/send"},
     "load/loader": {
-        *("exceptions", "api", "load/columns", "load/ledger", "load/quota_wait", "load/plan", "load/ports"),
+        *("exceptions", "api", "load/columns", "load/ledger", "load/mirror", "load/quota_wait", "load/plan", "load/ports"),
         *("load/results", "load/send", "load/spec"),
     },
     "relations": {
@@ -57,7 +63,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "operators": {
         *("exceptions", "hooks", "api", "lookups", "relations", "load/columns", "load/kind", "load/ledger", "load/loader"),
-        *("load/keys_kept", "load/quota_wait", "load/ports", "load/results", "load/source", "load/spec", "load/tolerance"),
+        *(
+            "load/keys_kept",
+            "load/mirror",
+            "load/quota_wait",
+            "load/ports",
+            "load/results",
+            "load/source",
+            "load/spec",
+            "load/tolerance",
+        ),
     },
     "commands": {
         *("exceptions", "hooks", "api", "lookups", "relations", "load/columns", "load/ledger", "load/loader"),

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from airflow_provider_ghl.api.calls import Answer, Call
 from airflow_provider_ghl.api.conversation import Steps
 from airflow_provider_ghl.exceptions import GHLError
-from airflow_provider_ghl.load.columns import Batch, Chunk, Columns, Numbers, Objects, Valid
+from airflow_provider_ghl.load.columns import Batch, Chunk, Columns, Numbers, Valid
 from airflow_provider_ghl.load.ledger.memory import Memory
 from airflow_provider_ghl.load.results.fields import ResultFields
 from airflow_provider_ghl.load.results.outcomes import RowResult, StoppedBy
@@ -33,6 +33,9 @@ __all__ = [
     "Target",
     "TargetResult",
 ]
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +199,7 @@ class RowHandler(Protocol):
     def warnings(self) -> list[str]:
         """Warnings for the user."""
 
-    def as_stored(self, values: tuple[Objects, ...]) -> tuple[Objects, ...]:
+    def as_stored(self, values: tuple[T, ...]) -> tuple[T, ...]:
         """Put the source's columns in HighLevel's order. All other methods take values in this order."""
 
     def objection(self, chunk: Chunk) -> str | None:
@@ -225,6 +228,16 @@ class RowHandler(Protocol):
 
         :param is_again: an earlier attempt of this load may have sent the row and got no answer.
         """
+
+    def remove(self, values: tuple[str, ...], made_id: str | None, *, is_read: bool) -> Generator[Call, Answer, RemovalResult]:
+        """The requests that delete what HighLevel has stored for a row.
+
+        :param made_id: HighLevel's id of it; ``None`` where it is not known.
+        :param is_read: whether that id was read to be this lately.
+        """
+
+    def read_parent(self, parent: str) -> Generator[Call, Answer, ReadResult]:
+        """The requests that read everything that a parent has."""
 
 
 class RowKind(Protocol):

@@ -12,6 +12,7 @@ from airflow_provider_ghl.load.columns import Chunk
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.loads import Attempt
 from airflow_provider_ghl.load.ledger.memory import Memories
+from airflow_provider_ghl.load.mirror.mirror import Mirror, MirrorEnd
 from airflow_provider_ghl.load.plan.partition import Partition
 from airflow_provider_ghl.load.plan.price import Estimate, estimate
 from airflow_provider_ghl.load.ports import Ports
@@ -72,6 +73,8 @@ class _Load:
         self._began = ports.client.clock.monotonic()
         self._is_announced = False
         self._budget = Budget(spec.max_requests)
+        #: Whether every row of the source was read, and nothing stopped the load as a whole.
+        self._is_all_reached = False
         self._report = Report(
             spec.kind.fields, spec.keep_results, self._file, try_number=spec.try_number, fails_unresolved=spec.fails_unresolved
         )
@@ -87,10 +90,17 @@ class _Load:
             stoppage = self._send(feeder, journal) if is_to_run and journal.failure is None else None
             feeder.skip_rest(stoppage)
             journal.commit()
+            is_stopped = stoppage is not None or self._client.stop.is_set or journal.failure is not None
+            self._is_all_reached = self._partition.is_complete and not is_stopped
+            mirror = self._mirror(feeder.locations, stoppage, journal, is_to_run=is_to_run)
+            if mirror is not None:
+                stoppage = stoppage or mirror.stoppage
+                self._report.add_deletions(mirror.deletions)
+                journal.commit()
             file_error = self._publish()
-            plan = self._price(feeder.locations) if is_to_run and self._spec.plan_only else None
-            ending = self._ending(feeder.locations, stoppage, journal.failure, file_error, plan, too_few=not has_enough)
-            return self._conclude(ending, feeder.locations, plan)
+            plan = self._price(feeder.locations, mirror) if is_to_run and self._spec.plan_only else None
+            ending = self._ending(feeder.locations, stoppage, journal.failure, file_error, plan, mirror, too_few=not has_enough)
+            return self._conclude(ending, feeder.locations, plan, mirror)
         except BaseException:
             self._note_end("retryable", "broken off", {})
             raise
@@ -111,6 +121,7 @@ class _Load:
                     is_resumed=spec.is_resumed,
                     location_id=spec.location_id or SEVERAL,
                     association=spec.kind.target_name,
+                    series=spec.series,
                 )
                 self._budget.carry_on(*self._attempt.spent_before)
             except LedgerError as error:
@@ -197,6 +208,7 @@ class _Load:
         ledger_error: LedgerError | None,
         file_error: GHLError | None,
         plan: Estimate | None,
+        mirror: MirrorEnd | None,
         *,
         too_few: bool,
     ) -> Ending:
@@ -211,15 +223,21 @@ class _Load:
         # A stop that comes after the last row has stopped nothing.
         counts = self._report.counts()
         is_done = self._partition.is_complete and not counts[Outcome.NOT_ATTEMPTED] and not counts[Outcome.FAILED]
+        is_done = is_done and (mirror is None or mirror.is_complete)
         return Ending(
             too_few=too_few,
             is_stop_requested=self._client.stop.is_set and not is_done,
             stoppage=stoppage,
-            broken_by=ledger_error or unread or file_error or self._partition.broken_by,
+            broken_by=ledger_error or unread or file_error or self._partition.broken_by or (mirror.error if mirror else None),
+            deletes=mirror.counts if mirror is not None else None,
             locations=stopped,
             quota_wait=self._quota_wait(),
             plan=None if plan is None else str(plan),
-            warnings=[*self._ledger.warnings, *(warning for location in locations for warning in location.steps.warnings)],
+            warnings=[
+                *self._ledger.warnings,
+                *(warning for location in locations for warning in location.steps.warnings),
+                *(mirror.notes if mirror is not None else ()),
+            ],
             load_number=self._attempt.load_number if self._attempt is not None and self._is_remembered else None,
             at=self._client.clock.utc_now(),
             draw=self._client.retry.draw,
@@ -232,15 +250,39 @@ class _Load:
         waited = attempt.began - attempt.deferred_since if attempt.deferred_since is not None else 0.0
         return QuotaWait(spec.defer_timeout, waited, spec.shortest_wait)
 
-    def _price(self, locations: Sequence[Location]) -> Estimate:
+    def _price(self, locations: Sequence[Location], mirror: MirrorEnd | None) -> Estimate:
         """What the load would cost."""
-        prices = [(one.steps.price + one.requests, self._client.limit(one.id)) for one in locations]
+        deletes = mirror.requests if mirror is not None else {}
+        prices = [(one.steps.price + one.requests + deletes.get(one.id, 0), self._client.limit(one.id)) for one in locations]
         return estimate(prices)
 
-    def _conclude(self, ending: Ending, locations: Sequence[Location], plan: Estimate | None) -> Verdict:
+    def _mirror(
+        self, locations: Sequence[Location], stoppage: Stoppage | None, journal: Journal, *, is_to_run: bool
+    ) -> MirrorEnd | None:
+        """Delete what the table does not name, once every row of it is decided; ``None`` where that is not asked for."""
+        if (mirror := self._spec.mirror) is None:
+            return None
+        if not is_to_run:
+            return MirrorEnd(is_complete=not self._client.stop.is_set)
+        if not self._is_all_reached:
+            return MirrorEnd(notes=["Nothing was deleted, since not all rows of the table were reached."], is_complete=False)
+        if self._report.has_rows_without_location:
+            return MirrorEnd(notes=["Nothing was deleted, since the location of a row is not known."])
+        reached = [one.steps.mirrored for one in locations if not one.is_stopped]
+        ports = self._ledger, self._client, self._workers, self._budget, journal.tick
+        number = self._attempt.load_number if self._attempt is not None else None
+        return Mirror(self._spec, mirror, number, *ports).run([one for one in reached if one is not None], self._report.codes)
+
+    def _conclude(
+        self, ending: Ending, locations: Sequence[Location], plan: Estimate | None, mirror: MirrorEnd | None
+    ) -> Verdict:
         summary = self._summary(ending, locations)
         if plan is not None:
             summary["plan"] = plan.as_dict()
+        if mirror is not None:
+            summary["deletes"] = mirror.counts
+            if self._spec.plan_only:
+                summary["plan_id"] = mirror.plan_id
         verdict = judge(self._report, ending, summary, self._spec.tolerance, self._spec.min_rows)
         if self._deliver is not None:
             self._deliver(verdict)
@@ -299,11 +341,16 @@ class _Load:
             return
         try:
             for location in locations:
-                if (named := location.steps.named) is not None:
-                    is_complete = self._partition.is_complete and not any(map(location.results.counts.get, _UNNAMED))
-                    number, pairs = named
+                if (one := location.steps.mirrored) is not None:
+                    is_reached = self._is_all_reached and not location.is_stopped
                     self._ledger.tables.note(
-                        self._spec.series, self._attempt.load_number, number, pairs, is_complete=is_complete
+                        self._spec.series,
+                        self._attempt.load_number,
+                        one.number,
+                        one.named,
+                        is_complete=is_reached and not any(map(location.results.counts.get, _UNNAMED)),
+                        # A table of which no row can be read is nobody's baseline.
+                        is_mirror=self._spec.mirror is not None if is_reached and one.named.size else None,
                     )
         except LedgerError as error:
             verdict.warnings.append(f"what the table names could not be noted: {error}")

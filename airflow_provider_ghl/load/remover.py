@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from airflow_provider_ghl.api.budget import Budget
 from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.exceptions import LedgerError
+from airflow_provider_ghl.load.kind import ReadResult
 from airflow_provider_ghl.load.results.removals import RemovalResult
 from airflow_provider_ghl.load.results.row_results import LocationResults
 from airflow_provider_ghl.load.results.stoppage import NOT_REACHED, Stoppage
@@ -25,13 +27,18 @@ __all__ = ["Remover"]
 class Remover:
     """Deletes things.
 
-    :param settle: called with each removal and its result, once; where it raises ``LedgerError``, nothing more is sent.
+    :param settle: called with each removal and its result, once.
+    :param prepare: called with the removals of one location before the first of them is sent, some at a time. Where it or
+        ``settle`` raises ``LedgerError``, nothing more is sent.
+    :param tick: called at least twice a second.
     :param abort_after: this many equal refusals with no success between stop a location.
     :param outage_timeout: how long HighLevel may give no answers before a location is stopped.
     """
 
     client: Client
-    settle: Callable[[Removal, RemovalResult], None]
+    settle: Callable[[Removal, Any], None]
+    prepare: Callable[[Sequence[Removal]], None] = lambda removals: None
+    tick: Callable[[], None] = lambda: None
     budget: Budget = field(default_factory=Budget)
     workers: Workers | None = None
     abort_after: int = 20
@@ -53,6 +60,7 @@ class Remover:
             for settled in dispatch.run():
                 for location, send, result in settled:
                     location.steps.take_result(send, result)
+                self.tick()
                 if self.failure is not None:
                     dispatch.halt()
         finally:
@@ -64,12 +72,19 @@ class Remover:
             location.steps.skip_rest(NOT_REACHED if why is None else why.reason)
 
     def _open(self, number: int, location_id: str, removals: Sequence[Removal]) -> Location:
-        steps = RemovalSteps(removals, self._settle)
+        steps = RemovalSteps(removals, self._settle, self._prepare)
         outage = Outage(self.outage_timeout, self.client.retry.draw)
         results = LocationResults(number, location_id, None)
         return Location(results, steps, outage, self.abort_after, self.abort_after)
 
-    def _settle(self, removal: Removal, result: RemovalResult) -> None:
+    def _prepare(self, removals: Sequence[Removal]) -> bool:
+        try:
+            self.prepare(removals)
+        except LedgerError as error:
+            self.failure = self.failure or error
+        return self.failure is None
+
+    def _settle(self, removal: Removal, result: RemovalResult | ReadResult) -> None:
         try:
             self.settle(removal, result)
         except LedgerError as error:

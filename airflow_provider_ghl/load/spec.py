@@ -12,7 +12,7 @@ from airflow_provider_ghl.load.kind import RowKind
 from airflow_provider_ghl.load.quota_wait import SHORTEST_WAIT
 from airflow_provider_ghl.load.tolerance import Tolerance
 
-__all__ = ["DiffAgainst", "LoadSpec"]
+__all__ = ["DiffAgainst", "LoadSpec", "MirrorSpec", "Owned"]
 
 
 class DiffAgainst(StrEnum):
@@ -27,6 +27,42 @@ class DiffAgainst(StrEnum):
     HIGHLEVEL = "highlevel"
     #: Nowhere: every row is sent, and HighLevel answers which ones existed.
     NONE = "none"
+
+
+class Owned(StrEnum):
+    """What a mirror may delete."""
+
+    #: What loads of this ledger made.
+    LEDGER = "ledger"
+    #: Everything, by whomever it was made.
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MirrorSpec:
+    """What is to be deleted once all rows are decided: what the table does not name.
+
+    :param parent: the column, counted from 0, whose records keep exactly what the table names; only those that stand in the
+        table. ``None``: the target does, whatever its records are.
+    :param max_deletes: with more than that, of all locations together, nothing is deleted; ``None`` for no limit.
+    :param max_delete_share: the same, as a share of what is owned by the parents in the table.
+    :param apply_plan: the id of a plan: only exactly that is done.
+    :raises ConfigurationError: everything of a target that has no parents cannot be read.
+    """
+
+    parent: int | None = 0
+    owned: Owned = Owned.LEDGER
+    max_deletes: int | None = 100
+    max_delete_share: float | None = 0.1
+    apply_plan: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.parent is None and self.owned is Owned.ALL:
+            raise ConfigurationError(
+                "owned='all' needs parent='first' or 'second': HighLevel lists what a record has, not what an association has"
+            )
+        if self.max_delete_share is not None and not 0 <= self.max_delete_share <= 1:
+            raise ConfigurationError(f"max_delete_share must be from 0 to 1, or None, not {self.max_delete_share!r}")
 
 
 #: The smallest allowed values.
@@ -73,6 +109,8 @@ class LoadSpec:
     defer_timeout: timedelta | None = None
     #: How long one of these waits takes at least.
     shortest_wait: timedelta = SHORTEST_WAIT
+    #: Delete what the table does not name; ``None``: nothing is deleted.
+    mirror: MirrorSpec | None = None
     #: How many rows the source has, where that is known.
     total: int | None = None
     #: The size of the source in bytes, uncompressed, where that is known.

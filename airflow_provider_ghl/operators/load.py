@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_ghl.load.ledger.ledger import Ledger
     from airflow_provider_ghl.load.ports import Ports
     from airflow_provider_ghl.load.results.verdict import Verdict
-    from airflow_provider_ghl.load.spec import LoadSpec
+    from airflow_provider_ghl.load.spec import LoadSpec, MirrorSpec
 
 __all__ = ["LoadOperator"]
 
@@ -65,6 +66,10 @@ class LoadOperator(TableOperator):
         """
         raise NotImplementedError
 
+    def mirror(self) -> MirrorSpec | None:
+        """What is to be deleted; ``None`` for nothing."""
+        return None
+
     def columns(self, **values: str) -> Columns:
         """The columns to read from the source.
 
@@ -93,7 +98,32 @@ class LoadOperator(TableOperator):
                 for warning in [*self.hook.ledger_warnings(), *([] if self.plan_only else note_ledger(context, ledger))]:
                     self.log.warning("%s", warning)
                 spec = self._spec(context.get("ti"), is_resumed=is_resumed)
+                if (failed := self._review(spec, ledger)) is not None:
+                    self._push(context, failed)
+                    return failed
                 return run(spec, self._ports(spec, ledger, partial(self._push, context)))
+
+    def _review(self, spec: LoadSpec, ledger: Ledger) -> Verdict | None:
+        """Before a plan is applied: check that it is still what would be done. Returns how that failed, if it did.
+
+        With a spent quota nothing can be checked, and nothing can be sent: the load itself ends the same way, and may wait.
+
+        :raises GuardTripped: the table, or HighLevel, has changed.
+        """
+        if spec.mirror is None or spec.mirror.apply_plan is None or spec.plan_only:
+            return None
+        from airflow_provider_ghl.load.loader import run
+        from airflow_provider_ghl.load.mirror.mirror import check_drift
+        from airflow_provider_ghl.load.results.outcomes import StoppedBy
+
+        plan = replace(spec, plan_only=True, results_path=None, mirror=replace(spec.mirror, apply_plan=None))
+        ports = self._ports(plan, ledger, lambda verdict: None)
+        ports.results_file = ports.progress = None
+        verdict = run(plan, ports)
+        if not verdict.is_green:
+            return verdict if verdict.summary["stopped_by"] != StoppedBy.QUOTA else None
+        check_drift(spec.mirror.apply_plan, str(verdict.summary["plan_id"]))
+        return None
 
     def _end_before_timeout(self) -> None:
         """Stop the load before Airflow's timeout, which would interrupt it anywhere and lose the results."""
@@ -178,6 +208,7 @@ class LoadOperator(TableOperator):
             try_number=try_number(ti),
             is_resumed=is_resumed,
             plan_only=self.plan_only,
+            mirror=self.mirror(),
             defer_timeout=self.defer_timeout if self.deferrable else None,
             shortest_wait=self.shortest_wait,
             total=self.count_rows(),

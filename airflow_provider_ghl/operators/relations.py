@@ -11,6 +11,7 @@ from airflow_provider_ghl.operators.bulk import BulkCreateRelationsOperator
 from airflow_provider_ghl.operators.errors import translated_errors
 from airflow_provider_ghl.operators.key_argument import Key
 from airflow_provider_ghl.operators.pair import PairOperator
+from airflow_provider_ghl.operators.sync import SyncRelationsOperator
 from airflow_provider_ghl.operators.undo import UndoLoadOperator
 
 if TYPE_CHECKING:
@@ -19,7 +20,13 @@ if TYPE_CHECKING:
     from airflow_provider_ghl.api.associations import Association
     from airflow_provider_ghl.api.relations import Relation
 
-__all__ = ["BulkCreateRelationsOperator", "CreateRelationOperator", "DeleteRelationOperator", "UndoLoadOperator"]
+__all__ = [
+    "BulkCreateRelationsOperator",
+    "CreateRelationOperator",
+    "DeleteRelationOperator",
+    "SyncRelationsOperator",
+    "UndoLoadOperator",
+]
 
 _PAIR = ("associationId", "firstRecordId", "secondRecordId")
 

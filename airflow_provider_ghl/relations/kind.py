@@ -11,13 +11,14 @@ import numpy as np
 
 from airflow_provider_ghl.api.calls import Answer, Call
 from airflow_provider_ghl.exceptions import ConfigurationError, Unauthorized
-from airflow_provider_ghl.load.columns import Batch, Chunk, Columns, Numbers, Objects, Valid
+from airflow_provider_ghl.load.columns import Batch, Chunk, Columns, Numbers, Valid
 from airflow_provider_ghl.load.kind import GroupRead, KeyFinder, ReadResult, Target, TargetResult
 from airflow_provider_ghl.load.ledger.memory import Memory
 from airflow_provider_ghl.load.ledger.notes import Knowledge
 from airflow_provider_ghl.load.ledger.relations import Side
 from airflow_provider_ghl.load.results.fields import ResultFields
 from airflow_provider_ghl.load.results.outcomes import RowResult
+from airflow_provider_ghl.load.results.removals import RemovalResult
 from airflow_provider_ghl.lookups.finder import Finder
 from airflow_provider_ghl.lookups.search import LookupBy
 from airflow_provider_ghl.lookups.values import INDEX_LAG, Lookup
@@ -27,7 +28,14 @@ from airflow_provider_ghl.relations.create import create
 from airflow_provider_ghl.relations.fields import KEY_FIELDS, RELATION_FIELDS
 from airflow_provider_ghl.relations.id_shapes import hint_at_swap
 from airflow_provider_ghl.relations.orientation import Sides
-from airflow_provider_ghl.relations.reading import ReadingPolicy, count_groups, groups_by_record, read_relations
+from airflow_provider_ghl.relations.reading import (
+    ReadingPolicy,
+    count_groups,
+    groups_by_record,
+    read_all_relations,
+    read_relations,
+)
+from airflow_provider_ghl.relations.remove import MadeRelation, remove
 from airflow_provider_ghl.relations.validation import validate
 
 __all__ = ["RelationHandler", "RelationRows"]
@@ -153,7 +161,7 @@ class RelationHandler:
         #: Warnings for the user.
         self.warnings: list[str] = []
 
-    def as_stored(self, values: tuple[Objects, ...]) -> tuple[Objects, ...]:
+    def as_stored(self, values: tuple[T, ...]) -> tuple[T, ...]:
         """Swap the columns where the location stores the association's sides the other way round."""
         first, second = values
         return self._ordered((first, second))
@@ -175,6 +183,15 @@ class RelationHandler:
         first, second = values
         where = self._target.location_id, self._target.id
         return create(*where, first, second, is_again=is_again, duplicates=self._duplicates)
+
+    def remove(self, values: tuple[str, ...], made_id: str | None, *, is_read: bool) -> Generator[Call, Answer, RemovalResult]:
+        """Delete the relation of one pair."""
+        first, second = values
+        return remove(MadeRelation(self._target.location_id, self._target.id, first, second, made_id, is_read))
+
+    def read_parent(self, parent: str) -> Generator[Call, Answer, ReadResult]:
+        """Read a record's relations by the association."""
+        return read_all_relations(self._target.location_id, self._target.id, parent)
 
     def count_reads(self, chunk: Chunk, offsets: Numbers) -> int:
         """One request for each record that several rows name. Reading costs no more than that on top of sending the rows."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Generator, Iterator
+from collections.abc import Collection, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas
@@ -12,15 +13,17 @@ import pandas
 from airflow_provider_ghl.api.calls import Answer, Call
 from airflow_provider_ghl.api.paging import PAGE_SIZE, Pages
 from airflow_provider_ghl.api.relations import list_call, read_page
-from airflow_provider_ghl.exceptions import GHLError, Unauthorized
+from airflow_provider_ghl.exceptions import GHLError, ServerError, Unauthorized
 from airflow_provider_ghl.load.columns import Numbers, Objects
 from airflow_provider_ghl.load.kind import ReadResult, StoredRow
 from airflow_provider_ghl.load.results.outcomes import StoppedBy
 
-__all__ = ["ReadingPolicy", "count_groups", "groups_by_record", "read_relations"]
+__all__ = ["ReadingPolicy", "count_groups", "groups_by_record", "read_all_relations", "read_relations"]
 
 #: The hit rate starts as if this many rows had been asked and found: a user who has HighLevel read expects hits.
 _HOPE = 100
+#: How often all relations of a record are read, at most, until two readings agree.
+_MOST_READINGS = 4
 
 
 @dataclass(slots=True)
@@ -94,6 +97,53 @@ def read_relations(
         is_refused = isinstance(error, Unauthorized) and error.kind in {"token", "location"}
         return ReadResult(found.all, error, stops=StoppedBy.TOKEN if is_refused else None, read_to=pages.skip)
     return ReadResult(found.all, read_to=pages.skip)
+
+
+def read_all_relations(location_id: str, association_id: str, record: str) -> Generator[Call, Answer, ReadResult]:
+    """Read all relations that a record has by one association.
+
+    While others write, paging by ``skip`` can miss a relation. So it is read until the pages agree with each other, or two
+    readings do. Where none of them do, or an answer cannot be read, the result has an error.
+    """
+    before: set[StoredRow] | None = None
+    try:
+        for _ in range(_MOST_READINGS):
+            found, is_consistent = yield from _read_once(location_id, association_id, record)
+            if is_consistent or found == before:
+                return ReadResult(sorted(found, key=lambda row: row.values))
+            before = found
+        raise ServerError("others write this record's relations while they are read", method="GET", status=200)
+    except GHLError as error:
+        # Also a token that only lacks the scope: no other record could be read with it.
+        return ReadResult((), error, stops=StoppedBy.TOKEN if isinstance(error, Unauthorized) else None)
+
+
+def _read_once(location_id: str, association_id: str, record: str) -> Generator[Call, Answer, tuple[set[StoredRow], bool]]:
+    """All relations, and whether every page says that there are so many."""
+    pages, totals = Pages(), set()
+    found: set[StoredRow] = set()
+    while pages.skip is not None:
+        call = list_call(location_id, record, [association_id], pages.skip, PAGE_SIZE)
+        answer = yield call
+        relations, total = read_page(call, answer.data)
+        totals.add(total)
+        for relation in pages.take(relations, total):
+            if relation.get("associationId") != association_id and isinstance(relation.get("associationId"), str):
+                continue
+            found.add(_stored_row(call, relation))
+    return found, totals == {len(found)}
+
+
+def _stored_row(call: Call, relation: Mapping[str, Any]) -> StoredRow:
+    """
+    :raises ServerError: it does not say which relation it is, and of which records.
+    """
+    texts = [relation.get(name) for name in ("associationId", "firstRecordId", "secondRecordId", "id")]
+    if not all(isinstance(text, str) and text for text in texts):
+        text = "the answer holds a relation whose records cannot be read"
+        raise ServerError(text, method=call.method, path=call.template, status=200)
+    _, first, second, relation_id = map(str, texts)
+    return StoredRow((first, second), relation_id)
 
 
 @dataclass(slots=True)

@@ -103,7 +103,9 @@ class Undo:
         by_location: dict[str, list[Removal]] = {}
         for removal in removals:
             by_location.setdefault(removal.subject.location_id, []).append(removal)
-        remover = Remover(client=self._client, workers=self._workers, budget=self._budget, settle=self._settle)
+        remover = Remover(
+            client=self._client, workers=self._workers, budget=self._budget, settle=self._settle, prepare=self._doubt
+        )
         if by_location:
             remover.remove(by_location)
         return self._conclude(len(removals), remover)
@@ -153,6 +155,15 @@ class Undo:
 
     def _is_read(self, one: Made) -> bool:
         return one.confirmed is not None and one.confirmed >= self._ledger.time() - _FRESH
+
+    def _doubt(self, removals: Sequence[Removal]) -> None:
+        """If this process is killed, the ledger must not say of what it deleted that it is there."""
+        by_target: dict[int, list[bytes]] = {}
+        for one in (removal.subject for removal in removals):
+            if one.target_id is not None and one.pair is not None:
+                by_target.setdefault(one.target_id, []).append(one.pair)
+        for target_id, pairs in by_target.items():
+            self._ledger.relations.doubt(target_id, pairs)
 
     def _settle(self, removal: Removal, result: RemovalResult) -> None:
         one: Made = removal.subject

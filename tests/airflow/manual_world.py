@@ -38,6 +38,7 @@ from airflow_provider_ghl.lookups import Contact, CustomObject
 from airflow_provider_ghl.operators.associations import CreateAssociationOperator
 from airflow_provider_ghl.operators.locations import ListLocationsOperator
 from airflow_provider_ghl.operators.relations import BulkCreateRelationsOperator, DeleteRelationOperator
+from airflow_provider_ghl.operators.relations import SyncRelationsOperator
 """
 
 

@@ -79,7 +79,7 @@ class TestDefinitions:
 
     def test_what_is_run_is_there(self) -> None:
         names = [one.run for group in COMMANDS for one in (group, *group.commands) if one.run]
-        assert len(names) == 9
+        assert len(names) == 10
         assert all(callable(load_function(name)) for name in names)
 
     @pytest.mark.parametrize(

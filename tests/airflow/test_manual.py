@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 import sys
@@ -11,11 +12,12 @@ import pytest
 import yaml
 from agencies import Agency
 from airflow.sdk import BaseOperator
-from running import fail
+from running import TaskInstance, fail, run
 from snippets import SNIPPETS
 
 from airflow_provider_ghl.get_provider_info import get_provider_info
 from airflow_provider_ghl.load.results.outcomes import OUTCOMES, Evidence, StoppedBy
+from airflow_provider_ghl.load.results.removals import RemovalOutcome
 from airflow_provider_ghl.operators import associations, errors, locations, relations
 from airflow_provider_ghl.relations.fields import RESULT_FIELDS
 from airflow_provider_ghl.sandbox import Sandbox
@@ -124,6 +126,16 @@ def test_what_ids_in_the_wrong_column_say(ghl: Sandbox) -> None:
     assert ghl.stats()["requests"] == 1
 
 
+def test_what_a_guard_says(ghl: Sandbox) -> None:
+    ghl.state.add_association("student_teacher", "contact", "contact", "Student", "Teacher")
+    rows = [(f"StudentStudentStu{at % 5:03d}", f"TeacherTeacherTea{at:03d}") for at in range(20)]
+    task = relations.SyncRelationsOperator(task_id="load", association_key="student_teacher", rows=rows)
+    run(task, TaskInstance(run_id="the first"))
+    task = relations.SyncRelationsOperator(task_id="load", association_key="student_teacher", rows=rows[:10])
+    assert fail(task, errors.GHLGuardTripped).startswith(quoted("docs/howto/mirror.md"))
+    assert ghl.state.count_relations() == 20
+
+
 def test_what_a_dead_refresh_token_says(agency: Agency) -> None:
     agency.sandbox.revoke(agency.refresh_token)
     task = locations.ListLocationsOperator(task_id="list", ghl_conn_id="ghl_agency")
@@ -131,9 +143,22 @@ def test_what_a_dead_refresh_token_says(agency: Agency) -> None:
 
 
 def test_the_reference_lists_all_arguments_of_the_bulk_operator() -> None:
-    listed = read("reference/operators.md").split("## All arguments of the bulk operator", 1)[1].split("## Relations", 1)[0]
+    listed = read("reference/operators.md").split("## All arguments of the bulk operator", 1)[1].split("\n## ", 1)[0]
     named = set(re.findall(r"(?<!\()\b([a-z_]+)=", listed))
     assert named == {name for name in inspect.signature(relations.BulkCreateRelationsOperator.__init__).parameters} - {
         "self",
         "kwargs",
     }
+
+
+def test_the_reference_lists_what_the_mirror_takes_besides() -> None:
+    listed = read("reference/operators.md").split("## What the mirror takes besides", 1)[1].split("\n## ", 1)[0]
+    arguments = inspect.signature(relations.SyncRelationsOperator.__init__).parameters
+    told = dict(re.findall(r"\b([a-z_]+)=(\S+)", listed))
+    assert {name: ast.literal_eval(default) for name, default in told.items()} == {
+        name: one.default for name, one in arguments.items() if name not in {"self", "kwargs"}
+    }
+
+
+def test_every_outcome_of_a_delete() -> None:
+    assert {"planned", *map(str, RemovalOutcome)} <= named("reference/outcomes.md") & named("howto/mirror.md")

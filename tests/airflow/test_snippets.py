@@ -216,6 +216,18 @@ def _found(reader: Reader) -> None:
     assert state.pairs(association_id) == {(ada, teacher), (bob, teacher), (ada, TEACHER)}
 
 
+def _mirrored(reader: Reader) -> None:
+    """Two nights more: a longer table, which then loses a row whose teacher stays."""
+    world = reader.world
+    (smallest, *_) = [one for one in RUNNABLE if one.page == "docs/howto/mirror.md"]
+    for rows in (world.rows(12), world.rows(11)):
+        world.fill(rows)
+        (finished,) = world.run(smallest.text, "mirrored")
+        assert world.sandbox.state.count_relations() == len(rows)
+    deletes = finished.xcom("mirror")["deletes"]
+    assert {name: count for name, count in deletes.items() if count} == {"planned": 1, "deleted": 1}
+
+
 def _undone(reader: Reader) -> None:
     assert reader.world.sandbox.stats()["by_route"]["DELETE /associations/relations/{relationId}"] >= 4
     assert reader.world.sandbox.state.count_all() == 1  # that of the other table
@@ -226,6 +238,7 @@ DONE: dict[str, Callable[[Reader], None]] = {
     "README.md": _linked,
     "docs/howto/agency.md": _related_everywhere,
     "docs/howto/keys.md": _found,
+    "docs/howto/mirror.md": _mirrored,
     "docs/howto/results-and-alerts.md": _told,
     "docs/howto/sides.md": _turned,
     "docs/howto/undo.md": _undone,

@@ -65,6 +65,7 @@ def load(job: dict[str, Any]) -> None:
         try_number=job["try_number"],
         results_path=job["results_path"],
         **_lookups(job["lookups"]),
+        **job["mirror"],
     )
     ports = Ports(
         batches=from_data([tuple(row) for row in job["rows"]], columns, job["rows_at_once"]),
@@ -78,7 +79,7 @@ def load(job: dict[str, Any]) -> None:
         "end": verdict.end,
         "message": verdict.message,
         "summary": verdict.summary,
-        "results": sorted(verdict.results, key=lambda result: int(result["row"])),
+        "results": sorted((one for one in verdict.results if one["row"] is not None), key=lambda result: int(result["row"])),
     }
     Path(job["verdict"]).write_text(json.dumps(verdict_data))
 

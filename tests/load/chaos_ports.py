@@ -3,8 +3,8 @@
 The diary is written line by line with one system call each, so that a kill loses none of them:
 
 ``q`` a request was handed to a thread · ``t n`` answers of n requests were taken in · ``s first second`` a create goes out ·
-``g answer first second`` it was answered: by a status, ``duplicate``, or ``broken`` · ``r`` a read or a search goes out ·
-``k`` the kill
+``g answer first second`` it was answered: by a status, ``duplicate``, or ``broken`` · ``r`` a read, a search or a delete goes
+out · ``d id`` a relation is to be deleted · ``k`` the kill
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from airflow_provider_ghl.exceptions import TransportError
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.loads import Attempt, LedgerLoads
 from airflow_provider_ghl.load.ledger.relations import LedgerRelations
+from airflow_provider_ghl.load.ledger.upkeep import RelationFilter
 from airflow_provider_ghl.load.results.file import ResultsFile
 from airflow_provider_ghl.load.send.workers import ThreadWorkers
 from airflow_provider_ghl.relations.fields import RESULT_FIELDS
@@ -79,6 +80,8 @@ class ChaosTransport(RequestsTransport):
         """See :class:`Transport`."""
         if call.template.endswith("/search"):
             return self._search(call, headers)
+        if call.method == "DELETE":
+            return self._delete(call, headers)
         if call.method != "POST":
             self._diary.note("r")
             return super().send(call, headers)
@@ -102,6 +105,14 @@ class ChaosTransport(RequestsTransport):
         self._fuse.reach("before a search")
         answer = super().send(call, headers)
         self._fuse.reach("searched and untold")
+        return answer
+
+    def _delete(self, call: Call, headers: Mapping[str, str]) -> RawAnswer:
+        self._diary.note("r")
+        self._diary.note("d", call.path.rpartition("/")[2])
+        self._fuse.reach("before a delete")
+        answer = super().send(call, headers)
+        self._fuse.reach("deleted and unanswered")
         return answer
 
 
@@ -151,9 +162,23 @@ class ChaosLedger(Ledger):
         super().write_all(*args, **kwargs)
         self._fuse.reach("committed")
 
+    def forget(self, wanted: RelationFilter) -> int:
+        """See :class:`Ledger`."""
+        self._fuse.reach("deleted and remembered")
+        return super().forget(wanted)
+
 
 class _Relations(LedgerRelations):
     fuse: Fuse
+
+    def owned(self, target_id: int) -> Any:
+        self.fuse.reach("before what is owned is read")
+        return super().owned(target_id)
+
+    def doubt(self, *args: Any) -> None:
+        self.fuse.reach("before a doubt")
+        super().doubt(*args)
+        self.fuse.reach("doubted and undeleted")
 
     def claim(self, *args: Any, **kwargs: Any) -> Any:
         self.fuse.reach("before a claim")

@@ -35,6 +35,8 @@ _DEFAULTS: dict[str, Any] = {
     "max_requests": None,
     "max_failures": 6,
     "limited": 0.0,
+    #: What makes it a mirror.
+    "mirror": {},
     "kill": None,
     "kill_at": 0,
     "try_number": 1,
@@ -96,6 +98,11 @@ class Attempt:
     def requests(self) -> int:
         """How many requests the process sent before it ended."""
         return sum(words[0] in "sr" for words in self.diary)
+
+    @property
+    def deletes(self) -> Counter[str]:
+        """How often each relation was to be deleted."""
+        return Counter(words[1] for words in self.diary if words[0] == "d")
 
     @property
     def answers(self) -> Counter[str]:

@@ -29,6 +29,7 @@ NOW = 1_800_000_000.0
 #: A ledger of an earlier release, as SQL for SQLite.
 VERSION_1 = Path(__file__).with_name("data") / "ledger_version_1.sql"
 _LATER = {"ghl_lookups", "ghl_keys", "ghl_named"}
+_LATER_COLUMNS = [("ghl_loads", "series")]
 FOREVER = Freshness(now=NOW, since=0.0, max_age=None)
 
 
@@ -105,8 +106,11 @@ class Place:
             raw: Any = old.connection.dbapi_connection
             raw.executescript(VERSION_1.read_text())
             METADATA.create_all(new, tables=tables)
+            for table_name, column_name in _LATER_COLUMNS:
+                new.exec_driver_sql(f"ALTER TABLE {table_name} DROP COLUMN {column_name}")
             for table in tables:
-                new.execute(sa.insert(table), [dict(row) for row in old.execute(sa.select(table)).mappings()])
+                columns = [column for column in table.columns if (table.name, column.name) not in _LATER_COLUMNS]
+                new.execute(sa.insert(table), [dict(row) for row in old.execute(sa.select(*columns)).mappings()])
                 for column in table.primary_key.columns if self.kind == "postgresql" else ():
                     if column is table.autoincrement_column:
                         number = f"pg_get_serial_sequence('{table.name}', '{column.name}')"

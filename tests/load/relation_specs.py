@@ -8,9 +8,11 @@ import numpy as np
 
 from airflow_provider_ghl.load.results.file import ResultsFile
 from airflow_provider_ghl.load.results.report import Report
-from airflow_provider_ghl.load.spec import LoadSpec
+from airflow_provider_ghl.load.spec import LoadSpec, MirrorSpec
 from airflow_provider_ghl.relations.fields import RELATION_FIELDS
 from airflow_provider_ghl.relations.kind import RelationRows
+
+_OF_MIRROR = ("parent", "owned", "max_deletes", "max_delete_share", "apply_plan")
 
 __all__ = ["begin_batch", "relation_report", "relation_spec"]
 
@@ -22,6 +24,9 @@ _OF_KIND = (
 
 def relation_spec(**settings: Any) -> LoadSpec:
     """The spec of a load whose rows become relations."""
+    mirror = {name: settings.pop(name) for name in _OF_MIRROR if name in settings}
+    if mirror:
+        settings["mirror"] = MirrorSpec(**mirror)
     of_kind = {name: settings.pop(name) for name in _OF_KIND if name in settings}
     return LoadSpec(kind=RelationRows(**of_kind), **settings)
 

@@ -141,6 +141,7 @@ def load_pairs(
     prepare: Callable[[SimulatedWorkers], None] | None = None,
     results_file: ResultsFile | None = None,
     progress: Progress | None = None,
+    deliver: Callable[[Verdict], None] | None = None,
     tolerance: int | float = 0,
     batch_size: int = 1000,
     seed: int = 0,
@@ -162,6 +163,14 @@ def load_pairs(
     began = server.clock.now
     verdict = run(
         relation_spec(load_id=load_id, location_id=LOCATION, tolerance=Tolerance(tolerance), **settings),
-        Ports(batches=batches, client=client, workers=workers, results_file=results_file, progress=progress, ledger=ledger),
+        Ports(
+            batches=batches,
+            client=client,
+            workers=workers,
+            results_file=results_file,
+            progress=progress,
+            ledger=ledger,
+            deliver=deliver,
+        ),
     )
     return Load(verdict, server, workers, client, server.clock.now - began)

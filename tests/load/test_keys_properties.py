@@ -141,7 +141,7 @@ def run(records: HighLevel, rows: list[Any], world: dict[str, Any], spec: dict[s
     return load
 
 
-@settings(max_examples=150 * LONGER)
+@settings(max_examples=80 * LONGER)
 @given(
     rows=ROWS,
     there=st.tuples(PEOPLE, POLICIES),
@@ -175,7 +175,7 @@ def test_any_table_of_keys_in_any_world(
                 assert result["outcome"] in {"unresolved", "invalid", "not_attempted"}
 
 
-@settings(max_examples=100 * LONGER)
+@settings(max_examples=50 * LONGER)
 @given(rows=ROWS, there=st.tuples(PEOPLE, POLICIES), lies=LIES, world=WORLDS, spec=SPECS, another=st.tuples(PEOPLE, POLICIES))
 def test_a_night_after_which_all_records_were_made_anew(
     rows: list[Any], there: Records, lies: dict[str, Any], world: dict[str, Any], spec: dict[str, Any], another: Records
@@ -299,7 +299,7 @@ def load_one_night(night: dict[str, Any], ledger: Ledger, number: int, before: s
     return load
 
 
-@settings(max_examples=60 * LONGER)
+@settings(max_examples=30 * LONGER)
 @given(nights=NIGHTS)
 def test_nights_on_which_keys_change_hands_with_stops_and_another_load(nights: list[dict[str, Any]]) -> None:
     time = Time()

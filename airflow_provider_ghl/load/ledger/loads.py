@@ -15,7 +15,7 @@ from airflow_provider_ghl.load.ledger.database import Database
 from airflow_provider_ghl.load.ledger.load_filter import LoadFilter
 from airflow_provider_ghl.load.ledger.load_summaries import load_summaries, running_loads
 from airflow_provider_ghl.load.ledger.process import Process
-from airflow_provider_ghl.load.ledger.schema import attempts, insert_into, loads, record_keys, results
+from airflow_provider_ghl.load.ledger.schema import attempts, insert_into, loads, named, record_keys, results
 
 __all__ = ["Attempt", "LedgerLoads", "Pruned", "beat", "is_last"]
 
@@ -60,15 +60,25 @@ class LedgerLoads:
         self._database = database
         self._process = process
 
-    def begin(self, load_id: str, *, try_number: int, is_resumed: bool, location_id: str, association: str) -> Attempt:
+    def begin(
+        self,
+        load_id: str,
+        *,
+        try_number: int,
+        is_resumed: bool,
+        location_id: str,
+        association: str,
+        series: str | None = None,
+    ) -> Attempt:
         """Note a new attempt of a load.
 
         The results of its earlier attempts are deleted, since each attempt accounts for every row anew. If the load is new or
         last ended well, a chain of attempts begins and gets a number of its own: what an earlier chain made was there before.
 
         :param association: its id or its key, as it was asked for.
+        :param series: loads of one series load the same table, one after the other; ``None``: it belongs to none.
         """
-        names = {"load_id": load_id, "location_id": location_id, "association": association}
+        names = {"load_id": load_id, "location_id": location_id, "association": association, "series": series}
         begun: Attempt | None = None
 
         def work(connection: sa.Connection) -> Attempt:
@@ -202,6 +212,8 @@ class LedgerLoads:
                     connection.execute(sa.delete(table).where(column == number))
             is_too_old = record_keys.c.confirmed < now - KEYS_KEPT.total_seconds()
             keys = connection.execute(sa.delete(record_keys).where(is_too_old)).rowcount
+            # A task that is gone must not keep for ever what its last table named.
+            connection.execute(sa.delete(named).where(named.c.noted < now - KEYS_KEPT.total_seconds()))
             return Pruned(rows, len(gone), keys)
 
         return self._database.write(delete)
@@ -209,7 +221,7 @@ class LedgerLoads:
     def _summaries(self, connection: sa.Connection, query: sa.Select[Any]) -> _Dicts:
         return load_summaries(connection, query, self._database.now(connection), self._process)
 
-    def _begin(self, connection: sa.Connection, names: dict[str, str], try_number: int, *, is_resumed: bool) -> Attempt:
+    def _begin(self, connection: sa.Connection, names: dict[str, str | None], try_number: int, *, is_resumed: bool) -> Attempt:
         now = self._database.now(connection)
         load = self._lock_load(connection, names, now)
         is_of_load = attempts.c.load == load.number
@@ -229,7 +241,7 @@ class LedgerLoads:
         attempt |= {column.name: 0 for column in _SPENT}
         (number,) = connection.execute(sa.insert(attempts).values(attempt)).inserted_primary_key or (0,)
         return Attempt(
-            load.number, number, names["load_id"], try_number, load.chain_began, bool(earlier), spent, deferred_since, now
+            load.number, number, load.load_id, try_number, load.chain_began, bool(earlier), spent, deferred_since, now
         )
 
     def _is_noted(self, connection: sa.Connection, attempt: Attempt) -> bool:
@@ -238,7 +250,7 @@ class LedgerLoads:
         found = sa.select(attempts.c.number).where(is_it, here, attempts.c.began == attempt.began)
         return connection.execute(found).first() is not None
 
-    def _lock_load(self, connection: sa.Connection, names: dict[str, str], now: float) -> sa.Row[Any]:
+    def _lock_load(self, connection: sa.Connection, names: dict[str, str | None], now: float) -> sa.Row[Any]:
         """The load's row, locked. If its last chain of attempts is over, a new one takes its place."""
         find = sa.select(loads).where(loads.c.load_id == names["load_id"])
         new = insert_into(connection, loads).values(**names, chain_began=now, ended_well=False, updated=now)

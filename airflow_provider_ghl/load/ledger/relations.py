@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -26,13 +27,29 @@ from airflow_provider_ghl.load.ledger.pieces import count_up_to, pieces
 from airflow_provider_ghl.load.ledger.process import Process
 from airflow_provider_ghl.load.ledger.schema import THERE, find_or_make, relations, targets
 
-__all__ = ["KnownPairs", "LedgerRelations", "Side"]
+__all__ = ["KnownPairs", "LedgerRelations", "OwnedRelation", "Side"]
 
 #: Where a record stands in a relation.
 Side = Literal["first", "second"]
 
 #: Pairs in one value from the database. PostgreSQL may read the whole table for each, so there they are larger.
 _PAIRS_IN_A_PIECE = {True: 1 << 16, False: 1 << 19}
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedRelation:
+    """A relation that a load made.
+
+    :param values: its records, in HighLevel's order.
+    :param confirmed: when HighLevel last confirmed it, in unix seconds.
+    :param load: the load that made it, or has claimed it; ``None`` where nobody knows.
+    """
+
+    pair: bytes
+    values: tuple[str, ...]
+    relation_id: str | None
+    confirmed: float | None
+    load: int | None
 
 
 class LedgerRelations:
@@ -76,6 +93,32 @@ class LedgerRelations:
         self._database.read(look)
         codes = [found.get(key, Knowledge.UNKNOWN) for key in keys]
         return np.array(codes, dtype=np.uint8)
+
+    def owned(self, target_id: int) -> tuple[Words, Words]:
+        """High and low words of all pairs that are there and that a load made, fresh or not. 16 bytes each."""
+
+        def look(connection: sa.Connection) -> tuple[Words, Words]:
+            is_owned = sa.and_(_is_there(target_id), relations.c.load.is_not(None))
+            parts = [
+                words_from_keys(joined(connection, relations.c.pair, piece))
+                for piece in pieces(connection, relations.c.pair, is_owned, self._piece)
+            ]
+            return np.concatenate([high for high, _ in parts]), np.concatenate([low for _, low in parts])
+
+        return self._database.read(look)
+
+    def owned_rows(self, target_id: int, high: Words, low: Words) -> list[OwnedRelation]:
+        """What is known of some of these pairs, in any order."""
+        columns = (
+            *(relations.c.pair, relations.c.first_record_id, relations.c.second_record_id),
+            *(relations.c.relation_id, relations.c.confirmed, relations.c.load),
+        )
+
+        def look(connection: sa.Connection) -> list[OwnedRelation]:
+            found = _select_pairs(connection, target_id, keys_from_words(high, low), columns)
+            return [OwnedRelation(bytes(pair), (first, second), *rest) for pair, first, second, *rest in map(tuple, found)]
+
+        return self._database.read(look)
 
     def relation_ids(self, target_id: int, high: Words, low: Words) -> list[str | None]:
         """HighLevel's id of each relation, by position; ``None`` where it is not known."""
@@ -130,6 +173,19 @@ class LedgerRelations:
         :param again: which of them were :attr:`ClaimResult.AGAIN`. These stay as claims, for whose answer somebody has to ask.
         """
         self._claims.release(attempt, target_id, keys_from_words(high, low), again)
+
+    def doubt(self, target_id: int, pairs: Sequence[bytes]) -> None:
+        """Note, before these are deleted, that they may be gone: whoever needs one of them asks HighLevel.
+
+        Who made them stays known. What is deleted is forgotten afterwards, and what is not is learned anew.
+        """
+
+        def write(connection: sa.Connection) -> None:
+            for some in per_statement(sorted(pairs)):
+                is_meant = sa.and_(relations.c.target_id == target_id, relations.c.pair.in_(some))
+                connection.execute(sa.update(relations).where(is_meant, relations.c.state == THERE).values(confirmed=0.0))
+
+        self._database.write(write)
 
     def _known(self, connection: sa.Connection, target_id: int, freshness: Freshness, load_number: int | None) -> KnownPairs:
         is_there = _is_there(target_id)

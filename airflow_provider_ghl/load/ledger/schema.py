@@ -116,6 +116,9 @@ named = sa.Table(
     sa.Column("series", sa.Text, primary_key=True),
     sa.Column("target_id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("load", sa.Integer, nullable=False),
+    sa.Column("noted", sa.Double, nullable=False),
+    # Where what the table names no more is deleted: the load whose table was the baseline.
+    sa.Column("mirror_since", sa.Integer),
     # The first eight bytes of each pair, ascending.
     sa.Column("pairs", sa.LargeBinary, nullable=False),
 )
@@ -133,6 +136,8 @@ loads = sa.Table(
     sa.Column("message", sa.Text),
     sa.Column("counts", sa.Text),
     sa.Column("updated", sa.Double, nullable=False),
+    # The loads of one series load the same table, one after the other.
+    sa.Column("series", sa.Text),
     sqlite_autoincrement=True,
 )
 attempts = sa.Table(
@@ -178,6 +183,7 @@ results = sa.Table(
 def _add_keys_and_named(connection: sa.Connection) -> None:
     """To version 2. Whoever changes these tables later writes out here what they were."""
     METADATA.create_all(connection, tables=[lookups, record_keys, named])
+    connection.execute(sa.text("ALTER TABLE ghl_loads ADD COLUMN series TEXT"))
 
 
 _FIRST_VERSION = 1

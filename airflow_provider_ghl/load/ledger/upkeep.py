@@ -17,6 +17,7 @@ from airflow_provider_ghl.load.ledger.schema import (
     ledger,
     loads,
     lookups,
+    named,
     record_keys,
     relations,
     results,
@@ -98,6 +99,15 @@ class RelationFilter:
             conditions.append(columns.confirmed < self.confirmed_before)
         return sa.and_(sa.true(), *conditions)
 
+    def whole_targets(self) -> sa.ColumnElement[bool] | None:
+        """On ``ghl_named``: the targets of which all relations match; ``None`` where only some of them may."""
+        narrower = (self.record_id, self.pair, self.relation_id, self.is_unnamed, self.confirmed_before)
+        if self.everything or any(value is not None for value in narrower):
+            return None
+        names = {name: getattr(self, name) for name in ("host", "location_id", "association_id")}
+        target = {name: value for name, value in names.items() if value is not None}
+        return named.c.target_id.in_(sa.select(targets.c.id).filter_by(**target))
+
     def count(self, connection: sa.Connection) -> int:
         """How many there are."""
         return _count(connection, relations, self.condition())
@@ -120,9 +130,11 @@ def delete(connection: sa.Connection, wanted: RelationFilter) -> int:
     connection.execute(insert.on_conflict_do_update(index_elements=[ledger.c.name], set_={"value": times}))
     if wanted.everything:
         count = wanted.count(connection)
-        for table in (relations, record_keys):
+        for table in (relations, record_keys, named):
             connection.execute(sa.delete(table))  # without a condition SQLite drops whole pages
         return count
+    if (is_target := wanted.whole_targets()) is not None:
+        connection.execute(sa.delete(named).where(is_target))
     if (is_key := wanted.key_condition()) is not None:
         connection.execute(sa.delete(record_keys).where(is_key))
     return connection.execute(sa.delete(relations).where(wanted.condition())).rowcount
@@ -131,12 +143,13 @@ def delete(connection: sa.Connection, wanted: RelationFilter) -> int:
 def statistics(connection: sa.Connection, database: Database) -> dict[str, Any]:
     """See :meth:`~airflow_provider_ghl.load.ledger.ledger.Ledger.statistics`."""
     is_there = relations.c.state == THERE
+    is_confirmed = sa.and_(is_there, relations.c.confirmed > 0)  # not where somebody was about to delete it
     grouped = sa.select(
         relations.c.target_id,
         sa.func.sum(sa.case((is_there, 1), else_=0)).label("there"),
         sa.func.sum(sa.case((relations.c.state == SENT, 1), else_=0)).label("sent"),
-        sa.func.min(sa.case((is_there, relations.c.confirmed))).label("oldest"),
-        sa.func.max(sa.case((is_there, relations.c.confirmed))).label("newest"),
+        sa.func.min(sa.case((is_confirmed, relations.c.confirmed))).label("oldest"),
+        sa.func.max(sa.case((is_confirmed, relations.c.confirmed))).label("newest"),
     ).group_by(relations.c.target_id)
     sums = {row.target_id: row for row in connection.execute(grouped)}
     by_target = [

@@ -22,6 +22,11 @@ __all__ = ["NotesWriter"]
 _RESULT = tuple(column.name for column in results.c if column.name != "load")
 
 
+def _is_another(relation_id: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Whether HighLevel has another relation of the pair now: whoever made that is unknown."""
+    return sa.and_(relation_id.is_not(None), relations.c.relation_id.is_not(None), relation_id != relations.c.relation_id)
+
+
 class NotesWriter:
     """Writes the notes of one attempt, all at one moment.
 
@@ -73,7 +78,8 @@ class NotesWriter:
             rows = BulkRows(self._connection, relations, dict(zip(names, (targets, pairs, ids, confirmed), strict=True)))
             load = relations.c.load
             # Whoever made what turns out to have been there before the claim is unknown.
-            made_by = sa.literal(mine.load_number) if is_made else sa.case((relations.c.state == SENT, sa.null()), else_=load)
+            is_others = sa.or_(relations.c.state == SENT, _is_another(rows["relation_id"]))
+            made_by = sa.literal(mine.load_number) if is_made else sa.case((is_others, sa.null()), else_=load)
             change = sa.update(relations).where(relations.c.target_id == rows["target_id"], relations.c.pair == rows["pair"])
             rows.run(
                 change.values(
@@ -115,7 +121,9 @@ class NotesWriter:
             "confirmed": confirmed,
             "confirmed_by": self._attempt.load_number,
             "relation_id": sa.func.coalesce(insert.excluded.relation_id, relations.c.relation_id),
-            "load": sa.case((is_kept, relations.c.load), else_=sa.null()),
+            "load": sa.case(
+                (_is_another(insert.excluded.relation_id), sa.null()), (is_kept, relations.c.load), else_=sa.null()
+            ),
             "attempt": self._owner_after(),
         }
         rows.run(insert.on_conflict_do_update(index_elements=[relations.c.target_id, relations.c.pair], set_=change))

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from airflow_provider_ghl.load.results.outcomes import StoppedBy
 
-__all__ = ["RemovalOutcome", "RemovalResult"]
+__all__ = ["Deletion", "RemovalOutcome", "RemovalResult"]
 
 
 class RemovalOutcome(StrEnum):
@@ -52,3 +52,18 @@ class RemovalResult:
     def is_unanswered(self) -> bool:
         """Whether there was no definite answer."""
         return self.outcome is RemovalOutcome.FAILED
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """One deletion and its result.
+
+    :param values: what it linked or held, in the table's order.
+    :param made_id: HighLevel's id of it, where it is known.
+    """
+
+    location_id: str
+    target_id: str
+    values: tuple[str, ...]
+    made_id: str | None
+    result: RemovalResult

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from airflow_provider_ghl.load.columns import Codes, Numbers, Objects
 from airflow_provider_ghl.load.ledger.notes import Knowledge
@@ -16,6 +17,7 @@ from airflow_provider_ghl.load.results.attention import FIRST_ROWS, Reason, keep
 from airflow_provider_ghl.load.results.fields import ResultFields
 from airflow_provider_ghl.load.results.file import ResultsFile
 from airflow_provider_ghl.load.results.outcomes import FAILURES, OUTCOMES, Outcome, RowResult, without_details, without_ids
+from airflow_provider_ghl.load.results.removals import Deletion
 from airflow_provider_ghl.load.results.row_results import LocationResults, OpenBatch, RowWriter
 
 __all__ = ["Report"]
@@ -60,6 +62,8 @@ class Report:
         self._earlier = array("q")  # for each repeated row, the row that it repeats
         self._open: deque[OpenBatch] = deque()
         self._kept: dict[int, list[dict[str, Any]]] = {rank: [] for rank in _RANKS}
+        self._deletions: list[dict[str, Any]] = []
+        self._left_out = False
         self._reasons: dict[tuple[Outcome, str], Reason] = {}
         #: How many rows have an outcome.
         self.done = 0
@@ -187,6 +191,27 @@ class Report:
         batch.others[int(batch.locations[offsets[0]])] = RowResult(Outcome.NOT_ATTEMPTED, reason=reason)
         self._count_done(batch, len(offsets))
 
+    def add_deletions(self, deletions: Sequence[Deletion]) -> None:
+        """Add what was deleted. It comes after all rows: in the file, and in what :meth:`kept` returns."""
+        results = [self._writer.of_deletion(one) for one in deletions]
+        self._deletions += results[: self._keep]
+        self._left_out = self._left_out or len(results) > self._keep
+        if self._file is not None and self.file_error is None and results:
+            try:
+                self._file.append(pd.DataFrame(results, columns=list(self.fields.all), dtype=object))
+            except Exception as error:  # noqa: BLE001 - whatever a file's format or its disk may raise
+                self.file_error = error
+
+    @property
+    def codes(self) -> Codes:
+        """The outcome of each row, as a position in ``OUTCOMES``."""
+        return np.frombuffer(bytes(self._codes), dtype=np.uint8)
+
+    @property
+    def has_rows_without_location(self) -> bool:
+        """Whether rows name no location, where rows name theirs."""
+        return any(location.location_id is None and location.counts for location in self.locations)
+
     def counts(self) -> dict[str, int]:
         """How many rows have each outcome.
 
@@ -218,9 +243,15 @@ class Report:
 
     def kept(self) -> tuple[list[dict[str, Any]], bool]:
         """The results for XCom, and whether any were left out. Failures come first, then the others, both in input order."""
-        chosen = [result for rank in _RANKS for result in self._kept[rank]][: self._keep]
-        failed, others = chosen[: len(self._kept[0])], chosen[len(self._kept[0]) :]
-        return failed + sorted(others, key=lambda result: int(result["row"])), len(chosen) < self.rows
+        failed = self._kept[0][: self._keep]
+        room = self._keep - len(failed)
+        # What was deleted comes last, and has room before rows that are well.
+        unsent = self._kept[1][:room]
+        deletions = self._deletions[: room - len(unsent)]
+        others = unsent + self._kept[2][: room - len(unsent) - len(deletions)]
+        rows = failed + sorted(others, key=lambda result: int(result["row"]))
+        is_cut = self._left_out or len(rows) < self.rows or len(deletions) < len(self._deletions)
+        return rows + deletions, is_cut
 
     def _batch_with(self, row: int) -> OpenBatch:
         at = bisect_right(self._open, row, key=lambda batch: batch.start) - 1

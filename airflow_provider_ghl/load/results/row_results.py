@@ -12,6 +12,7 @@ import pandas as pd
 from airflow_provider_ghl.load.columns import Codes, Flags, Numbers, Objects
 from airflow_provider_ghl.load.results.fields import ResultFields
 from airflow_provider_ghl.load.results.outcomes import OUTCOMES, Evidence, Outcome, RowResult, storable
+from airflow_provider_ghl.load.results.removals import Deletion
 
 __all__ = ["LocationResults", "OpenBatch", "RowWriter"]
 
@@ -107,6 +108,25 @@ class RowWriter:
             "outcome": str(outcome),
             "evidence": str(result.evidence) if result.evidence else None,
             self.fields.made: storable(result.made_id),
+            "status_code": result.status_code,
+            "reason": result.reason,
+            "requests": result.requests,
+            "try_number": self.try_number,
+            "trace_id": result.trace_id,
+        }
+
+    def of_deletion(self, deletion: Deletion) -> dict[str, Any]:
+        """What became of a deletion, in the form of a row's result. It has no row."""
+        result = deletion.result
+        return {
+            "row": None,
+            "row_key": None,
+            "location_id": deletion.location_id,
+            self.fields.target: deletion.target_id,
+            **dict(zip(self.fields.values, deletion.values, strict=True)),
+            "outcome": str(result.outcome),
+            "evidence": None,
+            self.fields.made: deletion.made_id,
             "status_code": result.status_code,
             "reason": result.reason,
             "requests": result.requests,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow_provider_ghl.exceptions import ConfigurationError, GHLError, QuotaExhausted, Unauthorized
+from airflow_provider_ghl.exceptions import ConfigurationError, GHLError, GuardTripped, QuotaExhausted, Unauthorized
 from airflow_provider_ghl.load.quota_wait import QuotaWait
 from airflow_provider_ghl.load.results.attention import attention_lines, plural
 from airflow_provider_ghl.load.results.failure import Failure
@@ -52,6 +52,8 @@ class Ending:
     locations: Sequence[StoppedLocation] = ()
     #: How long the load may wait for quota; ``None``: not at all.
     quota_wait: QuotaWait | None = None
+    #: What became of what the table does not name, where that was to be deleted.
+    deletes: Mapping[str, int] | None = None
     #: What the load would cost, where nothing was to be sent.
     plan: str | None = None
     warnings: Sequence[str] = ()
@@ -160,7 +162,7 @@ class _Judgement:
         self._summary = summary
         self._tolerance = tolerance
         self._min_rows = min_rows
-        self._counts = _counts(report, summary)
+        self._counts = f"{_counts(report, summary)}{_deletes(ending)}"
         self._wait = ending.wait()
 
     def verdict(self) -> Verdict:
@@ -196,6 +198,8 @@ class _Judgement:
         ending, counts = self._ending, self._counts
         if ending.is_final:
             return End.FINAL, self._why_stopped(), counts
+        if isinstance(ending.broken_by, GuardTripped):
+            return End.FINAL, _sentence(str(ending.broken_by)), counts
         if ending.broken_by is not None:
             end = End.FINAL if isinstance(ending.broken_by, ConfigurationError) else End.RETRYABLE
             return end, _sentence(f"The load could not go on: {_explained(ending.broken_by)}"), counts
@@ -231,10 +235,19 @@ class _Judgement:
 
     def _end_by_rows(self) -> tuple[End, str, str]:
         if self._is_tolerable():
-            return End.GREEN, self._counts, ""
+            return self._end_by_deletes()
         end = End.RETRYABLE if self._summary[Outcome.FAILED] else End.FINAL
         too_many = f"More than failure_tolerance={self._tolerance} allows. " if self._tolerance.value else ""
         return end, self._failed_rows(), f"{too_many}{self._counts}"
+
+    def _end_by_deletes(self) -> tuple[End, str, str]:
+        """The end where the rows are well: deletes that failed are worth a retry, and refused ones are not."""
+        deletes = self._ending.deletes or {}
+        refused, open_ones = deletes.get("rejected", 0), deletes.get("failed", 0) + deletes.get("not_attempted", 0)
+        if self._ending.is_budget_spent or not (refused or open_ones):
+            return End.GREEN, self._counts, ""
+        failed = f"{refused + open_ones:,} of {plural(deletes['planned'], 'delete')} failed."
+        return End.RETRYABLE if open_ones else End.FINAL, failed, self._counts
 
     def _failed_rows(self) -> str:
         """How many rows failed, and the most frequent reason."""
@@ -261,14 +274,18 @@ class _Judgement:
             return Failure.TOKEN_REFUSED if self._ending.stopped_by is StoppedBy.TOKEN else Failure.ROWS_REFUSED
         if self._ending.is_stop_requested:
             return Failure.STOPPED
-        return Failure.ROWS_FAILED if self._summary[Outcome.FAILED] else Failure.TOO_FEW_ROWS
+        deletes = self._ending.deletes or {}
+        is_any_failed = self._summary[Outcome.FAILED] or deletes.get("failed", 0) or deletes.get("not_attempted", 0)
+        return Failure.ROWS_FAILED if is_any_failed else Failure.TOO_FEW_ROWS
 
     def _warnings(self, end: End) -> list[str]:
         ending, warnings = self._ending, list(self._ending.warnings)
         if end is not End.GREEN:
             return warnings
         if ending.is_budget_spent:
-            warnings.append(f"max_requests is spent: {self._summary[Outcome.NOT_ATTEMPTED]:,} rows were not attempted")
+            deletes = (ending.deletes or {}).get("not_attempted", 0)
+            also = f", and {plural(deletes, 'delete')}" if deletes else ""
+            warnings.append(f"max_requests is spent: {self._summary[Outcome.NOT_ATTEMPTED]:,} rows were not attempted{also}")
         if ending.locations:
             warnings.append(f"Without a plan: {self._stopped_locations()}.")
         if not self._report.rows:
@@ -328,6 +345,15 @@ def _when(now: datetime, seconds: float | None) -> str:
         return "at the next reset, which HighLevel does not announce (midnight UTC is likely)"
     at = now + timedelta(seconds=seconds)
     return f"in {time_span(seconds)} (at {at:%Y-%m-%d %H:%M} UTC)"
+
+
+def _deletes(ending: Ending) -> str:
+    """What became of what the table does not name, as text."""
+    if ending.deletes is None or ending.too_few:
+        return ""
+    parts = [f"{count:,} {name.replace('_', ' ')}" for name, count in ending.deletes.items() if count and name != "planned"]
+    planned = f" {ending.deletes['planned']:,} to be deleted{': ' if parts else ''}{', '.join(parts)}."
+    return planned if ending.deletes["planned"] or parts else " Nothing to be deleted."
 
 
 def _counts(report: Report, summary: Mapping[str, Any]) -> str:

@@ -10,8 +10,9 @@ from typing import Protocol
 
 from airflow_provider_ghl.api.retry import Tries
 from airflow_provider_ghl.exceptions import QuotaExhausted
-from airflow_provider_ghl.load.columns import Chunk, Words
+from airflow_provider_ghl.load.columns import Chunk
 from airflow_provider_ghl.load.kind import Result
+from airflow_provider_ghl.load.plan.scope import MirroredLocation
 from airflow_provider_ghl.load.results.outcomes import RowResult
 from airflow_provider_ghl.load.results.removals import RemovalResult
 from airflow_provider_ghl.load.results.row_results import LocationResults
@@ -70,11 +71,8 @@ class StepSource(Protocol):
         """How many requests its rows would take, where nothing is sent."""
 
     @property
-    def named(self) -> tuple[int, Words] | None:
-        """The target's number in the ledger, and what the rows of it name; ``None`` where nothing is to be sent.
-
-        The high words of the rows' identities, in any order.
-        """
+    def mirrored(self) -> MirroredLocation | None:
+        """What its rows name; ``None`` where its target was not found."""
 
     @property
     def looked_up(self) -> int:

@@ -28,6 +28,7 @@ from airflow_provider_ghl.load.ledger.notes import Knowledge
 from airflow_provider_ghl.load.plan.difference import Difference
 from airflow_provider_ghl.load.plan.partition import Partition
 from airflow_provider_ghl.load.plan.planner import Planner
+from airflow_provider_ghl.load.plan.scope import MirroredLocation, Scope
 from airflow_provider_ghl.load.results.outcomes import Evidence, Outcome, RowResult
 from airflow_provider_ghl.load.results.report import Report
 from airflow_provider_ghl.load.results.row_results import LocationResults
@@ -36,7 +37,7 @@ from airflow_provider_ghl.load.send.claim import Claims
 from airflow_provider_ghl.load.send.in_flight import GiveUp, NeedRows, Send, Step, WaitUntil
 from airflow_provider_ghl.load.send.journal import Journal, LocationJournal
 from airflow_provider_ghl.load.send.key_steps import KeySteps
-from airflow_provider_ghl.load.spec import DiffAgainst, LoadSpec
+from airflow_provider_ghl.load.spec import DiffAgainst, LoadSpec, Owned
 
 __all__ = ["LocationSteps"]
 
@@ -52,6 +53,9 @@ class _TargetState:
     """What a location has once its target is known. Where nothing is to be sent, ``journal`` and ``claims`` are ``None``."""
 
     handler: RowHandler
+    #: The target's number in the ledger.
+    number: int
+    scope: Scope
     keys: KeySteps | None = None
     journal: LocationJournal | None = None
     claims: Claims | None = None
@@ -89,6 +93,8 @@ class LocationSteps:
         self._planner = Planner(Difference(None), report, journal.keep)
         self._queue: deque[Chunk] = deque()
         self._at_work: list[Chunk] = []
+        #: The high words of rows that a plan would send.
+        self._unsent: list[Words] = []
         self._reads: dict[int, tuple[Chunk, GroupRead]] = {}
         #: Requests that were sent for rows before their records turned out to be gone, by row.
         self._spent: dict[int, int] = {}
@@ -108,11 +114,13 @@ class LocationSteps:
         return self._at_target is not None
 
     @property
-    def named(self) -> tuple[int, Words] | None:
+    def mirrored(self) -> MirroredLocation | None:
         """See :class:`StepSource`."""
-        if self._at_target is None or self._at_target.journal is None:
+        if (there := self._at_target) is None:
             return None
-        return self._at_target.journal.target_id, self._planner.named()
+        unsent = np.concatenate([np.empty(0, dtype=np.uint64), *self._unsent])
+        names = self._results.location_id or "", str(self._results.target_id)
+        return MirroredLocation(*names, there.number, there.handler, there.scope, self._planner.named(), unsent)
 
     @property
     def looked_up(self) -> int:
@@ -233,10 +241,12 @@ class LocationSteps:
         chunk.high[usable], chunk.low[usable] = self._memories.identity(chunk.rows(usable))
 
     def _load_chunk(self, chunk: Chunk, there: _TargetState, *, is_last_look: bool) -> Iterator[Step]:
+        rows = np.concatenate([chunk.todo, np.fromiter(chunk.problems, np.int64, len(chunk.problems))])
         if there.keys is not None:
             self._planner.decide_problems(chunk)
             self._journal.commit_keys()  # those that were found for earlier chunks
             yield from there.keys.resolve(chunk, self._planner, self._expected(), is_last_look=is_last_look)
+        there.scope.add(chunk, rows)
         self._identify(chunk)
         self._planner.plan(chunk)
         if self._is_first:
@@ -247,6 +257,7 @@ class LocationSteps:
         if there.journal is None or there.claims is None:
             self._planner.refuse(chunk, there.handler.refusals(chunk))
             self.price += len(chunk.todo) + there.handler.count_reads(chunk, self._readable(chunk))
+            self._unsent.append(chunk.high[chunk.todo])
             self._planner.skip(chunk, "planned only")
             return
         reads = there.handler.count_reads(chunk, self._readable(chunk))
@@ -303,9 +314,10 @@ class LocationSteps:
         self._planner = Planner(self._difference(memory), self._report, journal.keep)
         handler = spec.kind.handler(target, memory)
         location_journal = journal.open_location(memory)
+        scope = self._open_scope()
         keys = KeySteps(stage, self._clock, has_second_looks=location_journal is not None) if stage is not None else None
         if location_journal is None:
-            self._at_target = _TargetState(handler, keys)
+            self._at_target = _TargetState(handler, memory.target_id, scope, keys)
             return
 
         def converse(chunk: Chunk, offset: int, is_again: bool) -> Conversation:
@@ -316,7 +328,13 @@ class LocationSteps:
             return keys is not None and keys.put_off(chunk, offset)
 
         claims = Claims(location_journal, self._report, journal, self._clock, spec.batch_size, converse, put_off)
-        self._at_target = _TargetState(handler, keys, location_journal, claims)
+        self._at_target = _TargetState(handler, memory.target_id, scope, keys, location_journal, claims)
+
+    def _open_scope(self) -> Scope:
+        mirror, identity = self._spec.mirror, self._memories.identity
+        if mirror is None:
+            return Scope.nothing()
+        return Scope(mirror.parent, lambda ids: identity([ids])[0], keeps_ids=mirror.owned is Owned.ALL)
 
     def _open_key_stage(self, location_id: str) -> KeyStage | None:
         journal = self._journal

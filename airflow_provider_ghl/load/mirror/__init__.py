@@ -1,0 +1,1 @@
+"""What left the table leaves HighLevel, behind guards."""
