@@ -21,7 +21,7 @@ help: ## list these
 install: $(VENV)/ready ## set up .venv with all that is pinned in constraints.txt
 
 .PHONY: demo
-demo: install ## run the main job: a table in its own keys becomes relations in the sandbox, by Airflow, two nights running
+demo: install ## run the main job: a table in its own keys becomes relations in the sandbox, by Airflow, three nights running
 	@$(BIN)/python scripts/demo.py
 
 .PHONY: demo-agency

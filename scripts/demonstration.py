@@ -7,7 +7,8 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,19 @@ EVIDENCE = {
 }
 
 
-def demonstrate(dag: str, report: Callable[..., None], nights: int = 1) -> int:
+#: What happens before a night. Returns the configuration of the DAG's run, if it needs one.
+Evening = Callable[[Sandbox], dict[str, Any]]
+
+
+def as_before(sandbox: Sandbox) -> dict[str, Any]:
+    """Nothing happens."""
+    return {}
+
+
+def demonstrate(dag: str, report: Callable[..., None], evenings: Sequence[Evening] = (as_before,)) -> int:
     """Run a DAG by Airflow against the sandbox, then call ``report`` with the sandbox, the agency and each night's XComs.
+
+    :param evenings: what happens before each night. There are as many nights.
 
     Returns the exit status.
     """
@@ -42,24 +54,39 @@ def demonstrate(dag: str, report: Callable[..., None], nights: int = 1) -> int:
         env = workspace.environment()
         env |= {f"AIRFLOW_CONN_{conn_id.upper()}": connection for conn_id, connection in connections.items()}
         workspace.migrate(env)
-        if status := run_dag(dag, nights, env):
+        if status := run_dag(dag, [partial(evening, sandbox) for evening in evenings], env):
             return status
-        report(sandbox, agency, *read_xcoms(dag, nights))
+        report(sandbox, agency, *read_xcoms(dag, len(evenings)))
     return 0
 
 
-def run_dag(dag: str, nights: int, env: dict[str, str]) -> int:
+def run_dag(dag: str, evenings: Sequence[Callable[[], dict[str, Any]]], env: dict[str, str]) -> int:
     """Run it to its end, once a night. Returns Airflow's exit status; if it is not 0, the end of the log is printed."""
     log = workspace.FOLDER / "airflow.log"
-    times = "" if nights == 1 else f" on {nights} nights"
+    times = "" if len(evenings) == 1 else f" on {len(evenings)} nights"
     write_line(f"Airflow runs the DAG {dag}{times} (its log: {relative(log)}) …")
-    airflow = [sys.executable, str(Path(__file__).with_name("run_airflow.py")), str(nights)]
+    airflow = [sys.executable, str(Path(__file__).with_name("run_airflow.py"))]
     command = [*airflow, "dags", "test", "-f", str(workspace.EXAMPLE_DAGS / f"{dag}.py"), dag]
     with log.open("w") as file:
-        status = subprocess.run(command, env=env, stdout=file, stderr=subprocess.STDOUT, check=False).returncode
-    if status:
+        process = subprocess.Popen(
+            command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=file, text=True, bufsize=1
+        )
+        spend_nights(process, evenings)
+        process.communicate()
+    if status := process.returncode:
         write_line("Airflow failed. The end of its log:\n" + "\n".join(log.read_text().splitlines()[-30:]))
     return status
+
+
+def spend_nights(process: subprocess.Popen[str], evenings: Sequence[Callable[[], dict[str, Any]]]) -> None:
+    """Have ``run_airflow.py`` run once after each evening, unless it has ended before its time."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    for evening in evenings:
+        conf = evening()
+        process.stdin.write(json.dumps(["--conf", json.dumps(conf)] if conf else []) + "\n")
+        if not process.stdout.readline():
+            return
 
 
 def read_xcoms(dag: str, nights: int) -> list[Xcoms]:
@@ -81,7 +108,7 @@ def read_xcoms_of(database: sqlite3.Connection, dag: str, run: str) -> Xcoms:
 def print_load(name: str, summary: dict[str, Any], results: list[dict[str, Any]]) -> None:
     """Print a load's rows, outcomes and requests, and the rows that need attention."""
     print_account(name, summary, results)
-    failures = [result for result in results if result["outcome"] not in SUCCESSES]
+    failures = [result for result in results if result["row"] is not None and result["outcome"] not in SUCCESSES]
     if failures:
         write_line("  need attention:")
     for result in failures:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -52,17 +53,18 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def run(name: str) -> Finished:
+def run(name: str, conf: dict[str, Any] | None = None) -> Finished:
     bag = DagBag(str(FOLDER / f"{name}.py"))
     assert bag.import_errors == {}
     dag = bag.get_dag(name)
     assert dag is not None
-    return run_dag(dag)
+    return run_dag(dag, conf)
 
 
 def told(finished: Finished, task_id: str, map_index: int = -1) -> list[tuple[Any, ...]]:
     """(row key, outcome, evidence) of each row, in the order of the rows."""
-    results = sorted(finished.xcom(task_id, "results", map_index), key=lambda result: int(result["row"]))
+    of_rows = [result for result in finished.xcom(task_id, "results", map_index) if result["row"] is not None]
+    results = sorted(of_rows, key=lambda result: int(result["row"]))
     return [(r["row_key"], r["outcome"], r["evidence"]) for r in results]
 
 
@@ -146,6 +148,27 @@ class TestSignatures:
         ]
         assert again.xcom("load_signatures")["lookup_requests"] < 10
         assert ghl.stats()["by_route"]["POST /associations/relations"] == before["by_route"]["POST /associations/relations"]
+
+    def test_what_left_the_table_leaves_highlevel(self, ghl: Sandbox, tmp_path: Path) -> None:
+        sys.path.append(str(FOLDER.parent / "scripts"))
+        import demo
+
+        run("ghl_signatures")
+        demo.heal(ghl)
+        demo.link_by_hand(ghl)
+        demo.write_third_table(tmp_path / "table.csv")
+        finished = run("ghl_signatures", {"table": str(tmp_path / "table.csv")})
+        assert finished.state == "success"
+        summary, results = (finished.xcom("load_signatures", key) for key in ("return_value", "results"))
+        assert {name: count for name, count in summary["deletes"].items() if count} == {"planned": 3, "deleted": 3, "kept": 1}
+        contacts = demo.keys_of(ghl, demo.CONTACT, "email")
+        assert {contacts[one["second_record_id"]] for one in results if one["row"] is None} == {
+            "george.clymer@example.org",
+            "thomas.fitzsimons@example.org",
+            "jared.ingersoll@example.org",
+        }
+        # Sherman three times, Franklin, Broom; and Jefferson, by hand.
+        assert (summary["created"], ghl.state.count_relations()) == (5, 135 + 5 - 3 + 1)
 
     def test_the_reasons_say_whom_to_merge_and_no_address(self, ghl: Sandbox) -> None:
         results = run("ghl_signatures").xcom("load_signatures", "results")
