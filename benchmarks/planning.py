@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from server import ASSOCIATION, Server
 from tables import make_file
 
 __all__ = ["plan"]
+
+Pair = Callable[[int], tuple[str, str]]
 
 _AT_ONCE = 500_000
 _INSERT = """
@@ -48,7 +51,7 @@ def step(name: str, *words: str) -> dict[str, Any]:
     return measured
 
 
-def fill(folder: str, rows: int, connection: dict[str, Any]) -> dict[str, Any]:
+def fill(folder: str, rows: int, connection: dict[str, Any], pair: Pair = make_pair) -> dict[str, Any]:
     """Write a ledger as earlier loads would have left it. By SQL, since ten million rows through the package take an hour."""
     import sqlalchemy
 
@@ -65,23 +68,23 @@ def fill(folder: str, rows: int, connection: dict[str, Any]) -> dict[str, Any]:
         for name, _ in indexes:
             database.execute(f"DROP INDEX {name}")
         for start in range(0, rows, _AT_ONCE):
-            database.executemany(_INSERT, known_rows(ledger, target, start, min(start + _AT_ONCE, rows)))
+            database.executemany(_INSERT, known_rows(ledger, target, range(start, min(start + _AT_ONCE, rows)), pair))
         for _, sql in indexes:
             database.execute(sql)
     size = ledger.statistics()["bytes"]
     return {"fill_seconds": time.monotonic() - began, "ledger_mebibytes": size / 2**20}
 
 
-def known_rows(ledger: Any, target: int, start: int, end: int) -> list[tuple[Any, ...]]:
+def known_rows(ledger: Any, target: int, numbers: range, pair: Pair) -> list[tuple[Any, ...]]:
     """Rows of ``ghl_relations``, in the order of their keys."""
     import numpy
 
     from airflow_provider_ghl.load.ledger.pairs import keys_from_words, phases
 
-    pairs = [make_pair(number) for number in range(start, end)]
+    pairs = [pair(number) for number in numbers]
     first, second = (numpy.array(side, dtype=object) for side in zip(*pairs, strict=True))
     keys, now = keys_from_words(*ledger.identity((first, second))), time.time()
-    columns = zip(keys, phases(keys), first, second, range(start, end), strict=True)
+    columns = zip(keys, phases(keys), first, second, numbers, strict=True)
     return sorted((target, key, phase, one, other, f"{at:024x}", now) for key, phase, one, other, at in columns)
 
 

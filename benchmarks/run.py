@@ -16,6 +16,7 @@ import known_keys
 import known_pairs
 import locations
 import lookups
+import mirror
 import planning
 import sharing
 from contestants import CONTESTANTS
@@ -68,6 +69,7 @@ def main() -> None:
         row(*line)
     title("One request")
     subprocess.run([sys.executable, str(HERE / "transport.py")], check=True)
+    mirrors()
 
 
 def reruns() -> None:
@@ -176,6 +178,24 @@ def head(*cells: str) -> None:
 
 def row(*cells: str) -> None:
     print(f"| {' | '.join(cells)} |", flush=True)
+
+
+def mirrors() -> None:
+    """Print the tables about keeping HighLevel equal to a table."""
+    title("A mirror of a table that the ledger knows, ten pairs a parent, no limit, beside a load that deletes nothing")
+    head("load", "rows", "requests", "deleted", "seconds", "MiB over an idle worker")
+    for line in mirror.known():
+        row(*measured_cells(line))
+    title("A mirror of 2,000 parents with 10 relations each, one of which has left, no limit")
+    head("what may be deleted", "rows", "requests", "deleted", "seconds", "MiB over an idle worker")
+    for line in mirror.parents():
+        row(*measured_cells(line))
+
+
+def measured_cells(line: dict[str, Any]) -> list[str]:
+    """The cells of a line about a mirror."""
+    counts = (f"{line[name]:,}" for name in ("rows", "requests", "deleted"))
+    return [line["what"], *counts, f"{line['seconds']:.1f}", f"{line['mebibytes']:.0f}"]
 
 
 if __name__ == "__main__":
