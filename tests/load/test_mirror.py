@@ -384,6 +384,13 @@ class TestTrouble:
         assert load.verdict.is_green
         assert set(world.relations) == {*TABLE[4:], HAND}
 
+    def test_a_stop_amid_the_reading_deletes_nothing(self, world: SimulatedServer, ledger: Ledger) -> None:
+        """Else the guards would look at a part of what is there, and every night let a part of it go."""
+        load = mirror(TABLE[1:], world, ledger, "second", owned=Owned.ALL, max_requests=4, max_deletes=1)
+        assert set(world.relations) == {*TABLE, HAND}
+        assert deletes(load) == {}
+        assert any("not all parents could be read" in note for note in load.verdict.warnings)
+
     @pytest.mark.parametrize("rows", [TABLE[1:], [TABLE[0], *TABLE[2:]]])
     def test_a_pair_linked_anew_by_hand_stays(
         self, world: SimulatedServer, ledger: Ledger, time: Time, rows: list[Pair]

@@ -41,7 +41,7 @@ class MirrorEnd:
 
     :param counts: how many were planned, and how many had each outcome.
     :param error: the guard that tripped, or the failure of the ledger.
-    :param stoppage: what stopped the deletes before the last one.
+    :param stoppage: what stopped the reading of the parents, or the deletes, before the last one.
     :param plan_id: names exactly what a plan would do.
     :param requests: how many requests a plan's deletes would take, by location.
     :param is_complete: whether all was looked at and tried.
@@ -108,6 +108,11 @@ class Mirror:
         for location, scope in open_ones:
             self._note_blocked(location, scope)
         found = self._find(open_ones)
+        if self._end.stoppage is not None:
+            # Guards that look at a part of what is there would let it all go, a part every night.
+            self._end.notes.append("Nothing was deleted, since not all parents could be read.")
+            self._end.is_complete = False
+            return
         end, planned = self._end, sum(one.count for one in found)
         end.counts["planned"], end.counts["kept"] = planned, sum(one.kept for one in found)
         if self._spec.plan_only:
@@ -216,7 +221,7 @@ class Mirror:
         if by_location:
             remover.remove(by_location)
         self._end.error = remover.failure
-        self._end.stoppage = remover.stoppage or self._end.stoppage
+        self._end.stoppage = remover.stoppage
 
     def _remover(self, settle: Callable[[Removal, Any], None]) -> Remover:
         return Remover(

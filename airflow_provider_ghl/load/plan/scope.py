@@ -25,7 +25,7 @@ class Scope:
 
     :param column: the column of the parents, in the source's order; ``None``: the parent of every row is the target itself.
     :param hashed: hashes ids; two ids have the same hash with a probability of 2**-64.
-    :param keeps_ids: whether :meth:`parents` will be asked for.
+    :param keeps_ids: whether :meth:`ids` will be asked for.
     """
 
     def __init__(self, column: int | None, hashed: Callable[[Objects], Words], *, keeps_ids: bool = False) -> None:
