@@ -53,6 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("exceptions", "api", "load/columns", "load/ledger", "load/mirror", "load/quota_wait", "load/plan", "load/ports"),
         *("load/results", "load/send", "load/spec"),
     },
+    "load/review": {"exceptions", "load/ledger", "load/loader", "load/mirror", "load/ports", "load/results", "load/spec"},
     "relations": {
         *("exceptions", "api", "load/columns", "load/kind", "load/ledger", "load/results"),
         *("load/plan", "load/remover", "load/send", "load/sorted_runs", "load/source", "lookups"),
@@ -65,10 +66,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("exceptions", "hooks", "api", "lookups", "relations", "load/columns", "load/kind", "load/ledger", "load/loader"),
         *(
             "load/keys_kept",
-            "load/mirror",
             "load/quota_wait",
             "load/ports",
             "load/results",
+            "load/review",
             "load/source",
             "load/spec",
             "load/tolerance",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import islice
@@ -46,8 +47,10 @@ def show(arguments: argparse.Namespace, out: Out) -> None:
     with open_ledger(arguments) as (where, ledger):
         ledger, load = _find(where, ledger, arguments.load)
         failures = group_failures(ledger.loads.results(load["number"], outcomes=FAILURES), arguments.rows)
+        deletions = [{**one, "at": iso(one["at"])} for one in ledger.deletions.of(load["number"])]
     text = [*facts(_facts(load)), "", escape(load["message"]) if load["message"] else "It has not ended."]
-    out.write({**_document(load), "failures": failures}, [*text, *failures_text(failures)])
+    document = {**_document(load), "failures": failures, "deletions": deletions}
+    out.write(document, [*text, *failures_text(failures), *_deletions_text(deletions)])
 
 
 def export(arguments: argparse.Namespace, out: Out) -> None:
@@ -202,6 +205,16 @@ def _facts(load: dict[str, Any]) -> dict[str, str | int | None]:
         "rows": _counts(load),
         **_lookups(load["counts"] or {}),
     }
+
+
+def _deletions_text(deletions: list[dict[str, Any]]) -> Iterator[str]:
+    """How many relations had which outcome, by what deleted them."""
+    for why, what in (("mirror", "not named by the table any more"), ("undo", "undone")):
+        outcomes = Counter(one["outcome"] for one in deletions if one["why"] == why)
+        if outcomes:
+            yield ""
+            shown = ", ".join(f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in outcomes.most_common())
+            yield f"{counted(outcomes.total(), 'relation')} {what}: {shown}"
 
 
 def _lookups(counts: dict[str, Any]) -> dict[str, str]:

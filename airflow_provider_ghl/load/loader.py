@@ -13,6 +13,7 @@ from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.loads import Attempt
 from airflow_provider_ghl.load.ledger.memory import Memories
 from airflow_provider_ghl.load.mirror.mirror import Mirror, MirrorEnd
+from airflow_provider_ghl.load.mirror.plan import MirrorPlan
 from airflow_provider_ghl.load.plan.partition import Partition
 from airflow_provider_ghl.load.plan.price import Estimate, estimate
 from airflow_provider_ghl.load.ports import Ports
@@ -32,7 +33,7 @@ from airflow_provider_ghl.load.send.steps import LocationSteps
 from airflow_provider_ghl.load.send.workers import ThreadWorkers
 from airflow_provider_ghl.load.spec import DiffAgainst, LoadSpec
 
-__all__ = ["run"]
+__all__ = ["run", "run_plan"]
 
 
 #: How long the ledger keeps the results of a load's rows.
@@ -55,6 +56,16 @@ def run(spec: LoadSpec, ports: Ports) -> Verdict:
     return _Load(spec, ports).run()
 
 
+def run_plan(spec: LoadSpec, ports: Ports) -> tuple[Verdict, MirrorPlan | None]:
+    """Run a load that only plans. Returns what its mirror would do, too; ``None`` where that could not be found out.
+
+    :raises ConfigurationError: as :func:`run`.
+    """
+    load = _Load(spec, ports)
+    verdict = load.run()
+    return verdict, load.mirror_plan
+
+
 class _Load:
     """The state of one :func:`run`."""
 
@@ -75,6 +86,8 @@ class _Load:
         self._budget = Budget(spec.max_requests)
         #: Whether every row of the source was read, and nothing stopped the load as a whole.
         self._is_all_reached = False
+        #: What a mirror would do, where nothing is to be sent.
+        self.mirror_plan: MirrorPlan | None = None
         self._report = Report(
             spec.kind.fields, spec.keep_results, self._file, try_number=spec.try_number, fails_unresolved=spec.fails_unresolved
         )
@@ -282,7 +295,8 @@ class _Load:
         if mirror is not None:
             summary["deletes"] = mirror.counts
             if self._spec.plan_only:
-                summary["plan_id"] = mirror.plan_id
+                self.mirror_plan = mirror.plan
+                summary["plan_id"] = mirror.plan.id if mirror.plan is not None else None
         verdict = judge(self._report, ending, summary, self._spec.tolerance, self._spec.min_rows)
         if self._deliver is not None:
             self._deliver(verdict)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -104,26 +103,14 @@ class LoadOperator(TableOperator):
                 return run(spec, self._ports(spec, ledger, partial(self._push, context)))
 
     def _review(self, spec: LoadSpec, ledger: Ledger) -> Verdict | None:
-        """Before a plan is applied: check that it is still what would be done. Returns how that failed, if it did.
-
-        With a spent quota nothing can be checked, and nothing can be sent: the load itself ends the same way, and may wait.
-
-        :raises GuardTripped: the table, or HighLevel, has changed.
-        """
+        """Before a plan is applied: see :func:`~airflow_provider_ghl.load.review.review`."""
         if spec.mirror is None or spec.mirror.apply_plan is None or spec.plan_only:
             return None
-        from airflow_provider_ghl.load.loader import run
-        from airflow_provider_ghl.load.mirror.mirror import check_drift
-        from airflow_provider_ghl.load.results.outcomes import StoppedBy
+        from airflow_provider_ghl.load.review import review
 
-        plan = replace(spec, plan_only=True, results_path=None, mirror=replace(spec.mirror, apply_plan=None))
-        ports = self._ports(plan, ledger, lambda verdict: None)
+        ports = self._ports(spec, ledger, lambda verdict: None)
         ports.results_file = ports.progress = None
-        verdict = run(plan, ports)
-        if not verdict.is_green:
-            return verdict if verdict.summary["stopped_by"] != StoppedBy.QUOTA else None
-        check_drift(spec.mirror.apply_plan, str(verdict.summary["plan_id"]))
-        return None
+        return review(spec, ports, ledger)
 
     def _end_before_timeout(self) -> None:
         """Stop the load before Airflow's timeout, which would interrupt it anywhere and lose the results."""

@@ -32,6 +32,11 @@ _FRESH = 30 * 86_400.0
 #: What a plan says besides.
 CANNOT_UNDO = "What HighLevel's workflows did since then cannot be undone."
 _IN_ORDER = tuple(RemovalOutcome)
+#: What the ledger keeps of a result.
+_NOTED = (
+    *("location_id", "association_id", "first_record_id", "second_record_id", "relation_id"),
+    *("outcome", "status_code", "reason"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +173,11 @@ class Undo:
     def _settle(self, removal: Removal, result: RemovalResult) -> None:
         one: Made = removal.subject
         self._note(one, result)
-        if result.is_success:
-            host = self._client.host
-            self._ledger.forget(RelationFilter(host=host, location_id=one.location_id, relation_id=one.relation_id))
+        if result.outcome is RemovalOutcome.NOT_ATTEMPTED:
+            return
+        noted = {name: self._results[one.row][name] for name in _NOTED}
+        where = RelationFilter(host=self._client.host, location_id=one.location_id, relation_id=one.relation_id)
+        self._ledger.deletions.note(self.number, "undo", [noted], where if result.is_success else None)
 
     def _note(self, one: Made, result: RemovalResult) -> None:
         self._results[one.row] = {

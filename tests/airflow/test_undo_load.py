@@ -123,6 +123,9 @@ class TestCommand:
         assert "What HighLevel's workflows did since then cannot be undone. Delete them? [y/N]" in result.err
         assert result.text == "Load 2 created 2 relations: 2 deleted.\n"
         assert pairs(ghl) == set(PAIRS)
+        assert run_command(capsys, "loads", "show", "2").text.endswith("\n2 relations undone: 2 deleted\n")
+        (document,) = [run_command(capsys, "loads", "show", "2", "--json").json]
+        assert {(one["why"], one["outcome"]) for one in document["deletions"]} == {("undo", "deleted")}
 
     @pytest.mark.parametrize("options", [("--plan",), ("--plan", "--yes")])
     def test_a_plan_deletes_nothing(

@@ -28,7 +28,7 @@ KINDS = ("sqlite", "memory", "postgresql")
 NOW = 1_800_000_000.0
 #: A ledger of an earlier release, as SQL for SQLite.
 VERSION_1 = Path(__file__).with_name("data") / "ledger_version_1.sql"
-_LATER = {"ghl_lookups", "ghl_keys", "ghl_named"}
+_LATER = {"ghl_lookups", "ghl_keys", "ghl_named", "ghl_deletions", "ghl_approved_plans"}
 _LATER_COLUMNS = [("ghl_loads", "series")]
 FOREVER = Freshness(now=NOW, since=0.0, max_age=None)
 

@@ -41,7 +41,7 @@ def test_many_open_an_empty_ledger_at_once(place: Place) -> None:
 def test_many_open_a_ledger_of_an_earlier_release_at_once(place: Place) -> None:
     place.fill_with_version_1()
     assert output(place, "open_empty") == ["79a7992bdba84757859944f50209f8ea"] * 8
-    assert place.rows("SELECT value FROM ghl_ledger WHERE name = 'schema_version'") == [("2",)]
+    assert place.rows("SELECT value FROM ghl_ledger WHERE name = 'schema_version'") == [("3",)]
     assert place.rows("SELECT count(*) FROM ghl_relations") == [(23,)]
     assert place.rows("SELECT count(*) FROM ghl_keys") == [(0,)]
 

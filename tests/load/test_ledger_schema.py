@@ -30,7 +30,7 @@ def test_a_new_database_gets_its_tables_and_facts(place: Place) -> None:
     ledger = place.ledger()
     facts = dict(place.rows("SELECT name, value FROM ghl_ledger"))
     assert facts.keys() == {"schema_version", "ledger_id", "first_key", "second_key", "made_at"}
-    assert facts["schema_version"] == "2"
+    assert facts["schema_version"] == "3"
     assert re.fullmatch("[0-9a-f]{32}", ledger.id)
     assert all(re.fullmatch("[0-9a-f]{16}", facts[name]) for name in ("first_key", "second_key"))
     assert facts["first_key"] != facts["second_key"]
@@ -42,11 +42,11 @@ def test_an_older_ledger_is_brought_up_to_date_once_and_keeps_what_it_holds(plac
     mine.learned("a-b")
     with ThreadPoolExecutor(8) as threads:
         facts = list(threads.map(lambda _: prepare(Database(place.engine()), [*MIGRATIONS, add_column]), range(8)))
-    assert [one["schema_version"] for one in facts] == ["3"] * 8
+    assert [one["schema_version"] for one in facts] == ["4"] * 8
     assert place.rows("SELECT remark FROM ghl_loads") == [(None,)]
     assert place.rows("SELECT count(*) FROM ghl_relations") == [(1,)]
     assert facts[0]["ledger_id"] == mine.ledger.id
-    assert prepare(Database(place.engine()), [*MIGRATIONS, add_column, lambda connection: None])["schema_version"] == "4"
+    assert prepare(Database(place.engine()), [*MIGRATIONS, add_column, lambda connection: None])["schema_version"] == "5"
 
 
 def test_a_step_that_fails_leaves_all_as_it_was(place: Place) -> None:
@@ -61,7 +61,7 @@ def test_a_ledger_of_a_version_to_come_is_not_touched(place: Place) -> None:
     place.ledger()
     prepare(Database(place.engine()), [*MIGRATIONS, add_column])
     with pytest.raises(
-        LedgerError, match=r"of version 3, and this release knows versions up to 2: upgrade airflow-provider-ghl"
+        LedgerError, match=r"of version 4, and this release knows versions up to 3: upgrade airflow-provider-ghl"
     ):
         place.ledger()
 

@@ -91,7 +91,7 @@ def test_statistics(place: Place) -> None:
     assert found == {
         "where": ledger.where,
         "id": ledger.id,
-        "schema_version": 2,
+        "schema_version": 3,
         "relations": 4,
         "claims": 1,
         "keys": 3,

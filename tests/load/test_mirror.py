@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from keyed_world import contact_id, keyed_server, load_keys, policy_id, table
+from mirrors import FREE, HAND, TABLE, deletes, killed_at_the_end, mirror, mirrored_once
 from remembering import DAY, Time, server
 from simulated_highlevel import SimulatedServer
-from simulated_load import Load, load_pairs
+from simulated_load import load_pairs
 
 from airflow_provider_ghl.api.clock import Stop
 from airflow_provider_ghl.exceptions import ConfigurationError
@@ -18,46 +18,15 @@ from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.upkeep import RelationFilter
 from airflow_provider_ghl.load.results.failure import Failure
 from airflow_provider_ghl.load.results.outcomes import End
-from airflow_provider_ghl.load.results.verdict import Verdict
 from airflow_provider_ghl.load.spec import MirrorSpec, Owned
 
 Pair = tuple[str, str]
-#: Five students, each with four teachers.
-TABLE = [(f"student{at % 5}", f"teacher{at}") for at in range(20)]
-HAND = ("student1", "byhand")
-#: No guard, for tests of something else.
-FREE: dict[str, Any] = {"max_deletes": None, "max_delete_share": None}
-
-
-def mirror(rows: Sequence[Any], world: SimulatedServer, ledger: Ledger, night: str, **options: Any) -> Load:
-    settings: dict[str, Any] = {"parent": 0, "series": "table"} | FREE | options
-    return load_pairs(rows, world, ledger=ledger, load_id=night, **settings)
-
-
-def deletes(load: Load) -> dict[str, int]:
-    return {name: count for name, count in load.summary["deletes"].items() if count}
-
-
-def killed_at_the_end(rows: Sequence[Any], world: SimulatedServer, ledger: Ledger, **options: Any) -> None:
-    """A load whose process ends when all of its rows are there."""
-
-    def deliver(verdict: Verdict) -> None:
-        raise SystemExit
-
-    with pytest.raises(SystemExit):
-        load_pairs(rows, world, ledger=ledger, deliver=deliver, **options)
 
 
 @pytest.fixture
 def world(ledger: Ledger, time: Time) -> SimulatedServer:
-    """HighLevel after a first mirror of the table, and a relation that somebody has made by hand."""
-    highlevel = server()
-    first = mirror(TABLE, highlevel, ledger, "first")
-    assert first.verdict.is_green
-    assert "the next one deletes what its table does not name" in first.verdict.warnings[0]
-    highlevel.add(HAND)
-    time.now += 3_600
-    return highlevel
+    """See :func:`mirrors.mirrored_once`."""
+    return mirrored_once(ledger, time)
 
 
 class TestDeletes:
@@ -312,40 +281,6 @@ class TestGuards:
     def test_arguments_that_cannot_be(self, wrong: dict[str, Any]) -> None:
         with pytest.raises(ConfigurationError):
             MirrorSpec(**wrong)
-
-
-class TestPlans:
-    def test_a_plan_shows_both_directions_and_sends_nothing(self, world: SimulatedServer, ledger: Ledger) -> None:
-        before = dict(world.relations)
-        rows = [*TABLE[2:], ("student0", "new")]
-        plan = mirror(rows, world, ledger, "plan", plan_only=True)
-        assert world.relations == before
-        assert deletes(plan) == {"planned": 2, "not_attempted": 2}
-        assert plan.summary["plan"]["requests"] == 1 + 1 + 2
-        load = mirror(rows, world, ledger, "second", apply_plan=plan.summary["plan_id"])
-        assert deletes(load) == {"planned": 2, "deleted": 2}
-
-    def test_another_task_may_plan_for_the_only_mirror(self, world: SimulatedServer, ledger: Ledger) -> None:
-        plan = mirror(TABLE[2:], world, ledger, "plan", plan_only=True, series="plan")
-        assert deletes(plan) == {"planned": 2, "not_attempted": 2}
-        load = mirror(TABLE[2:], world, ledger, "second", apply_plan=plan.summary["plan_id"])
-        assert deletes(load) == {"planned": 2, "deleted": 2}
-        mirror(TABLE[:4], world, ledger, "another", series="another")
-        plan = mirror(TABLE[4:], world, ledger, "plan", plan_only=True, series="plan")
-        assert "knows of no earlier mirror of this table" in plan.verdict.warnings[0]
-
-    def test_a_guard_that_would_trip_is_told(self, world: SimulatedServer, ledger: Ledger) -> None:
-        plan = mirror(TABLE[10:], world, ledger, "plan", plan_only=True, max_deletes=1)
-        assert plan.verdict.is_green
-        assert "The load would end red: 10 relations would be deleted" in plan.verdict.warnings[0]
-        assert deletes(plan) == {"planned": 10, "not_attempted": 10}
-
-    def test_drift_is_refused_and_named(self, world: SimulatedServer, ledger: Ledger) -> None:
-        plan = mirror(TABLE[2:], world, ledger, "plan", plan_only=True).summary["plan_id"]
-        load = mirror(TABLE[3:], world, ledger, "second", apply_plan=plan)
-        assert load.verdict.failure is Failure.GUARD_TRIPPED
-        assert "the table and what would be deleted differ from the plan" in load.verdict.headline
-        assert set(world.relations) == {*TABLE, HAND}
 
 
 class TestTrouble:

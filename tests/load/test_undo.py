@@ -49,6 +49,16 @@ def test_exactly_what_it_created_goes(ledger: Ledger) -> None:
     assert deletes(undo(ledger, world, "tuesday")) == {"planned": 25, "already_gone": 25}
 
 
+def test_the_ledger_lists_what_was_taken_back(ledger: Ledger) -> None:
+    world = two_nights(ledger)
+    undone = undo(ledger, world, "tuesday")
+    noted = ledger.deletions.of(undone.summary["load"])
+    assert [(one["why"], one["outcome"]) for one in noted] == [("undo", "deleted")] * 25
+    assert {one["relation_id"] for one in noted} == {result["relation_id"] for result in undone.results}
+    undo(ledger, world, "monday", plan_only=True)
+    assert len(ledger.deletions.of(undone.summary["load"])) == 25
+
+
 def test_what_a_later_table_names_is_kept(ledger: Ledger) -> None:
     world = two_nights(ledger)
     load_pairs([*OLD, *NEW[:20]], world, ledger=ledger, load_id="wednesday", series="table")

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from airflow_provider_ghl.api.clock import Clock
+from airflow_provider_ghl.load.ledger.approved import LedgerApproved
 from airflow_provider_ghl.load.ledger.database import Database
+from airflow_provider_ghl.load.ledger.deletions import LedgerDeletions
 from airflow_provider_ghl.load.ledger.key_writing import write_keys
 from airflow_provider_ghl.load.ledger.keys import LedgerKeys
 from airflow_provider_ghl.load.ledger.loads import Attempt, LedgerLoads
@@ -70,6 +72,8 @@ class Ledger:
         self.keys = LedgerKeys(self._database)
         self.loads = LedgerLoads(self._database, self._process)
         self.tables = LedgerTables(self._database)
+        self.approved = LedgerApproved(self._database)
+        self.deletions = LedgerDeletions(self._database)
 
     @classmethod
     def in_memory(cls) -> Ledger:

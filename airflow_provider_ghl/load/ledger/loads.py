@@ -6,18 +6,19 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_provider_ghl.load.keys_kept import KEYS_KEPT
 from airflow_provider_ghl.load.ledger.database import Database
+from airflow_provider_ghl.load.ledger.deletions import DONE
 from airflow_provider_ghl.load.ledger.load_filter import LoadFilter
-from airflow_provider_ghl.load.ledger.load_summaries import load_summaries, running_loads
+from airflow_provider_ghl.load.ledger.load_summaries import load_summaries
 from airflow_provider_ghl.load.ledger.process import Process
-from airflow_provider_ghl.load.ledger.schema import attempts, insert_into, loads, named, record_keys, results
+from airflow_provider_ghl.load.ledger.pruning import Pruned, prune
+from airflow_provider_ghl.load.ledger.schema import approved_plans, attempts, deletions, insert_into, loads, results
 
-__all__ = ["Attempt", "LedgerLoads", "Pruned", "beat", "is_last"]
+__all__ = ["Attempt", "LedgerLoads", "beat", "is_last"]
 
 _ALL = LoadFilter()
 _PAGE = 1_000
@@ -43,14 +44,6 @@ class Attempt:
     spent_before: tuple[int, int, int]
     deferred_since: float | None
     began: float
-
-
-class Pruned(NamedTuple):
-    """How many results of loads, how many loads and how many keys were deleted."""
-
-    results: int
-    loads: int
-    keys: int
 
 
 class LedgerLoads:
@@ -121,6 +114,8 @@ class LedgerLoads:
             if is_deferred:
                 values["deferred_since"] = sa.func.coalesce(loads.c.deferred_since, now)
             connection.execute(sa.update(loads).where(is_last(attempt)).values(values))
+            if is_well:
+                connection.execute(sa.delete(approved_plans).where(approved_plans.c.load_id == attempt.load_id))
 
         self._database.write(note)
 
@@ -192,31 +187,8 @@ class LedgerLoads:
             last, left = rows[-1]["row"], None if left is None else left - size
 
     def prune(self, before: float) -> Pruned:
-        """Forget loads that did nothing since a moment, with their results, unless they run or are deferred.
-
-        What is there stays known. Keys go that HighLevel has not confirmed for ``KEYS_KEPT``, whatever the moment.
-
-        :param before: unix seconds.
-        """
-
-        def delete(connection: sa.Connection) -> Pruned:
-            is_young = sa.exists().where(attempts.c.load == loads.c.number, attempts.c.heartbeat >= before)
-            is_over = loads.c.end.is_distinct_from("deferred")
-            old = connection.scalars(sa.select(loads.c.number).where(loads.c.updated < before, ~is_young, is_over)).all()
-            now = self._database.now(connection)
-            running = running_loads(connection, old, now, self._process)
-            gone = [number for number in old if number not in running]
-            rows = sum(connection.execute(sa.delete(results).where(results.c.load == number)).rowcount for number in gone)
-            for table, column in ((attempts, attempts.c.load), (loads, loads.c.number)):
-                for number in gone:
-                    connection.execute(sa.delete(table).where(column == number))
-            is_too_old = record_keys.c.confirmed < now - KEYS_KEPT.total_seconds()
-            keys = connection.execute(sa.delete(record_keys).where(is_too_old)).rowcount
-            # A task that is gone must not keep for ever what its last table named.
-            connection.execute(sa.delete(named).where(named.c.noted < now - KEYS_KEPT.total_seconds()))
-            return Pruned(rows, len(gone), keys)
-
-        return self._database.write(delete)
+        """As :func:`~airflow_provider_ghl.load.ledger.pruning.prune`."""
+        return self._database.write(lambda connection: prune(connection, before, self._database.now(connection), self._process))
 
     def _summaries(self, connection: sa.Connection, query: sa.Select[Any]) -> _Dicts:
         return load_summaries(connection, query, self._database.now(connection), self._process)
@@ -226,6 +198,8 @@ class LedgerLoads:
         load = self._lock_load(connection, names, now)
         is_of_load = attempts.c.load == load.number
         connection.execute(sa.delete(results).where(results.c.load == load.number))
+        # What is gone by an earlier attempt stays in the account; the rest is tried again.
+        connection.execute(sa.delete(deletions).where(deletions.c.load == load.number, deletions.c.outcome.not_in(DONE)))
         earlier = connection.execute(sa.select(sa.func.count()).select_from(attempts).where(is_of_load)).scalar_one()
         spent = (0, 0, 0)
         if is_resumed:
@@ -261,7 +235,8 @@ class LedgerLoads:
                 continue
             if not load.ended_well:
                 return load
-            connection.execute(sa.delete(results).where(results.c.load == load.number))
+            for table in (results, deletions):
+                connection.execute(sa.delete(table).where(table.c.load == load.number))
             # One that has not ended may be alive, and owns its claims as long as it is.
             connection.execute(sa.delete(attempts).where(attempts.c.load == load.number, attempts.c.ended.is_not(None)))
             connection.execute(sa.delete(loads).where(loads.c.number == load.number))

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from airflow_provider_ghl.load.columns import Numbers, Words
 from airflow_provider_ghl.load.ledger.database import Database
+from airflow_provider_ghl.load.ledger.pairs import ascending
 from airflow_provider_ghl.load.ledger.schema import insert_into, loads, named
 
 __all__ = ["LedgerTables"]
@@ -57,7 +58,7 @@ class LedgerTables:
             if is_mirror is not None:
                 since = (load_number if since is None else since) if is_mirror else None
             values: dict[str, Any] = {"load": load_number, "mirror_since": since}
-            values |= {"pairs": _ascending(kept).astype(_WORD).tobytes(), "noted": self._database.now(connection)}
+            values |= {"pairs": ascending(kept).astype(_WORD).tobytes(), "noted": self._database.now(connection)}
             insert = insert_into(connection, named).values(series=series, target_id=target_id, **values)
             connection.execute(insert.on_conflict_do_update(index_elements=[named.c.series, named.c.target_id], set_=values))
 
@@ -131,11 +132,3 @@ class LedgerTables:
 
         self._database.read(look)
         return found
-
-
-def _ascending(high: Words) -> Words:
-    """Each of them once. ``np.unique`` hashes them, which takes a hundred times as long where they are sorted."""
-    ordered = np.sort(high)
-    is_new = np.ones(len(ordered), dtype=np.bool_)
-    is_new[1:] = ordered[1:] != ordered[:-1]
-    return ordered[is_new]

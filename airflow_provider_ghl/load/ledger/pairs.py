@@ -11,7 +11,16 @@ import numpy as np
 from airflow_provider_ghl.load.columns import Flags, Words
 from airflow_provider_ghl.load.sorted_runs import find_pairs
 
-__all__ = ["KnownPairs", "KnownPairsBuilder", "keys_from_words", "per_statement", "phases", "sort_words", "words_from_keys"]
+__all__ = [
+    "KnownPairs",
+    "KnownPairsBuilder",
+    "ascending",
+    "keys_from_words",
+    "per_statement",
+    "phases",
+    "sort_words",
+    "words_from_keys",
+]
 
 T = TypeVar("T")
 
@@ -53,6 +62,14 @@ def sort_words(high: Words, low: Words) -> tuple[Words, Words]:
         return high, low
     order = np.lexsort((low, high))
     return high[order], low[order]
+
+
+def ascending(words: Words) -> Words:
+    """Each of them once. ``np.unique`` hashes them, which takes a hundred times as long where they are sorted."""
+    ordered = np.sort(words)
+    is_new = np.ones(len(ordered), dtype=np.bool_)
+    is_new[1:] = ordered[1:] != ordered[:-1]
+    return ordered[is_new]
 
 
 def phases(keys: Iterable[bytes]) -> list[int]:

@@ -20,7 +20,9 @@ __all__ = [
     "THERE",
     "Facts",
     "Migration",
+    "approved_plans",
     "attempts",
+    "deletions",
     "find_or_make",
     "insert_into",
     "is_prepared",
@@ -178,6 +180,39 @@ results = sa.Table(
     sa.Column("trace_id", sa.Text),
     sqlite_with_rowid=False,
 )
+# What loads deleted. The outcome says whether it is gone.
+deletions = sa.Table(
+    "ghl_deletions",
+    METADATA,
+    sa.Column("load", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    # "mirror" or "undo".
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("at", sa.Double, nullable=False),
+    sa.Column("location_id", sa.Text, nullable=False),
+    sa.Column("association_id", sa.Text, nullable=False),
+    # In the table's order.
+    sa.Column("first_record_id", sa.Text, nullable=False),
+    sa.Column("second_record_id", sa.Text, nullable=False),
+    sa.Column("relation_id", sa.Text),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("status_code", sa.Integer),
+    sa.Column("reason", sa.Text),
+    sqlite_with_rowid=False,
+)
+# The plans that loads have begun to carry out.
+approved_plans = sa.Table(
+    "ghl_approved_plans",
+    METADATA,
+    sa.Column("load_id", sa.Text, primary_key=True),
+    sa.Column("location_id", sa.Text, primary_key=True),
+    sa.Column("plan_id", sa.Text, nullable=False),
+    sa.Column("noted", sa.Double, nullable=False),
+    sa.Column("table_digest", sa.Text, nullable=False),
+    # The first eight bytes of each pair, ascending.
+    sa.Column("unsent", sa.LargeBinary, nullable=False),
+    sa.Column("deletes", sa.LargeBinary, nullable=False),
+)
 
 
 def _add_keys_and_named(connection: sa.Connection) -> None:
@@ -186,9 +221,14 @@ def _add_keys_and_named(connection: sa.Connection) -> None:
     connection.execute(sa.text("ALTER TABLE ghl_loads ADD COLUMN series TEXT"))
 
 
+def _add_what_people_look_at(connection: sa.Connection) -> None:
+    """To version 3. The same goes for these."""
+    METADATA.create_all(connection, tables=[deletions, approved_plans])
+
+
 _FIRST_VERSION = 1
 #: From version 1 on, in order. A new database gets the tables above as they are, so that both change together.
-MIGRATIONS: tuple[Migration, ...] = (_add_keys_and_named,)
+MIGRATIONS: tuple[Migration, ...] = (_add_keys_and_named, _add_what_people_look_at)
 
 #: What must stand in ``ghl_ledger``, and how it looks.
 _SHAPES = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,13 +12,14 @@ import numpy as np
 from airflow_provider_ghl.api.budget import Budget
 from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.exceptions import GHLError, GuardTripped, LedgerError
-from airflow_provider_ghl.load.columns import Codes, Words
+from airflow_provider_ghl.load.columns import Codes
 from airflow_provider_ghl.load.kind import ReadResult
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.pairs import words_from_keys
 from airflow_provider_ghl.load.ledger.upkeep import RelationFilter
 from airflow_provider_ghl.load.mirror.candidates import Candidate, Candidates, Terms, find_owned, of_parent, sift_read
 from airflow_provider_ghl.load.mirror.guards import check_guards
+from airflow_provider_ghl.load.mirror.plan import MirrorPlan, PlannedLocation, check_drift
 from airflow_provider_ghl.load.plan.scope import ClosedScope, MirroredLocation
 from airflow_provider_ghl.load.remover import Remover
 from airflow_provider_ghl.load.results.outcomes import OUTCOMES, Outcome
@@ -29,7 +29,7 @@ from airflow_provider_ghl.load.send.removals import Removal
 from airflow_provider_ghl.load.send.workers import Workers
 from airflow_provider_ghl.load.spec import LoadSpec, MirrorSpec, Owned
 
-__all__ = ["Mirror", "MirrorEnd", "check_drift"]
+__all__ = ["Mirror", "MirrorEnd"]
 
 _NOT_ATTEMPTED = OUTCOMES.index(Outcome.NOT_ATTEMPTED)
 _ANY_SUCCESS = OUTCOMES.index(Outcome.ALREADY_EXISTS)
@@ -42,7 +42,7 @@ class MirrorEnd:
     :param counts: how many were planned, and how many had each outcome.
     :param error: the guard that tripped, or the failure of the ledger.
     :param stoppage: what stopped the reading of the parents, or the deletes, before the last one.
-    :param plan_id: names exactly what a plan would do.
+    :param plan: what a load that only plans would do.
     :param requests: how many requests a plan's deletes would take, by location.
     :param is_complete: whether all was looked at and tried.
     """
@@ -52,7 +52,7 @@ class MirrorEnd:
     error: GHLError | None = None
     stoppage: Stoppage | None = None
     notes: list[str] = field(default_factory=list)
-    plan_id: str | None = None
+    plan: MirrorPlan | None = None
     requests: dict[str, int] = field(default_factory=dict)
     is_complete: bool = True
 
@@ -86,6 +86,8 @@ class Mirror:
         self._budget = budget
         self._tick = tick
         self._end = MirrorEnd()
+        #: Results of deletions that the ledger does not have yet.
+        self._unwritten: list[Deletion] = []
 
     def run(self, locations: Sequence[MirroredLocation], codes: Codes) -> MirrorEnd:
         """Delete what none of the tables names. Never raises for the ledger's or HighLevel's failures: the end says so.
@@ -116,9 +118,10 @@ class Mirror:
         end, planned = self._end, sum(one.count for one in found)
         end.counts["planned"], end.counts["kept"] = planned, sum(one.kept for one in found)
         if self._spec.plan_only:
-            end.plan_id = _plan_id([one for one, _ in open_ones], found, locations)
-        elif self._mirror.apply_plan is not None:
-            check_drift(self._mirror.apply_plan, _plan_id([one for one, _ in open_ones], found, locations), is_sent=True)
+            end.plan = _plan_of(locations, open_ones, found)
+        elif (reviewed := self._mirror.apply_plan) is not None:
+            approved = self._ledger.approved.of(self._spec.load_id, reviewed)
+            check_drift(reviewed, _plan_of(locations, open_ones, found), approved, is_sent=True)
         self._check_guards(planned, sum(one.in_scope for one in found))
         chosen = {one.location_id: (one, each) for (one, _), each in zip(open_ones, found, strict=True) if each.first}
         if self._spec.plan_only:
@@ -220,6 +223,8 @@ class Mirror:
         remover.prepare = self._doubt
         if by_location:
             remover.remove(by_location)
+        if remover.failure is None:
+            self._write_account()
         self._end.error = remover.failure
         self._end.stoppage = remover.stoppage
 
@@ -241,49 +246,35 @@ class Mirror:
 
     def _settle(self, removal: Removal, result: RemovalResult) -> None:
         location, one = removal.subject
-        self._note(location, one, result)
+        self._unwritten.append(self._note(location, one, result))
         if result.is_success:
             where = {"host": self._client.host, "location_id": location.location_id, "association_id": location.target_id}
-            self._ledger.forget(RelationFilter(**where, pair=one.values))
+            self._write_account(RelationFilter(**where, pair=one.values))
 
-    def _note(self, location: MirroredLocation, one: Candidate, result: RemovalResult) -> None:
+    def _write_account(self, gone: RelationFilter | None = None) -> None:
+        """Have the ledger remember what was deleted, and no longer that it is there."""
+        if self._load_number is not None:
+            self._ledger.deletions.note(self._load_number, "mirror", [one.as_noted() for one in self._unwritten], gone)
+        self._unwritten = []
+
+    def _note(self, location: MirroredLocation, one: Candidate, result: RemovalResult) -> Deletion:
         self._end.counts[result.outcome] += 1
         values = location.handler.as_stored(one.values)
-        self._end.deletions.append(Deletion(location.location_id, location.target_id, values, one.made_id, result))
+        deletion = Deletion(location.location_id, location.target_id, values, one.made_id, result)
+        self._end.deletions.append(deletion)
+        return deletion
 
 
-def _plan_id(open_ones: Sequence[MirroredLocation], found: Sequence[Candidates], locations: Sequence[MirroredLocation]) -> str:
-    """Names what is planned: the table, what is to be sent, what is to be deleted. Of hashes with the ledger's secret."""
-    deletes = [words_from_keys(b"".join(one.pair for one in each.first))[0] for each in found]
-    parts = (
-        [(one.location_id, one.named) for one in locations],
-        [(one.location_id, one.unsent) for one in locations],
-        [(one.location_id, words) for one, words in zip(open_ones, deletes, strict=True)],
+def _plan_of(
+    locations: Sequence[MirroredLocation],
+    open_ones: Sequence[tuple[MirroredLocation, ClosedScope]],
+    found: Sequence[Candidates],
+) -> MirrorPlan:
+    deletes = {
+        location.location_id: words_from_keys(b"".join(one.pair for one in each.first))[0]
+        for (location, _), each in zip(open_ones, found, strict=True)
+    }
+    none = np.empty(0, dtype=np.uint64)
+    return MirrorPlan(
+        [PlannedLocation(one.location_id, one.named, one.unsent, deletes.get(one.location_id, none)) for one in locations]
     )
-    return "-".join(_digest(part) for part in parts)
-
-
-def _digest(parts: Sequence[tuple[str, Words]]) -> str:
-    digest = hashlib.blake2b(digest_size=8)
-    for location_id, words in sorted(parts, key=lambda part: part[0]):
-        digest.update(f"{location_id}:{len(words)}:".encode())
-        digest.update(np.unique(words).tobytes())
-    return digest.hexdigest()
-
-
-def check_drift(reviewed: str, plan: str, *, is_sent: bool = False) -> None:
-    """Compare a plan that was reviewed with what is planned now.
-
-    :param is_sent: what was to be sent is sent, and is not compared.
-    :raises GuardTripped: they differ; the message says in what.
-    """
-    before, now = reviewed.split("-"), plan.split("-")
-    if len(before) != len(now):
-        raise GuardTripped(f"{reviewed!r} is the id of no plan: nothing was deleted")
-    parts = zip(("the table", "what would be sent", "what would be deleted"), before, now, strict=True)
-    differs = [name for name, one, other in parts if one != other and not (is_sent and name == "what would be sent")]
-    if differs:
-        verb = "differs" if len(differs) == 1 else "differ"
-        raise GuardTripped(
-            f"{' and '.join(differs)} {verb} from the plan that was reviewed: nothing was deleted; make another plan"
-        )

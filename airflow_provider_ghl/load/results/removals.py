@@ -67,3 +67,17 @@ class Deletion:
     values: tuple[str, ...]
     made_id: str | None
     result: RemovalResult
+
+    def as_noted(self) -> dict[str, str | int | None]:
+        """As the ledger keeps it."""
+        first, second = self.values
+        return {
+            "location_id": self.location_id,
+            "association_id": self.target_id,
+            "first_record_id": first,
+            "second_record_id": second,
+            "relation_id": self.made_id,
+            "outcome": str(self.result.outcome),
+            "status_code": self.result.status_code,
+            "reason": self.result.reason,
+        }

@@ -1,0 +1,183 @@
+"""A plan that a person has reviewed is carried out exactly, however often the load is interrupted; or nothing is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from mirrors import FREE, HAND, TABLE, deletes, killed_at_the_end, mirror, mirrored_once
+from relation_specs import relation_spec
+from remembering import Time
+from simulated_highlevel import KEY, LOCATION, SimulatedServer
+from simulated_load import COLUMNS, Load, SimulatedWorkers, make_client
+
+from airflow_provider_ghl.exceptions import GuardTripped
+from airflow_provider_ghl.load.ledger.ledger import Ledger
+from airflow_provider_ghl.load.ports import Ports
+from airflow_provider_ghl.load.results.failure import Failure
+from airflow_provider_ghl.load.results.outcomes import End
+from airflow_provider_ghl.load.review import review
+from airflow_provider_ghl.load.source.rows import from_data
+
+#: What left the table, and what came.
+ROWS = [*TABLE[4:], ("student0", "new"), ("student1", "new")]
+
+
+@pytest.fixture
+def world(ledger: Ledger, time: Time) -> SimulatedServer:
+    """See :func:`mirrors.mirrored_once`."""
+    return mirrored_once(ledger, time)
+
+
+def plan_of(rows: Sequence[Any], world: SimulatedServer, ledger: Ledger, **options: Any) -> str:
+    return str(mirror(rows, world, ledger, "plan", plan_only=True, **options).summary["plan_id"])
+
+
+def check(rows: Sequence[Any], world: SimulatedServer, ledger: Ledger, plan: str) -> Any:
+    """What an operator does before its load: returns how the review failed."""
+    options: dict[str, Any] = {"parent": 0, "series": "table", "apply_plan": plan, "columns": COLUMNS} | FREE
+    spec = relation_spec(load_id="second", location_id=LOCATION, association_key=KEY, **options)
+    ports = Ports(
+        batches=from_data(rows, COLUMNS, 1000), client=make_client(world), workers=SimulatedWorkers(world), ledger=ledger
+    )
+    return review(spec, ports, ledger)
+
+
+def apply(rows: Sequence[Any], world: SimulatedServer, ledger: Ledger, plan: str, **options: Any) -> Load:
+    """An operator's attempt: the review, then the load."""
+    assert check(rows, world, ledger, plan) is None
+    return mirror(rows, world, ledger, "second", apply_plan=plan, **options)
+
+
+class TestPlans:
+    def test_a_plan_shows_both_directions_and_sends_nothing(self, world: SimulatedServer, ledger: Ledger) -> None:
+        before = dict(world.relations)
+        rows = [*TABLE[2:], ("student0", "new")]
+        plan = mirror(rows, world, ledger, "plan", plan_only=True)
+        assert world.relations == before
+        assert deletes(plan) == {"planned": 2, "not_attempted": 2}
+        assert plan.summary["plan"]["requests"] == 1 + 1 + 2
+        load = mirror(rows, world, ledger, "second", apply_plan=plan.summary["plan_id"])
+        assert deletes(load) == {"planned": 2, "deleted": 2}
+
+    def test_another_task_may_plan_for_the_only_mirror(self, world: SimulatedServer, ledger: Ledger) -> None:
+        plan = mirror(TABLE[2:], world, ledger, "plan", plan_only=True, series="plan")
+        assert deletes(plan) == {"planned": 2, "not_attempted": 2}
+        load = mirror(TABLE[2:], world, ledger, "second", apply_plan=plan.summary["plan_id"])
+        assert deletes(load) == {"planned": 2, "deleted": 2}
+        mirror(TABLE[:4], world, ledger, "another", series="another")
+        plan = mirror(TABLE[4:], world, ledger, "plan", plan_only=True, series="plan")
+        assert "knows of no earlier mirror of this table" in plan.verdict.warnings[0]
+
+    def test_a_guard_that_would_trip_is_told(self, world: SimulatedServer, ledger: Ledger) -> None:
+        plan = mirror(TABLE[10:], world, ledger, "plan", plan_only=True, max_deletes=1)
+        assert plan.verdict.is_green
+        assert "The load would end red: 10 relations would be deleted" in plan.verdict.warnings[0]
+        assert deletes(plan) == {"planned": 10, "not_attempted": 10}
+
+    def test_drift_is_refused_and_named(self, world: SimulatedServer, ledger: Ledger) -> None:
+        plan = mirror(TABLE[2:], world, ledger, "plan", plan_only=True).summary["plan_id"]
+        load = mirror(TABLE[3:], world, ledger, "second", apply_plan=plan)
+        assert load.verdict.failure is Failure.GUARD_TRIPPED
+        assert "the table and what would be deleted differ from the plan" in load.verdict.headline
+        assert set(world.relations) == {*TABLE, HAND}
+
+
+class TestInterrupted:
+    @pytest.mark.parametrize("requests", range(2, 9))
+    def test_what_is_left_is_done_after_a_wait_for_quota(self, world: SimulatedServer, ledger: Ledger, requests: int) -> None:
+        """The quota ends at any request: while rows are sent, before the first delete, amid the deletes."""
+        plan = plan_of(ROWS, world, ledger)
+        world.faults = {world.requests + 1 + requests: "day_spent"}
+        load = apply(ROWS, world, ledger, plan, defer_timeout=timedelta(days=2))
+        if load.verdict.end is End.DEFERRED:
+            world.used_of_day = 0
+            load = apply(ROWS, world, ledger, plan, is_resumed=True, defer_timeout=timedelta(days=2))
+        assert load.verdict.is_green
+        assert set(world.relations) == {*ROWS, HAND}
+
+    def test_and_after_a_kill(self, world: SimulatedServer, ledger: Ledger) -> None:
+        plan = plan_of(ROWS, world, ledger)
+        assert check(ROWS, world, ledger, plan) is None
+        killed_at_the_end(ROWS, world, ledger, load_id="second", parent=0, series="table", apply_plan=plan, **FREE)
+        assert apply(ROWS, world, ledger, plan, try_number=2).verdict.is_green
+
+    def test_what_is_new_meanwhile_is_drift(self, world: SimulatedServer, ledger: Ledger) -> None:
+        plan = plan_of(ROWS, world, ledger)
+        world.faults = {world.requests + 4: "day_spent"}
+        assert apply(ROWS, world, ledger, plan, defer_timeout=timedelta(days=2)).verdict.end is End.DEFERRED
+        world.used_of_day = 0
+        before = set(world.relations)
+        with pytest.raises(GuardTripped, match=r"^the table and what would be deleted differ from the plan that was reviewed"):
+            check(ROWS[1:], world, ledger, plan)
+        with pytest.raises(GuardTripped, match=r"^the table and what would be sent differ"):
+            check([*ROWS, ("student4", "more")], world, ledger, plan)
+        assert set(world.relations) == before
+
+    def test_another_plan_takes_its_place(self, world: SimulatedServer, ledger: Ledger) -> None:
+        plan = plan_of(ROWS, world, ledger)
+        assert check(ROWS, world, ledger, plan) is None
+        with pytest.raises(GuardTripped):
+            check(ROWS[1:], world, ledger, plan)
+        other = plan_of(ROWS[1:], world, ledger)
+        assert check(ROWS[1:], world, ledger, other) is None
+        assert (ledger.approved.of("second", plan), list(ledger.approved.of("second", other))) == ({}, [LOCATION])
+
+
+class TestOver:
+    def test_a_load_that_ended_well_has_no_plan_left(self, world: SimulatedServer, ledger: Ledger) -> None:
+        """Else the same id would let a cleared task do a part of what nobody reviewed again."""
+        plan = plan_of(ROWS, world, ledger)
+        assert apply(ROWS, world, ledger, plan).verdict.is_green
+        assert ledger.approved.of("second", plan) == {}
+        with pytest.raises(GuardTripped, match=r"^what would be sent and what would be deleted differ"):
+            check(ROWS, world, ledger, plan)
+
+    def test_nor_has_one_that_nobody_tries_again(self, world: SimulatedServer, ledger: Ledger, time: Time) -> None:
+        plan = plan_of(ROWS, world, ledger)
+        assert check(ROWS, world, ledger, plan) is None
+        time.now += 91 * 86_400
+        ledger.loads.prune(0.0)
+        assert ledger.approved.of("second", plan) == {}
+
+    def test_what_cannot_be_planned_anew_is_not_done(self, world: SimulatedServer, ledger: Ledger) -> None:
+        with pytest.raises(GuardTripped, match=r"^'nonsense' is the id of no plan"):
+            check(ROWS, world, ledger, "nonsense")
+
+
+class TestAccount:
+    def test_the_ledger_lists_what_a_mirror_deleted(self, world: SimulatedServer, ledger: Ledger) -> None:
+        load = mirror(TABLE[2:], world, ledger, "second")
+        (found,) = ledger.loads.list(1)
+        noted = ledger.deletions.of(found["number"])
+        assert {(one["first_record_id"], one["second_record_id"]) for one in noted} == set(TABLE[:2])
+        assert [(one["why"], one["outcome"], one["number"]) for one in noted] == [
+            ("mirror", "deleted", 0),
+            ("mirror", "deleted", 1),
+        ]
+        kept = [{name: one[name] for name in noted[0] if name in one} for one in load.verdict.results[-2:]]
+        assert kept == [{name: one[name] for name in kept[0]} for one in noted]
+
+    def test_over_its_attempts(self, world: SimulatedServer, ledger: Ledger) -> None:
+        world.faults = {world.requests + 3: "day_spent"}
+        load = mirror(TABLE[4:], world, ledger, "second", defer_timeout=timedelta(days=2))
+        (number,) = (one["number"] for one in ledger.loads.list(1))
+        outcomes = [one["outcome"] for one in ledger.deletions.of(number)]
+        assert {name: outcomes.count(name) for name in set(outcomes)} | {"planned": 4} == deletes(load)
+        assert "not_attempted" in outcomes
+        world.used_of_day = 0
+        mirror(TABLE[4:], world, ledger, "second", is_resumed=True, defer_timeout=timedelta(days=2))
+        assert [one["outcome"] for one in ledger.deletions.of(number)] == ["deleted"] * 4
+
+    def test_and_forgets_it_with_the_load(self, world: SimulatedServer, ledger: Ledger, time: Time) -> None:
+        mirror(TABLE[2:], world, ledger, "second")
+        (number,) = (one["number"] for one in ledger.loads.list(1))
+        time.now += 91 * 86_400
+        ledger.loads.prune(time.now - 90 * 86_400)
+        assert ledger.deletions.of(number) == []
+
+    def test_a_plan_notes_nothing(self, world: SimulatedServer, ledger: Ledger) -> None:
+        plan_of(ROWS, world, ledger)
+        assert all(ledger.deletions.of(load["number"]) == [] for load in ledger.loads.list())
