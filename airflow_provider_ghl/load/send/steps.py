@@ -10,12 +10,11 @@ import numpy as np
 
 from airflow_provider_ghl.api.clock import LONGEST_WAIT, Clock
 from airflow_provider_ghl.exceptions import ConfigurationError, GHLError, LedgerError
-from airflow_provider_ghl.load.columns import Chunk, Numbers, Words
+from airflow_provider_ghl.load.columns import Chunk, Words
 from airflow_provider_ghl.load.keys.stage import KeyStage, open_key_stage
 from airflow_provider_ghl.load.kind import (
     Conversation,
     GoneRecord,
-    GroupRead,
     PartResult,
     ReadResult,
     Result,
@@ -24,12 +23,11 @@ from airflow_provider_ghl.load.kind import (
     TargetResult,
 )
 from airflow_provider_ghl.load.ledger.memory import Memories, Memory
-from airflow_provider_ghl.load.ledger.notes import Knowledge
 from airflow_provider_ghl.load.plan.difference import Difference
 from airflow_provider_ghl.load.plan.partition import Partition
 from airflow_provider_ghl.load.plan.planner import Planner
 from airflow_provider_ghl.load.plan.scope import MirroredLocation, Scope
-from airflow_provider_ghl.load.results.outcomes import Evidence, Outcome, RowResult
+from airflow_provider_ghl.load.results.outcomes import RowResult
 from airflow_provider_ghl.load.results.report import Report
 from airflow_provider_ghl.load.results.row_results import LocationResults
 from airflow_provider_ghl.load.results.stoppage import stopped_by
@@ -37,7 +35,8 @@ from airflow_provider_ghl.load.send.claim import Claims
 from airflow_provider_ghl.load.send.in_flight import GiveUp, NeedRows, Send, Step, WaitUntil
 from airflow_provider_ghl.load.send.journal import Journal, LocationJournal
 from airflow_provider_ghl.load.send.key_steps import KeySteps
-from airflow_provider_ghl.load.spec import DiffAgainst, LoadSpec, Owned
+from airflow_provider_ghl.load.send.reads import ReadSteps, readable
+from airflow_provider_ghl.load.spec import LoadSpec, Owned
 
 __all__ = ["LocationSteps"]
 
@@ -50,7 +49,7 @@ _MANY_KEYS = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class _TargetState:
-    """What a location has once its target is known. Where nothing is to be sent, ``journal`` and ``claims`` are ``None``."""
+    """What a location has once its target is known. Where nothing is to be sent, the last three are ``None``."""
 
     handler: RowHandler
     #: The target's number in the ledger.
@@ -58,6 +57,7 @@ class _TargetState:
     scope: Scope
     keys: KeySteps | None = None
     journal: LocationJournal | None = None
+    reads: ReadSteps | None = None
     claims: Claims | None = None
 
 
@@ -95,7 +95,6 @@ class LocationSteps:
         self._at_work: list[Chunk] = []
         #: The high words of rows that a plan would send.
         self._unsent: list[Words] = []
-        self._reads: dict[int, tuple[Chunk, GroupRead]] = {}
         #: Requests that were sent for rows before their records turned out to be gone, by row.
         self._spent: dict[int, int] = {}
         self._skip_reason: str | None = None
@@ -174,7 +173,8 @@ class LocationSteps:
             if result.target is not None:
                 self._begin(result.target)
         elif isinstance(result, ReadResult):
-            self._take_reading(send, result)
+            if self._at_target is not None and self._at_target.reads is not None:
+                self._at_target.reads.take(send, result)
         elif isinstance(result, PartResult):
             if self._keys is not None:
                 self._keys.take_part(send, result)
@@ -254,16 +254,17 @@ class LocationSteps:
             if objection := there.handler.objection(chunk):
                 yield GiveUp(ConfigurationError(objection))
                 return
-        if there.journal is None or there.claims is None:
+        offsets = readable(chunk, self._spec.diff_against)
+        reads = there.handler.count_reads(chunk, offsets)
+        if there.reads is None or there.claims is None:
             self._planner.refuse(chunk, there.handler.refusals(chunk))
-            self.price += len(chunk.todo) + there.handler.count_reads(chunk, self._readable(chunk))
+            self.price += len(chunk.todo) + reads
             self._unsent.append(chunk.high[chunk.todo])
             self._planner.skip(chunk, "planned only")
             return
-        reads = there.handler.count_reads(chunk, self._readable(chunk))
         self._announce(chunk, len(chunk.todo) + reads)
         if reads:
-            yield from self._read(chunk, there.handler, there.journal, there.keys)
+            yield from there.reads.read(chunk, offsets, self._planner)
         self._planner.refuse(chunk, there.handler.refusals(chunk))
         yield from there.claims.send(chunk)
 
@@ -328,7 +329,8 @@ class LocationSteps:
             return keys is not None and keys.put_off(chunk, offset)
 
         claims = Claims(location_journal, self._report, journal, self._clock, spec.batch_size, converse, put_off)
-        self._at_target = _TargetState(handler, memory.target_id, scope, keys, location_journal, claims)
+        reads = ReadSteps(handler, self._report, journal, location_journal, keys, self._clock)
+        self._at_target = _TargetState(handler, memory.target_id, scope, keys, location_journal, reads, claims)
 
     def _open_scope(self) -> Scope:
         mirror, identity = self._spec.mirror, self._memories.identity
@@ -347,32 +349,6 @@ class LocationSteps:
             return Difference(memory, always=_FEW_KNOWN)
         return Difference(memory, self._partition.expected_rows())
 
-    def _readable(self, chunk: Chunk) -> Numbers:
-        """Offsets of the rows that may be settled by reading."""
-        match self._spec.diff_against:
-            case DiffAgainst.HIGHLEVEL:
-                return chunk.todo
-            case DiffAgainst.LEDGER:
-                is_stale = np.isin(chunk.knowledge[chunk.todo], (Knowledge.STALE, Knowledge.OURS_STALE))
-                return chunk.todo[np.flatnonzero(is_stale)]
-        return chunk.todo[:0]
-
-    def _read(
-        self, chunk: Chunk, handler: RowHandler, location_journal: LocationJournal, keys: KeySteps | None
-    ) -> Iterator[Step]:
-        """Read from HighLevel where that is cheaper than sending. Rows that are there are removed from ``todo``."""
-        self._journal.commit()  # so that later forgetting affects only what is read from here on
-        location_journal.begin_reading()
-        for read in handler.reads(chunk, self._readable(chunk)):
-            row = chunk.start + read.offsets[0]
-            self._reads[row] = chunk, read
-            yield Send(row, (), read.conversation if keys is None else keys.hide(chunk, read.offsets, read.conversation))
-        while self._reads:
-            yield self._for_answers()
-        # The reads may have returned rows of other groups as well.
-        self._journal.commit()
-        self._planner.look_again(chunk)
-
     def _take_row(self, send: Send, result: RowResult) -> None:
         if spent := self._spent.pop(send.row, 0):
             result = replace(result, requests=result.requests + spent)
@@ -388,24 +364,6 @@ class LocationSteps:
             self._at_target.journal.note_gone(send, result.reason)
         if self._keys is not None:
             self._keys.take_gone_record(result)
-
-    def _take_reading(self, send: Send, result: ReadResult) -> None:
-        if self._at_target is None or self._at_target.journal is None:
-            return
-        chunk, read = self._reads.pop(send.row)
-        there = self._at_target.handler.stored_ids(chunk, read, result)
-        requests = result.requests
-        for offset, made_id in there.items():
-            self._decide_read(chunk, offset, made_id, requests)
-            requests = 0  # count them once, for the first row
-        self._at_target.journal.learn(result.stored)
-        chunk.todo = np.setdiff1d(chunk.todo, np.array(list(there), dtype=np.int64), assume_unique=True)
-
-    def _decide_read(self, chunk: Chunk, offset: int, made_id: str | None, requests: int) -> None:
-        is_ours = chunk.knowledge[offset] in (Knowledge.OURS_SENT, Knowledge.OURS_STALE)
-        outcome, evidence = (Outcome.CREATED, Evidence.PRESUMED) if is_ours else (Outcome.ALREADY_EXISTS, Evidence.READ)
-        result = self._report.decide(chunk.start + offset, RowResult(outcome, evidence, made_id, requests=requests))
-        self._journal.keep([result])
 
     def _for_answers(self) -> WaitUntil:
         return WaitUntil(self._clock.monotonic() + LONGEST_WAIT)
