@@ -58,7 +58,9 @@ soak: install $(VENV)/ready-soak ## 30 times the examples, loads killed with 59 
 		tests/load/test_load_properties.py tests/load/test_many_properties.py tests/load/test_load_speed.py \
 		tests/lookups/test_resolve_properties.py \
 		tests/api/test_limits.py tests/api/test_any_answer.py tests/load/test_results_file.py \
-		tests/load/test_chaos.py tests/load/test_chaos_two.py tests/airflow/test_refresh_race.py $(PYTEST_ARGS)
+		tests/load/test_chaos.py tests/load/test_chaos_two.py tests/load/test_chaos_keys.py tests/load/test_chaos_mirror.py \
+		tests/load/test_keys_properties.py tests/load/test_mirror_properties.py tests/load/test_mirror_plans.py \
+		tests/airflow/test_refresh_race.py $(PYTEST_ARGS)
 	$(BIN)/python -m pytest -rP tests/distributed/celery_soak.py $(PYTEST_ARGS)
 
 .PHONY: clean

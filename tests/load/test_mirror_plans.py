@@ -7,11 +7,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from mirrors import FREE, HAND, TABLE, deletes, killed_at_the_end, mirror, mirrored_once
 from relation_specs import relation_spec
 from remembering import Time
 from simulated_highlevel import KEY, LOCATION, SimulatedServer
 from simulated_load import COLUMNS, Load, SimulatedWorkers, make_client
+from soak import LONGER
 
 from airflow_provider_ghl.exceptions import GuardTripped
 from airflow_provider_ghl.load.ledger.ledger import Ledger
@@ -20,7 +24,9 @@ from airflow_provider_ghl.load.results.failure import Failure
 from airflow_provider_ghl.load.results.outcomes import End
 from airflow_provider_ghl.load.review import review
 from airflow_provider_ghl.load.source.rows import from_data
+from airflow_provider_ghl.load.spec import Owned
 
+Pair = tuple[str, str]
 #: What left the table, and what came.
 ROWS = [*TABLE[4:], ("student0", "new"), ("student1", "new")]
 
@@ -35,10 +41,10 @@ def plan_of(rows: Sequence[Any], world: SimulatedServer, ledger: Ledger, **optio
     return str(mirror(rows, world, ledger, "plan", plan_only=True, **options).summary["plan_id"])
 
 
-def check(rows: Sequence[Any], world: SimulatedServer, ledger: Ledger, plan: str) -> Any:
+def check(rows: Sequence[Any], world: SimulatedServer, ledger: Ledger, plan: str, **options: Any) -> Any:
     """What an operator does before its load: returns how the review failed."""
-    options: dict[str, Any] = {"parent": 0, "series": "table", "apply_plan": plan, "columns": COLUMNS} | FREE
-    spec = relation_spec(load_id="second", location_id=LOCATION, association_key=KEY, **options)
+    chosen: dict[str, Any] = {"parent": 0, "series": "table", "apply_plan": plan, "columns": COLUMNS} | FREE | options
+    spec = relation_spec(load_id="second", location_id=LOCATION, association_key=KEY, **chosen)
     ports = Ports(
         batches=from_data(rows, COLUMNS, 1000), client=make_client(world), workers=SimulatedWorkers(world), ledger=ledger
     )
@@ -124,6 +130,53 @@ class TestInterrupted:
         other = plan_of(ROWS[1:], world, ledger)
         assert check(ROWS[1:], world, ledger, other) is None
         assert (ledger.approved.of("second", plan), list(ledger.approved.of("second", other))) == ({}, [LOCATION])
+
+
+CHANGES = st.lists(
+    st.tuples(st.integers(2, 14), st.sampled_from([None, None, ("by hand", TABLE[0]), ("by hand", ("student0", "more"))])),
+    max_size=4,
+)
+
+
+@settings(deadline=None, max_examples=15 * LONGER)
+@given(
+    left=st.frozensets(st.sampled_from(TABLE), max_size=8),
+    new=st.frozensets(st.sampled_from([(f"student{at}", f"new{at}") for at in range(4)])),
+    owned=st.sampled_from(Owned),
+    changes=CHANGES,
+)
+def test_nothing_beyond_what_was_reviewed_is_ever_done(
+    left: frozenset[Pair], new: frozenset[Pair], owned: Owned, changes: list[tuple[int, tuple[str, Pair] | None]]
+) -> None:
+    """The quota ends again and again, and people link and unlink meanwhile."""
+    clock = Time()
+    ledger = Ledger(sa.create_engine("sqlite://"), database_time=clock)
+    world = mirrored_once(ledger, clock)
+    rows = [*(pair for pair in TABLE if pair not in left), *sorted(new)]
+    reviewed = mirror(rows, world, ledger, "plan", plan_only=True, owned=owned)
+    plan = str(reviewed.summary["plan_id"])
+    may_go = {(one["first_record_id"], one["second_record_id"]) for one in reviewed.verdict.results if one["row"] is None}
+    by_hand: set[Pair] = {HAND}
+    for requests, change in [*changes, (10_000, None)]:
+        world.used_of_day = 0
+        world.faults = {world.requests + requests: "day_spent"}
+        before = set(world.relations)
+        try:
+            failed = check(rows, world, ledger, plan, owned=owned)
+        except GuardTripped:
+            failed = "drift"
+        load = None
+        if failed is None:
+            load = mirror(rows, world, ledger, "second", apply_plan=plan, owned=owned, defer_timeout=timedelta(days=9))
+        assert before - set(world.relations) <= may_go
+        assert set(world.relations) - before <= new
+        if load is not None and load.verdict.is_green:
+            assert set(world.relations) - by_hand == {*TABLE, *rows} - may_go - by_hand
+            break
+        if change is not None and change[1] not in world.relations:
+            world.add(change[1])
+            by_hand.add(change[1])
+    ledger.close()
 
 
 class TestOver:
