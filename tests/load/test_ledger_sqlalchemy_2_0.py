@@ -31,7 +31,7 @@ def test_all_holds_with_sqlalchemy_2_0(postgresql: str) -> None:
         "-p",
         "no:cacheprovider",
         "-k",
-        "not memory and not deadlock and not patience",
+        "not memory and not deadlock and not patience and not large",
         *(str(HERE / name) for name in FILES),
     ]
     command = [sys.executable, "-c", PROGRAM, *options]

@@ -138,7 +138,7 @@ def make_agency(worlds: list[dict[str, Any]], before: set[Place]) -> SimulatedAg
     return agency
 
 
-@settings(SLOWLY, max_examples=120 * LONGER)
+@settings(SLOWLY, max_examples=80 * LONGER)
 @given(
     rows=TABLES,
     is_sorted=st.booleans(),

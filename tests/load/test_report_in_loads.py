@@ -100,4 +100,4 @@ def test_rows_that_need_no_request_take_a_few_bytes(source: Any) -> None:
             tracemalloc.stop()
 
     peak(1_000)
-    assert peak(100_000) - peak(20_000) <= 80_000 * 100
+    assert peak(60_000) - peak(20_000) <= 40_000 * 100
