@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from airflow_provider_ghl.api.budget import Budget
@@ -282,9 +283,22 @@ class _Load:
         if self._report.has_rows_without_location:
             return MirrorEnd(notes=["Nothing was deleted, since the location of a row is not known."])
         reached = [one.steps.mirrored for one in locations if not one.is_stopped]
-        ports = self._ledger, self._client, self._workers, self._budget, journal.tick
+        ports = self._ledger, self._client, self._workers, self._budget, partial(self._watch, journal)
         number = self._attempt.load_number if self._attempt is not None else None
         return Mirror(self._spec, mirror, number, *ports).run([one for one in reached if one is not None], self._report.codes)
+
+    def _watch(self, journal: Journal, location_ids: Sequence[str], what: str, total: int) -> Callable[[int], None]:
+        """See :class:`~airflow_provider_ghl.load.mirror.mirror.Mirror`."""
+        progress = self._progress.of_part(what, total) if self._progress is not None else None
+        before = self._budget.spent
+
+        def watch(done: int) -> None:
+            journal.tick()
+            if progress is not None and progress.is_due:
+                statuses = [LocationStatus(one, self._client.limit(one)) for one in location_ids]
+                progress.tick(done, total, self._budget.spent - before, statuses)
+
+        return watch
 
     def _conclude(
         self, ending: Ending, locations: Sequence[Location], plan: Estimate | None, mirror: MirrorEnd | None

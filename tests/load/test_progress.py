@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from simulated_highlevel import SimulatedServer
@@ -11,7 +12,9 @@ from simulated_load import load_pairs
 from simulated_time import FakeClock
 
 from airflow_provider_ghl.api.limits import Limit
+from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.results.progress import LocationStatus, Progress
+from airflow_provider_ghl.load.spec import Owned
 
 ONE = LocationStatus("a", Limit())
 
@@ -161,3 +164,23 @@ def test_there_are_lines_while_no_row_is_done() -> None:
     load_pairs([(f"s{n}", f"t{n}") for n in range(5)], server, progress=lines.progress)
     assert lines.seconds[1:4] == pytest.approx([10.3, 20.3, 30.3], abs=0.6)
     assert lines.lines[1].startswith("0 of 5 rows done (0%)")
+
+
+def test_reading_parents_and_deleting_have_lines_of_their_own() -> None:
+    server, ledger = SimulatedServer(FakeClock(), limit=10, interval=1.0), Ledger.in_memory()
+    rows = [(f"s{number}", "t") for number in range(250)]
+    options: dict[str, Any] = {"ledger": ledger, "series": "table", "parent": 1, "owned": Owned.ALL, "max_deletes": None}
+    load_pairs(rows, server, load_id="first", max_delete_share=None, **options)
+    lines = Lines(server.clock, 1)
+    load_pairs([("s0", "t")], server, load_id="second", progress=lines.progress, max_delete_share=None, **options)
+    assert len(server.relations) == 1
+    about_deletes = [line for line in lines.lines if "deletes done" in line]
+    assert len(about_deletes) == 2
+    assert re.fullmatch(
+        r"\d+ of 249 deletes done \(\d+%\), about \d+ s left, [\d.]+ requests/s, \d+% of the limit in use, [\d,]+ requests left"
+        r" of the day",
+        about_deletes[0],
+    )
+    lines = Lines(server.clock, 250)
+    load_pairs(rows, server, load_id="third", progress=lines.progress, max_delete_share=None, **options | {"parent": 0})
+    assert any(re.match(r"\d+ of 250 parents read \(\d+%\)", line) for line in lines.lines)

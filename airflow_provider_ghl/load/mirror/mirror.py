@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -30,6 +30,9 @@ from airflow_provider_ghl.load.send.workers import Workers
 from airflow_provider_ghl.load.spec import LoadSpec, MirrorSpec, Owned
 
 __all__ = ["Mirror", "MirrorEnd"]
+
+#: See :class:`Mirror`.
+Watch = Callable[[Sequence[str], str, int], Callable[[int], None]]
 
 _NOT_ATTEMPTED = OUTCOMES.index(Outcome.NOT_ATTEMPTED)
 _ANY_SUCCESS = OUTCOMES.index(Outcome.ALREADY_EXISTS)
@@ -62,7 +65,9 @@ class Mirror:
 
     :param spec: what the load is to do; it has a ``mirror``, and a ``series``.
     :param load_number: the load in the ledger; ``None`` where it is not noted there.
-    :param tick: called at least twice a second while something is read or deleted: the ledger hears that the load is alive.
+    :param watch: called before something is read or deleted, with the location ids, with what is done ("parents read"), and
+        with how much of it there is. It returns a function that is called at least twice a second with how much is done: so the
+        ledger hears that the load is alive.
     """
 
     def __init__(
@@ -74,7 +79,7 @@ class Mirror:
         client: Client,
         workers: Workers,
         budget: Budget,
-        tick: Callable[[], None],
+        watch: Watch,
     ) -> None:
         self._spec = spec
         self._mirror = mirror
@@ -84,7 +89,7 @@ class Mirror:
         self._client = client
         self._workers = workers
         self._budget = budget
-        self._tick = tick
+        self._watch = watch
         self._end = MirrorEnd()
         #: Results of deletions that the ledger does not have yet.
         self._unwritten: list[Deletion] = []
@@ -195,7 +200,7 @@ class Mirror:
             stored = of_parent(location, self._mirror.parent, result.stored, removal.values[0])
             sift_read(location, scope, stored, self._ledger, terms[removal.subject], found[removal.subject])
 
-        reader = self._remover(take)
+        reader = self._remover(take, by_location, "parents read")
         if by_location:
             reader.remove(by_location)
         if unread:
@@ -219,7 +224,7 @@ class Mirror:
                 conversation = partial(location.handler.remove, one.values, one.made_id, is_read=one.is_read)
                 by_location.setdefault(location_id, []).append(Removal(number, one.values, conversation, (location, one)))
                 number += 1
-        remover = self._remover(self._settle)
+        remover = self._remover(self._settle, by_location, "deletes done")
         remover.prepare = self._doubt
         if by_location:
             remover.remove(by_location)
@@ -228,13 +233,22 @@ class Mirror:
         self._end.error = remover.failure
         self._end.stoppage = remover.stoppage
 
-    def _remover(self, settle: Callable[[Removal, Any], None]) -> Remover:
+    def _remover(
+        self, settle: Callable[[Removal, Any], None], by_location: Mapping[str, Sequence[Removal]], what: str
+    ) -> Remover:
+        watch, done = self._watch(list(by_location), what, sum(map(len, by_location.values()))), 0
+
+        def count(removal: Removal, result: Any) -> None:
+            nonlocal done
+            done += 1
+            settle(removal, result)
+
         return Remover(
             client=self._client,
             workers=self._workers,
             budget=self._budget,
-            settle=settle,
-            tick=self._tick,
+            settle=count,
+            tick=lambda: watch(done),
             abort_after=self._spec.abort_after,
             outage_timeout=self._spec.outage_timeout,
         )

@@ -39,19 +39,35 @@ class Progress:
     :param write: takes a line, such as a logger's ``info``.
     :param total: how many rows the source has, where that is known.
     :param estimate: about how many rows it has, where the number is not known.
+    :param what: what is counted, and what is done to it.
     """
 
     def __init__(
-        self, write: Callable[[str], None], clock: Clock, total: int | None = None, estimate: int | None = None
+        self,
+        write: Callable[[str], None],
+        clock: Clock,
+        total: int | None = None,
+        estimate: int | None = None,
+        *,
+        what: str = "rows done",
     ) -> None:
         self._write = write
         self._clock = clock
         self._total = total
         self._estimate = estimate
+        self._what = what
         self._began: float | None = None
         self._next = 0.0
         self._lines = 0
         self._troubles: set[str] = set()
+
+    def of_part(self, what: str, total: int) -> Progress:
+        """The progress of something that follows the rows.
+
+        :param what: what is counted, and what is done to it, such as "parents read".
+        :param total: how much of it there is.
+        """
+        return Progress(self._write, self._clock, total, what=what)
 
     @property
     def is_due(self) -> bool:
@@ -119,11 +135,11 @@ class Progress:
 
     def _rows_done(self, done: int, read: int) -> str:
         if self._total:
-            return f"{done:,} of {self._total:,} rows done ({done / self._total:.0%})"
+            return f"{done:,} of {self._total:,} {self._what} ({done / self._total:.0%})"
         if self._estimate:
             about = max(self._estimate, read)
-            return f"{done:,} of about {about:,} rows done ({done / about:.0%})"
-        return f"{done:,} rows done, {read:,} read so far"
+            return f"{done:,} of about {about:,} {self._what} ({done / about:.0%})"
+        return f"{done:,} {self._what}, {read:,} read so far"
 
     def _usage(self, used: float, limits: Sequence[Limit], now: float) -> str:
         several = f"s of {len(limits):,} locations" if len(limits) > 1 else ""
