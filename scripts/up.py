@@ -45,6 +45,7 @@ What to look at:
   ghl_signatures    loads a table by e-mail addresses and codes: its results say which keys name nobody, and why
   ghl_large         runs for half an hour: its log shows how far it is, and how fast
   ghl_refused       is red: its log says why and for which rows; its results are in its XComs
+  ghl_mirror        trigger it again: each morning its table lacks other rows, and what left it is deleted
   ghl_attendance    trigger it twice: the second time the ledger knows every relation, and no request is spent
   ghl_agency        trigger it: a load for each sub-account of an agency, then one for all
   ghl_sub_accounts  trigger it: two sub-accounts, each with a connection of its own
