@@ -58,6 +58,11 @@ _CONNECTION_FIELDS: dict[str, Any] = {
         "description": "The country of phone numbers without a country code, such as US; empty: such numbers are no keys",
         "schema": {"type": ["string", "null"]},
     },
+    "app_url": {
+        "label": "App address",
+        "description": "Where your people open HighLevel, if not at https://app.gohighlevel.com; for links from Airflow",
+        "schema": {"type": ["string", "null"]},
+    },
 }
 
 _CONFIG: dict[str, Any] = {
@@ -102,6 +107,20 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "config": _CONFIG,
+        "extra-links": [
+            "airflow_provider_ghl.operators.links.GHLLoadLink",
+            "airflow_provider_ghl.operators.links.GHLLocationLink",
+            "airflow_provider_ghl.operators.links.GHLFirstContactLink",
+            "airflow_provider_ghl.operators.links.GHLSecondContactLink",
+        ],
+        "asset-uris": [
+            {
+                "schemes": ["ghl"],
+                "handler": "airflow_provider_ghl.assets.sanitize_uri",
+                "factory": "airflow_provider_ghl.assets.create_asset",
+                "to_openlineage_converter": "airflow_provider_ghl.assets.convert_asset_to_openlineage",
+            }
+        ],
         "cli": ["airflow_provider_ghl.cli.airflow_commands"],
         "connection-types": [
             {

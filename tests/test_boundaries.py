@@ -62,8 +62,20 @@ MAY_IMPORT: dict[str, set[str]] = {
     "hooks": {
         *("exceptions", "api", "lookups", "relations", "load/columns", "load/ledger", "load/results", "load/source"),
     },
+    "assets": set(),
     "operators": {
-        *("exceptions", "hooks", "api", "lookups", "relations", "load/columns", "load/kind", "load/ledger", "load/loader"),
+        *(
+            "assets",
+            "exceptions",
+            "hooks",
+            "api",
+            "lookups",
+            "relations",
+            "load/columns",
+            "load/kind",
+            "load/ledger",
+            "load/loader",
+        ),
         *(
             "load/keys_kept",
             "load/quota_wait",
@@ -86,7 +98,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "version": set(),
 }
 #: Parts that may import Airflow.
-AIRFLOWS = {"cli", "hooks", "operators"}
+AIRFLOWS = {"assets", "cli", "hooks", "operators"}
 STANDS_ALONE = {"fixture.py": "pytest", "__main__.py": "a command line"}
 CORE = [
     file

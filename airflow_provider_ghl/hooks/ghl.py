@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from airflow.sdk import BaseHook
 
+from airflow_provider_ghl.api.app_pages import app_url
 from airflow_provider_ghl.api.clock import Stop
 from airflow_provider_ghl.exceptions import ConfigurationError, NotFound
 from airflow_provider_ghl.hooks.settings import Settings, get_connection
@@ -79,6 +80,16 @@ class GHLHook(BaseHook):
                 f"no sub-account: put location_id into the extra of connection {self.ghl_conn_id!r}, or pass location_id="
             )
         return location_id
+
+    @property
+    def has_access(self) -> bool:
+        """Whether the connection was read, and can be right."""
+        return "_access" in vars(self)
+
+    @property
+    def app_url(self) -> str:
+        """The address of HighLevel's own app, as the connection says, without a slash at its end."""
+        return app_url(self._access.settings.app_url)
 
     @cached_property
     def ledger(self) -> Ledger:

@@ -15,6 +15,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowNotFoundException
 
+from airflow_provider_ghl.api.app_pages import app_url
 from airflow_provider_ghl.exceptions import ConfigurationError
 
 __all__ = ["Settings", "get_connection", "has_connection", "has_database", "outside_tasks"]
@@ -86,6 +87,7 @@ class Settings:
     refresh_token: str | None = dataclasses.field(default=None, repr=False)
     company_id: str | None = None
     phone_region: str | None = None
+    app_url: str | None = None
 
     @classmethod
     def of(cls, connection: Any) -> Settings:
@@ -96,6 +98,7 @@ class Settings:
             api_version=str(extra["api_version"]) if "api_version" in extra else None,
             quota_share=_number(extra, "quota_share", 1.0, float),
             daily_reserve=_number(extra, "daily_reserve", 0, int),
+            app_url=app_url(str(extra["app_url"])) if "app_url" in extra else None,
             **{name: str(extra[name]).strip() or None if name in extra else None for name in _TEXTS},
         )
 

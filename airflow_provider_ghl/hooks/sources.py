@@ -18,7 +18,7 @@ from airflow_provider_ghl.load.results.file import ResultsFile, local_results_fi
 from airflow_provider_ghl.load.source.rows import from_file, from_records
 from airflow_provider_ghl.load.source.text_format import TextFormat
 
-__all__ = ["estimate_rows", "file_batches", "file_size", "must_be_another_file", "results_file", "sql_batches"]
+__all__ = ["estimate_rows", "file_batches", "file_size", "must_be_another_file", "results_file", "sql_batches", "sql_hook"]
 
 #: Rows that are fetched from a database at once.
 _FETCH = 2000
@@ -37,7 +37,7 @@ def sql_batches(
     :raises ConfigurationError: there is no such connection, or it is not one of a SQL database.
     :raises SourceError: the query is wrong, in the database's own words. Its other errors pass through.
     """
-    return _query(_sql_hook(get_connection(conn_id)), sql, parameters, columns, batch_size)
+    return _query(sql_hook(get_connection(conn_id)), sql, parameters, columns, batch_size)
 
 
 def _query(hook: Any, sql: str, parameters: Any, columns: Columns, batch_size: int) -> Iterator[Batch]:
@@ -148,7 +148,11 @@ def _storage(path: str, conn_id: str | None) -> Any:
     return found
 
 
-def _sql_hook(connection: Any) -> Any:
+def sql_hook(connection: Any) -> Any:
+    """The hook of an Airflow connection of a SQL database.
+
+    :raises ConfigurationError: Airflow knows no such hook for it.
+    """
     try:
         hook = connection.get_hook()
     except (AirflowException, AttributeError, ImportError):  # how Airflow says that it has no hook for the type

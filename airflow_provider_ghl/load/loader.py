@@ -19,6 +19,7 @@ from airflow_provider_ghl.load.plan.partition import Partition
 from airflow_provider_ghl.load.plan.price import Estimate, estimate
 from airflow_provider_ghl.load.ports import Ports
 from airflow_provider_ghl.load.quota_wait import QuotaWait
+from airflow_provider_ghl.load.results.effort import Effort, share_of_limits
 from airflow_provider_ghl.load.results.outcomes import Outcome
 from airflow_provider_ghl.load.results.progress import LocationStatus
 from airflow_provider_ghl.load.results.report import Report
@@ -253,9 +254,17 @@ class _Load:
                 *(mirror.notes if mirror is not None else ()),
             ],
             load_number=self._attempt.load_number if self._attempt is not None and self._is_remembered else None,
+            effort=self._effort(locations),
             at=self._client.clock.utc_now(),
             draw=self._client.retry.draw,
         )
+
+    def _effort(self, locations: Sequence[Location]) -> Effort:
+        """What this attempt took. The budget has what earlier ones spent as well."""
+        spent, retries, rate_limited = self._attempt.spent_before if self._attempt is not None else (0, 0, 0)
+        requests, seconds = self._budget.spent - spent, self._client.clock.monotonic() - self._began
+        share = share_of_limits(requests, seconds, [self._client.limit(location.id) for location in locations])
+        return Effort(requests, self._budget.retries - retries, self._budget.rate_limited - rate_limited, seconds, share)
 
     def _quota_wait(self) -> QuotaWait | None:
         spec, attempt = self._spec, self._attempt

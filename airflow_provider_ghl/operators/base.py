@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from functools import cached_property
 from typing import Any, TypeVar
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseOperator, BaseOperatorLink
 
 from airflow_provider_ghl.exceptions import ConfigurationError
 from airflow_provider_ghl.hooks.ghl import GHLHook
 from airflow_provider_ghl.lookups import Lookup
+from airflow_provider_ghl.operators.links import GHLLocationLink
 
 __all__ = [
     "GHLOperator",
@@ -38,17 +39,27 @@ class GHLOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("ghl_conn_id", "location_id")
+    operator_extra_links: Collection[BaseOperatorLink] = (GHLLocationLink(),)
     ui_color = "#e8f0fe"
 
     def __init__(self, *, ghl_conn_id: str = "ghl_default", location_id: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.ghl_conn_id = ghl_conn_id
         self.location_id = location_id
+        if not self.do_xcom_push:
+            self.operator_extra_links = ()  # Airflow would keep each address as an XCom
 
     @cached_property
     def hook(self) -> GHLHook:
         """The connection's hook. It is made when the task runs."""
         return GHLHook(required("ghl_conn_id", self.ghl_conn_id), location_id=given(self.location_id))
+
+    def only_location(self) -> str | None:
+        """The sub-account that the task is about; ``None`` where it is about several.
+
+        :raises ConfigurationError: none is named.
+        """
+        return self.hook.location_id
 
     def on_kill(self) -> None:
         """End every wait. Runs inside a signal handler, so it only sets a flag."""

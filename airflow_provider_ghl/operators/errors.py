@@ -142,13 +142,13 @@ def translated_errors() -> Iterator[None]:
         raise _KINDS[Failure.from_error(error)](message) from error.with_traceback(None)
 
 
-def error_for(verdict: Verdict, where: str) -> Exception:
+def error_for(verdict: Verdict, *where: str) -> Exception:
     """The exception for a load that ended red.
 
-    :param where: a sentence on where to find the results.
+    :param where: lines on where to find the results; empty ones are left out.
     """
     rest = verdict.message.removeprefix(verdict.headline).strip()
-    text = "\n".join(line for line in (verdict.headline, rest, where) if line)
+    text = "\n".join(line for line in (verdict.headline, rest, *where) if line)
     return error_of(verdict.failure or Failure.RETRYABLE, text, verdict.cause)
 
 

@@ -12,12 +12,17 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_ghl.exceptions import ConfigurationError
 from airflow_provider_ghl.load.quota_wait import SHORTEST_WAIT
 from airflow_provider_ghl.load.tolerance import Tolerance
-from airflow_provider_ghl.operators.base import given, required
+from airflow_provider_ghl.operators.asset_events import add_to_asset_events
+from airflow_provider_ghl.operators.base import GHLOperator, given, required
 from airflow_provider_ghl.operators.errors import error_for, translated_errors
+from airflow_provider_ghl.operators.links import GHLLoadLink
+from airflow_provider_ghl.operators.metrics import send_metrics
+from airflow_provider_ghl.operators.page_address import see, task_page
 from airflow_provider_ghl.operators.table import TableOperator, path_as_text
 from airflow_provider_ghl.operators.task import load_id, note_ledger, series, try_number
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
     from airflow_provider_ghl.load.columns import Columns
@@ -57,6 +62,10 @@ class LoadOperator(TableOperator):
     defer_timeout: timedelta
     #: How long a wait for quota takes at least.
     shortest_wait = SHORTEST_WAIT
+    operator_extra_links = (GHLLoadLink(), *GHLOperator.operator_extra_links)
+    #: How the load ended, as far as this process knows: for callbacks and lineage.
+    verdict: Verdict | None = None
+    _target = ""
 
     def row_kind(self) -> RowKind:
         """The kind of its rows.
@@ -88,6 +97,29 @@ class LoadOperator(TableOperator):
         self.log.info("The day's requests should be back: going on.")
         return self._conclude(self._load(context, is_resumed=True), context)
 
+    def page(self, ti: Any) -> str:
+        """The path of the load's page.
+
+        :param ti: the task instance, or its key.
+        """
+        return task_page(ti)
+
+    def only_location(self) -> str | None:
+        """The sub-account of all rows; ``None`` where a column names each row's."""
+        return self._single_location()
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage | None:
+        """What OpenLineage tells of the load: the table or file, the association in each sub-account, and the counts."""
+        if self.verdict is None or self.plan_only:
+            return None
+        from airflow_provider_ghl.operators.lineage import lineage_of
+
+        return lineage_of(self, self._target, self.verdict)
+
+    def get_openlineage_facets_on_failure(self, task_instance: Any) -> OperatorLineage | None:
+        """The same of a load that ended red: some of its rows may be there."""
+        return self.get_openlineage_facets_on_complete(task_instance)
+
     def _load(self, context: Context, *, is_resumed: bool) -> Verdict:
         with translated_errors():
             from airflow_provider_ghl.load.loader import run
@@ -97,6 +129,7 @@ class LoadOperator(TableOperator):
                 for warning in [*self.hook.ledger_warnings(), *([] if self.plan_only else note_ledger(context, ledger))]:
                     self.log.warning("%s", warning)
                 spec = self._spec(context.get("ti"), is_resumed=is_resumed)
+                self._target = spec.kind.target_name
                 if (failed := self._review(spec, ledger)) is not None:
                     self._push(context, failed)
                     return failed
@@ -134,17 +167,23 @@ class LoadOperator(TableOperator):
 
     def _conclude(self, verdict: Verdict, context: Context) -> dict[str, Any]:
         """Log what needs attention. Then return the summary, defer, or raise."""
+        self.verdict = verdict
+        send_metrics(verdict, context.get("ti"))
         where = self._where(verdict, pushes=self._ti(context) is not None)
+        page = self._see(verdict, context)
         for warning in verdict.warnings:
             self.log.warning(warning)
         for line in verdict.attention if verdict.wait is None else ():
             self.log.log(logging.WARNING if verdict.is_green else logging.ERROR, "%s", line)
         if verdict.is_green:
             self.log.info("%s", f"{verdict.message} {where}".strip())
+            if page and verdict.attention:
+                self.log.info("%s", page)
+            add_to_asset_events(context, self.outlets, verdict.summary, is_plan=self.plan_only)
             return verdict.summary
         if verdict.wait is not None:
             self._wait(verdict.message, verdict.wait)
-        raise error_for(verdict, where)
+        raise error_for(verdict, where, page)
 
     def _wait(self, why: str, seconds: float) -> None:
         """Defer the task until the quota is back."""
@@ -155,6 +194,11 @@ class LoadOperator(TableOperator):
         # The load itself checks defer_timeout. This timeout is for a triggerer that never fires.
         timeout = min(self.defer_timeout, _LONGEST_TIMEOUT) + _TRIGGER_GRACE
         self.defer(trigger=DateTimeTrigger(moment=moment), method_name="resume", timeout=timeout)
+
+    def _see(self, verdict: Verdict, context: Context) -> str:
+        """A line that names the load's page; empty where there is none, or its address is not known."""
+        ti = context.get("ti")
+        return see(self.page(ti)) if ti is not None and verdict.load_number is not None else ""
 
     def _where(self, verdict: Verdict, *, pushes: bool) -> str:
         """A text for the log on where to find the results."""

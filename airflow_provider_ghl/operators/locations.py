@@ -23,6 +23,7 @@ class ListLocationsOperator(GHLOperator):
     """
 
     template_fields: Sequence[str] = ("ghl_conn_id",)
+    operator_extra_links = ()
 
     def execute(self, context: Context) -> list[dict[str, str]]:
         """One request for each page of locations, under the agency's own limit."""

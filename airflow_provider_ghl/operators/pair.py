@@ -10,6 +10,7 @@ from airflow_provider_ghl.exceptions import ConfigurationError, UnresolvedKey
 from airflow_provider_ghl.lookups import Lookup
 from airflow_provider_ghl.operators.base import GHLOperator, given, lookup, one_of, required, unless_template
 from airflow_provider_ghl.operators.key_argument import Key, KeyArgument
+from airflow_provider_ghl.operators.links import GHLFirstContactLink, GHLSecondContactLink
 from airflow_provider_ghl.relations.orientation import is_swapped, sides_of
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ class PairOperator(GHLOperator):
         "first_object_key",
         "second_object_key",
     )
+    operator_extra_links = (*GHLOperator.operator_extra_links, GHLFirstContactLink(), GHLSecondContactLink())
+    #: The ids of the sides that are known to be contacts, by side, as soon as they are known.
+    contacts: Mapping[str, str] = {}
 
     def __init__(
         self,
@@ -85,12 +89,15 @@ class PairOperator(GHLOperator):
         keys = given(self.first_object_key), given(self.second_object_key)
         sides = sides_of(self.first_lookup, self.second_lookup, *keys)
         named = one_of(association_id=self.association_id, association_key=self.association_key)
+        objects: tuple[str | None, ...] = ()
         if named == "association_id" and not sides.is_given:
             association_id, swapped = str(self.association_id), False
         else:
             association = self.find_association(**{named: str(getattr(self, named))})
             association_id, swapped = str(association["id"]), is_swapped(association, sides)
+            objects = association.get("firstObjectKey"), association.get("secondObjectKey")
         first, second = self._look_up(records)
+        self.contacts = _contacts(objects[::-1] if swapped else objects, (first, second))
         return (association_id, second, first) if swapped else (association_id, first, second)
 
     def find_association(self, **named: str) -> Association:
@@ -126,6 +133,15 @@ class PairOperator(GHLOperator):
             found.update(zip(by_side, self.hook.resolve(one, by_side.values()).in_order, strict=True))
         _refuse_unresolved(found)
         return [str(found[side].record_id if side in found else record) for side, record in zip(_SIDES, records, strict=True)]
+
+
+def _contacts(objects: Sequence[str | None], records: Sequence[str]) -> dict[str, str]:
+    """The ids of the records that are contacts, by side. What cannot be an id is left out: it may be an e-mail address.
+
+    :param objects: the object of each; empty where they are not known.
+    """
+    sides = zip(_SIDES, objects, records, strict=False)
+    return {side: record for side, key, record in sides if key == "contact" and record.isalnum()}
 
 
 def _hidden(record: Any, lookup: Lookup | None) -> Any:

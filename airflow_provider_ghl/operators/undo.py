@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_ghl.operators.asset_events import add_to_asset_events
 from airflow_provider_ghl.operators.base import GHLOperator, flag, number_or_none, required
 from airflow_provider_ghl.operators.errors import error_of, translated_errors
+from airflow_provider_ghl.operators.links import GHLLoadLink
+from airflow_provider_ghl.operators.page_address import load_page, see
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -34,6 +37,9 @@ class UndoLoadOperator(GHLOperator):
     """
 
     template_fields: Sequence[str] = (*GHLOperator.template_fields, "load_id")
+    # Not the sub-account: it is the load's, which may have been sent to another one than the connection's.
+    operator_extra_links = (GHLLoadLink(),)
+    _page: str | None = None
 
     def __init__(self, *, load_id: str, max_deletes: int | None = None, plan_only: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -46,13 +52,20 @@ class UndoLoadOperator(GHLOperator):
         with translated_errors():
             load_id = str(required("load_id", self.load_id))
             undone = self.hook.undo_load(load_id, max_deletes=self.max_deletes, plan_only=self.plan_only)
+        self._page = load_page(undone.summary["load"])
         ti = context.get("ti") if self.do_xcom_push else None
         if ti is not None:
             ti.xcom_push(key="results", value=undone.results[:_MOST_RESULTS])
         if undone.failure is None:
             self.log.info("%s", undone.message)
+            add_to_asset_events(context, self.outlets, undone.summary, is_plan=self.plan_only)
             return undone.summary
         if ti is not None:
             # Airflow pushes the return value of execute, and a failing task returns none.
             ti.xcom_push(key="return_value", value=undone.summary)
-        raise error_of(undone.failure, undone.message, undone.cause)
+        message = "\n".join(line for line in (undone.message, see(self._page)) if line)
+        raise error_of(undone.failure, message, undone.cause)
+
+    def page(self, ti: Any) -> str | None:
+        """The path of the page of the load that is taken back; ``None`` before it was found."""
+        return self._page

@@ -11,6 +11,7 @@ from typing import Any
 from airflow_provider_ghl.exceptions import ConfigurationError, GHLError, GuardTripped, QuotaExhausted, Unauthorized
 from airflow_provider_ghl.load.quota_wait import QuotaWait
 from airflow_provider_ghl.load.results.attention import attention_lines, plural
+from airflow_provider_ghl.load.results.effort import Effort
 from airflow_provider_ghl.load.results.failure import Failure
 from airflow_provider_ghl.load.results.outcomes import End, Outcome, StoppedBy
 from airflow_provider_ghl.load.results.report import Report
@@ -59,6 +60,8 @@ class Ending:
     warnings: Sequence[str] = ()
     #: The load's number in the ledger, where it has one.
     load_number: int | None = None
+    #: What this attempt took.
+    effort: Effort | None = None
     #: The wall clock at the end; and a random number from [0, 1), which spreads tasks that wait for the same moment.
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     draw: Callable[[], float] = random.random
@@ -126,6 +129,8 @@ class Verdict:
     :param attention: the rows that need attention, as lines for the log.
     :param cause: the exception to raise from.
     :param wait: seconds to wait for quota; ``None`` where the load does not wait.
+    :param load_number: the load's number in the ledger, where it has one.
+    :param effort: what this attempt took.
     """
 
     end: End
@@ -138,6 +143,8 @@ class Verdict:
     warnings: list[str] = field(default_factory=list)
     cause: Exception | None = None
     wait: float | None = None
+    load_number: int | None = None
+    effort: Effort | None = None
 
     @property
     def is_green(self) -> bool:
@@ -180,6 +187,8 @@ class _Judgement:
             self._warnings(end),
             self._ending.cause,
             self._wait if end is End.DEFERRED else None,
+            self._ending.load_number,
+            self._ending.effort,
         )
 
     def _attention(self) -> list[str]:
