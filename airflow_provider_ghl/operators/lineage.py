@@ -21,49 +21,62 @@ __all__ = ["lineage_of"]
 log = logging.getLogger(__name__)
 
 
-def lineage_of(operator: TableOperator, target: str, verdict: Verdict) -> OperatorLineage | None:
+def lineage_of(operator: TableOperator, target: str, verdict: Verdict | None) -> OperatorLineage | None:
     """Inputs, outputs and counts of a load; ``None`` without OpenLineage's provider.
 
     :param target: what the rows become in each sub-account: the association's key, or its id.
+    :param verdict: ``None``: nothing was written, and there is nothing to tell.
     """
     try:
         from airflow.providers.openlineage.extractors import OperatorLineage
     except ImportError:
         return None
-    read = _tables(operator)
+    if verdict is None:
+        return OperatorLineage()
+    read = _query(operator)
     return OperatorLineage(
-        inputs=[*(read.inputs if read is not None else ()), *_files(operator)],
+        inputs=[*read.inputs, *_files(operator)],
         outputs=_outputs(operator, target, verdict.summary),
-        run_facets={**(read.run_facets if read is not None else {}), "ghl_load": _counts(verdict)},
-        job_facets=dict(read.job_facets) if read is not None else {},
+        run_facets={**read.run_facets, "ghl_load": _counts(verdict)},
+        job_facets=dict(read.job_facets),
     )
 
 
-def _tables(operator: TableOperator) -> OperatorLineage | None:
-    """What the query reads, by its text alone: no database is asked. ``None`` where there is no query, or it is not understood."""
+def _query(operator: TableOperator) -> OperatorLineage:
+    """The query and the tables that it reads, by its text: no database is asked. Only some databases' hooks say where tables
+    are; of others there is the query alone.
+    """
+    from airflow.providers.common.compat.openlineage.facet import SQLJobFacet
+    from airflow.providers.openlineage.extractors import OperatorLineage
+
     conn_id, sql = given(operator.source_conn_id), given(operator.sql)
     if conn_id is None or sql is None:
-        return None
+        return OperatorLineage()
     try:
-        from airflow.providers.openlineage.sqlparser import SQLParser
-
-        from airflow_provider_ghl.hooks.settings import get_connection
-        from airflow_provider_ghl.hooks.sources import sql_hook
-
-        connection = get_connection(conn_id)
-        hook = sql_hook(connection)
-        if (database := hook.get_openlineage_database_info(connection)) is None:
-            return None
-        parser = SQLParser(
-            dialect=hook.get_openlineage_database_dialect(connection), default_schema=hook.get_openlineage_default_schema()
-        )
-        found: OperatorLineage = parser.generate_openlineage_metadata_from_sql(
-            sql=sql, hook=hook, database_info=database, use_connection=False
-        )
-        return found
+        found = _parsed(conn_id, sql)
     except Exception as error:  # noqa: BLE001 - hooks and the parser fail in their own ways; the load is done
         log.debug("OpenLineage is not told what the query reads (%s)", type(error).__name__)
+        found = None
+    return found or OperatorLineage(job_facets={"sql": SQLJobFacet(query=sql)})
+
+
+def _parsed(conn_id: str, sql: str) -> OperatorLineage | None:
+    from airflow.providers.openlineage.sqlparser import SQLParser
+
+    from airflow_provider_ghl.hooks.settings import get_connection
+    from airflow_provider_ghl.hooks.sources import sql_hook
+
+    connection = get_connection(conn_id)
+    hook = sql_hook(connection)
+    if (database := hook.get_openlineage_database_info(connection)) is None:
         return None
+    parser = SQLParser(
+        dialect=hook.get_openlineage_database_dialect(connection), default_schema=hook.get_openlineage_default_schema()
+    )
+    found: OperatorLineage = parser.generate_openlineage_metadata_from_sql(
+        sql=sql, hook=hook, database_info=database, use_connection=False
+    )
+    return found
 
 
 def _files(operator: TableOperator) -> list[Any]:

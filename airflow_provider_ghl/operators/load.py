@@ -110,11 +110,9 @@ class LoadOperator(TableOperator):
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage | None:
         """What OpenLineage tells of the load: the table or file, the association in each sub-account, and the counts."""
-        if self.verdict is None or self.plan_only:
-            return None
         from airflow_provider_ghl.operators.lineage import lineage_of
 
-        return lineage_of(self, self._target, self.verdict)
+        return lineage_of(self, self._target, None if self.plan_only else self.verdict)
 
     def get_openlineage_facets_on_failure(self, task_instance: Any) -> OperatorLineage | None:
         """The same of a load that ended red: some of its rows may be there."""
