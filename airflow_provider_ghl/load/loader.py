@@ -260,7 +260,7 @@ class _Load:
         )
 
     def _effort(self, locations: Sequence[Location]) -> Effort:
-        """What this attempt took. The budget has what earlier ones spent as well."""
+        """What this attempt took. The budget has what was spent before a wait for quota as well."""
         spent, retries, rate_limited = self._attempt.spent_before if self._attempt is not None else (0, 0, 0)
         requests, seconds = self._budget.spent - spent, self._client.clock.monotonic() - self._began
         share = share_of_limits(requests, seconds, [self._client.limit(location.id) for location in locations])

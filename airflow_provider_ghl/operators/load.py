@@ -102,7 +102,7 @@ class LoadOperator(TableOperator):
 
         :param ti: the task instance, or its key.
         """
-        return task_page(ti)
+        return task_page(ti, self.task_id)
 
     def only_location(self) -> str | None:
         """The sub-account of all rows; ``None`` where a column names each row's."""

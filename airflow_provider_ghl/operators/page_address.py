@@ -20,12 +20,12 @@ def load_page(number: int) -> str:
     return f"{_PREFIX}/loads/{number}"
 
 
-def task_page(ti: Any) -> str:
+def task_page(ti: Any, task_id: str) -> str:
     """The path of the page of a task instance's load, which needs no number: it is there from the first moment.
 
     :param ti: the task instance, or its key.
     """
-    named = {"dag_id": ti.dag_id, "run_id": ti.run_id, "task_id": ti.task_id}
+    named = {"dag_id": getattr(ti, "dag_id", ""), "run_id": getattr(ti, "run_id", ""), "task_id": task_id}
     map_index = getattr(ti, "map_index", None)
     if isinstance(map_index, int) and map_index >= 0:
         named["map_index"] = map_index

@@ -67,5 +67,6 @@ class UndoLoadOperator(GHLOperator):
         raise error_of(undone.failure, message, undone.cause)
 
     def page(self, ti: Any) -> str | None:
-        """The path of the page of the load that is taken back; ``None`` before it was found."""
-        return self._page
+        """The path of the page of the load that is taken back; ``None`` where only its id is known."""
+        named = str(self.load_id).strip()
+        return load_page(int(named)) if self._page is None and named.isdecimal() else self._page

@@ -12,7 +12,8 @@ __all__ = ["Effort", "share_of_limits"]
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """What one attempt of a load took. The summary counts the requests of all attempts.
+    """What one attempt of a load took, from its start or its last wait for quota on. A summary counts what was sent before
+    such a wait as well.
 
     :param requests: how many requests it sent, reads and retries included.
     :param retries: of these, those that were sent again after a failure of the network or the server.
