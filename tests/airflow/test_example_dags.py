@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from connecting import Connect
 from dag_runs import Finished, run_dag
+from requests_mock import ANY
 
 from airflow_provider_ghl.sandbox import Sandbox
 from airflow_provider_ghl.sandbox.fixed_agency import FixedAgency
@@ -106,6 +109,44 @@ class TestAttendance:
         assert told(again, "load_attendance") == [(row["attendance_id"], "already_exists", "ledger") for row in rows]
         assert told(again, "load_late_entries") == LATE
         assert ghl.state.count_relations() == 89
+
+
+class TestNotify:
+    @pytest.fixture(autouse=True)
+    def records(self, ghl: Sandbox) -> None:
+        for row in read(DATA / "attendance.csv"):
+            ghl.state.add_record("contact", row["contact_id"])
+            ghl.state.add_record("custom_objects.event", row["event_id"])
+
+    def test_a_red_load_is_posted(
+        self, ghl: Sandbox, connect: Connect, requests_mock: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example.com")
+        address = "https://chat.example.com/hooks/a-secret"
+        requests_mock.register_uri(ANY, re.compile(re.escape(ghl.url)), real_http=True)
+        requests_mock.post(address)
+        connect(chat=json.dumps({"conn_type": "http", "password": address}))
+        finished = run("ghl_notify")
+        assert finished.states["load_late_entries", -1] == "failed"
+        (posted,) = [one.json()["text"] for one in requests_mock.request_history if one.hostname == "chat.example.com"]
+        first, second, *rest = posted.splitlines()
+        assert first.startswith("ghl_notify.load_late_entries failed (run ")
+        assert second.startswith("6 of 8 rows failed, ")
+        assert rest[-1].startswith("See https://airflow.example.com/ghl/task?dag_id=ghl_notify&run_id=")
+        people = {row["person"] for row in read(DATA / "late_entries.csv") if row["person"]}
+        assert people
+        assert not [person for person in people if person in posted]
+
+    @pytest.mark.parametrize("has_chat", [True, False])
+    def test_a_chat_that_is_not_there_changes_nothing(
+        self, ghl: Sandbox, connect: Connect, shown: Callable[[], str], has_chat: bool
+    ) -> None:
+        if has_chat:
+            connect(chat=json.dumps({"conn_type": "http", "password": "http://127.0.0.1:9/a-secret"}))
+        assert run("ghl_notify").states["load_late_entries", -1] == "failed"
+        log = shown()
+        assert ("The chat was not reached (ConnectionError)" if has_chat else "There is no connection chat") in log
+        assert not [line for line in log.splitlines() if "a-secret" in line and "ChatNotifier" in line]
 
 
 class TestSignatures:

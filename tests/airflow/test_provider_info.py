@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -27,6 +28,9 @@ from airflow_provider_ghl.sandbox import Sandbox
 FIELDS: dict[str, Any] = TYPE["conn-fields"]
 SECRETS = {name for name, field in FIELDS.items() if field["schema"].get("format") == "password"}
 
+#: Where no browser should be sent.
+WRONG_URLS = ("app.example.com", "javascript:alert(1)", "https://", "https://me@example.com", "https://example.com/?a=b")
+
 
 def schema(name: str) -> Any:
     return json.loads((Path(airflow.__path__[0]) / name).read_text())
@@ -43,7 +47,9 @@ class TestSchemas:
     def test_provider_info(self) -> None:
         jsonschema.validate(get_provider_info(), schema("provider_info.schema.json"))
 
-    @pytest.mark.parametrize("part", ["connection-types", "hooks", "operators", "integrations", "cli"])
+    @pytest.mark.parametrize(
+        "part", ["connection-types", "hooks", "operators", "integrations", "cli", "extra-links", "asset-uris"]
+    )
     def test_the_stricter_schema_of_airflows_own_providers(self, part: str) -> None:
         whole = schema("provider.yaml.schema.json")
         rules = {**whole["properties"][part], "definitions": whole.get("definitions", {}), "$defs": whole.get("$defs", {})}
@@ -60,6 +66,10 @@ class TestSchemas:
         assert TYPE["hook-class-name"] == f"{GHLHook.__module__}.{GHLHook.__name__}"
         assert (TYPE["connection-type"], TYPE["hook-name"]) == (GHLHook.conn_type, GHLHook.hook_name)
         assert info["cli"] == [f"{cli.__name__}.{cli.airflow_commands.__name__}"]
+        (uris,) = info["asset-uris"]
+        for name in (*info["extra-links"], *(uris[key] for key in ("handler", "factory", "to_openlineage_converter"))):
+            module, _, found = name.rpartition(".")
+            assert callable(getattr(importlib.import_module(module), found))
 
 
 class TestAirflow:
@@ -108,8 +118,9 @@ class TestFields:
     def test_all_are_tried_here(self) -> None:
         of_oauth = {"client_id", "client_secret", "refresh_token", "company_id"}  # see test_oauth_connections.py
         of_look_ups = {"phone_region"}  # see test_hook_resolve.py
+        of_links = {"app_url"}  # and test_links.py
         tried = {"location_id", "api_version", "quota_share", "daily_reserve", "ledger_conn_id"}
-        assert set(FIELDS) - of_oauth - of_look_ups == tried
+        assert set(FIELDS) - of_oauth - of_look_ups - of_links == tried
 
     @pytest.mark.parametrize("empty", [None, ""])
     def test_left_empty(self, sandbox: Sandbox, connect: Connect, empty: Any) -> None:
@@ -167,6 +178,7 @@ class TestFields:
     @pytest.mark.parametrize(
         ("fields", "said"),
         [
+            *(({"app_url": url}, "app_url must be the address of HighLevel's app") for url in WRONG_URLS),
             ({"api_version": "v4"}, "api_version must be one of 2021-07-28, v3"),
             ({"quota_share": 0}, "quota_share must be above 0 and at most 1"),
             ({"quota_share": 2}, "quota_share must be above 0 and at most 1"),
