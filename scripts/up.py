@@ -47,6 +47,7 @@ What to look at:
   ghl_refused       is red: its log says why and for which rows; its results are in its XComs
   ghl_mirror        trigger it again: each morning its table lacks other rows, and what left it is deleted
   ghl_attendance    trigger it twice: the second time the ledger knows every relation, and no request is spent
+  ghl_notify        trigger it: it is red, and its log ends with the text that a chat would get
   ghl_agency        trigger it: a load for each sub-account of an agency, then one for all
   ghl_sub_accounts  trigger it: two sub-accounts, each with a connection of its own
   Admin > Connections: press Test beside one of type ghl; edit one to see its form
