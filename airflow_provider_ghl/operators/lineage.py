@@ -43,8 +43,8 @@ def lineage_of(operator: TableOperator, target: str, verdict: Verdict | None) ->
 
 
 def _query(operator: TableOperator) -> OperatorLineage:
-    """The query and the tables that it reads, by its text: no database is asked. Only some databases' hooks say where tables
-    are; of others there is the query alone.
+    """The query and the tables that it reads, by its text: no table is looked at, though a hook may ask for the current schema.
+    Only some databases' hooks say where tables are; of others there is the query alone.
     """
     from airflow.providers.common.compat.openlineage.facet import SQLJobFacet
     from airflow.providers.openlineage.extractors import OperatorLineage

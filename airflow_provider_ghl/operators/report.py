@@ -20,8 +20,8 @@ _TEMPLATE = re.compile(r"\{(?=[{%#])")
 def load_report(context: Context) -> str:
     """How a load went, in a few lines: the task, why it is red, a count for each outcome, and where to look.
 
-    For the callbacks of a task (``on_failure_callback``, ``on_retry_callback``, ``on_success_callback``) with one of this
-    package's operators. It has no people's data: keys, names and addresses are in none of our messages, and of another's
+    For the callbacks of a task (``on_failure_callback``, ``on_retry_callback``, ``on_success_callback``) that runs a load; of
+    other operators of this package it tells a failure. It has no people's data: keys, names and addresses are in none of our messages, and of another's
     exception it has the class alone. A notifier may take it for a template, since it never holds one.
     """
     ti: Any = context["ti"]
