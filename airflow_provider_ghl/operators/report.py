@@ -21,8 +21,8 @@ def load_report(context: Context) -> str:
     """How a load went, in a few lines: the task, why it is red, a count for each outcome, and where to look.
 
     For the callbacks of a task (``on_failure_callback``, ``on_retry_callback``, ``on_success_callback``) that runs a load; of
-    other operators of this package it tells a failure. It has no people's data: keys, names and addresses are in none of our messages, and of another's
-    exception it has the class alone. A notifier may take it for a template, since it never holds one.
+    other operators of this package it tells a failure. It has no people's data: keys, names and addresses are in none of our
+    messages, and of another's exception it has the class alone. A notifier may take it for a template, since it never is one.
     """
     ti: Any = context["ti"]
     task: Any = context.get("task") or getattr(ti, "task", None)

@@ -215,6 +215,7 @@ def test_a_load_that_waits_for_quota(airflow: Api, folder: Path) -> None:
         assert (waiting["stopped_by"], len(run.xcom("load", "results"))) == ("quota", ROWS)
         assert 0 < waiting["created"] < ROWS
         assert run.end() == ("success", {"success"})
+        assert run.links("load")["Load"] == run.page_of("load")
         summary = run.xcom("load", "return_value")
         assert (summary["created"], summary["requests"]) == (ROWS, highlevel.stats()["requests"])
         assert highlevel.state.count_relations() == ROWS
@@ -326,6 +327,16 @@ class Run:
         value = self._airflow.call("GET", f"{self.path}/taskInstances/{task_id}/xcomEntries/{key}")["value"]
         return json.loads(value) if isinstance(value, str) else value
 
+    def links(self, task_id: str) -> dict[str, str | None]:
+        """The buttons on a task instance."""
+        found: dict[str, str | None] = self._airflow.call("GET", f"{self.path}/taskInstances/{task_id}/links")["extra_links"]
+        return found
+
+    def page_of(self, task_id: str) -> str:
+        """The page of a task's load."""
+        dag_id, run_id = self.path.split("/")[4:7:2]
+        return f"{self._airflow.url}/ghl/task?dag_id={dag_id}&run_id={run_id}&task_id={task_id}"
+
     def log(self, task_id: str, map_index: int = -1) -> str:
         """What its first try has logged."""
         return json.dumps(self._airflow.call("GET", f"{self.path}/taskInstances/{task_id}/logs/1?map_index={map_index}"))
@@ -345,3 +356,7 @@ def a_run_is_green(airflow: Api, highlevel: Sandbox) -> None:
     assert {result["outcome"] for result in results} == {"created"}
     assert run.xcom("load_late_entries", "return_value")["invalid"] == 3
     assert highlevel.state.count_relations() == 89
+    dashboard = f"https://app.gohighlevel.com/v2/location/{highlevel.location_id}/dashboard"
+    assert run.links("load_attendance") == {"Load": run.page_of("load_attendance"), "Sub-account in HighLevel": dashboard}
+    assert run.links("create_association") == {"Sub-account in HighLevel": dashboard}
+    assert f"See {run.page_of('load_late_entries')}" in run.log("load_late_entries")
