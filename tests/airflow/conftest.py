@@ -28,7 +28,9 @@ os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = os.path.join(HOME, "dags")  # noqa: PTH118 - a text, before any import
 os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "INFO"
 
-from airflow_provider_ghl.sandbox import Sandbox  # noqa: E402 - see above
+from seeing import Backend, play_openlineage, sending_to  # noqa: E402 - see above
+
+from airflow_provider_ghl.sandbox import Sandbox  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -116,6 +118,20 @@ def shown(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -
 
     yield read
     structlog.configure(**before)
+
+
+@pytest.fixture
+def metrics() -> Iterator[Backend]:
+    """What Airflow's metrics were sent."""
+    backend = Backend()
+    with sending_to(lambda: backend):
+        yield backend
+
+
+@pytest.fixture
+def openlineage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenLineage's provider, as far as operators see it."""
+    play_openlineage(monkeypatch)
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from airflow.sdk import Asset, AssetAlias
 from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
 from airflow.utils.session import create_session
 from dag_runs import dag_of, run_dag
-from running import PAIRS, TaskInstance, run
+from running import PAIRS, run
+from seeing import Seen
 from sqlalchemy import select
 
 from airflow_provider_ghl.assets import create_asset
@@ -46,29 +47,9 @@ class TestUris:
         assert "ghl" in manager.asset_to_openlineage_converters
 
 
-class Events(dict[Any, Any]):
-    """As ``context["outlet_events"]``."""
-
-    def __missing__(self, key: Any) -> Any:
-        class Event:
-            extra: dict[str, Any] = {}  # noqa: RUF012 - each event has a class of its own
-
-        self[key] = Event()
-        return self[key]
-
-
-class TaskWithEvents(TaskInstance):
-    events: Any
-
-    @property
-    def context(self) -> Any:
-        return {"ti": self, "outlet_events": self.events}
-
-
 def ended(operator: Any) -> dict[Any, Any]:
     """What the events of a task's assets have when it has ended."""
-    ti = TaskWithEvents()
-    ti.events = Events()
+    ti = Seen()
     run(operator, ti)
     return {asset: event.extra for asset, event in ti.events.items()}
 
@@ -106,9 +87,7 @@ class TestExtra:
             def __getitem__(self, key: Any) -> Any:
                 raise RuntimeError("a secret")
 
-        ti = TaskWithEvents()
-        ti.events = Broken()
-        assert run(self.bulk(Asset("table")), ti)["created"] == 3
+        assert run(self.bulk(Asset("table")), Seen(events=Broken()))["created"] == 3
         assert "has no counts (RuntimeError)" in shown()
 
 

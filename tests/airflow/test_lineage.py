@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.openlineage import facet as facets
 from airflow.sdk import Asset
 from connecting import Connect
 from running import PAIRS, TaskInstance, fail, run
+from seeing import OperatorLineage, RunFacet
 from waiting import Hasty, pairs
 
 from airflow_provider_ghl.assets import convert_asset_to_openlineage
@@ -24,52 +23,6 @@ from airflow_provider_ghl.operators.relations import BulkCreateRelationsOperator
 from airflow_provider_ghl.sandbox import Sandbox
 
 BAD = ("", "event-1")
-
-
-@dataclass
-class OperatorLineage:
-    """As OpenLineage's."""
-
-    inputs: list[Any] = field(default_factory=list)
-    outputs: list[Any] = field(default_factory=list)
-    run_facets: dict[str, Any] = field(default_factory=dict)
-    job_facets: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass
-class SQLParser:
-    """As OpenLineage's: it has read one table, whatever the query."""
-
-    dialect: str
-    default_schema: str
-
-    def generate_openlineage_metadata_from_sql(
-        self, sql: str, hook: Any, database_info: Any, use_connection: bool
-    ) -> OperatorLineage:
-        assert use_connection is False, "no query of ours goes to the warehouse for this"
-        table = SimpleNamespace(namespace=database_info, name=f"shop.{self.default_schema}.attendance")
-        return OperatorLineage([table], [], {"parsed": self.dialect}, {"sql": sql})
-
-
-class RunFacet:
-    """As OpenLineage's base class."""
-
-
-@pytest.fixture
-def openlineage(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The provider, as far as operators see it, and the classes of its client."""
-    parts: dict[str, dict[str, Any]] = {
-        "": {},
-        ".extractors": {"OperatorLineage": OperatorLineage},
-        ".sqlparser": {"SQLParser": SQLParser},
-    }
-    for name, contents in parts.items():
-        module = ModuleType(f"airflow.providers.openlineage{name}")
-        vars(module).update(contents)
-        monkeypatch.setitem(sys.modules, module.__name__, module)
-    for name in ("Dataset", "OutputDataset", "OutputStatisticsOutputDatasetFacet", "SQLJobFacet"):
-        monkeypatch.setattr(facets, name, SimpleNamespace)
-    monkeypatch.setattr(facets, "RunFacet", RunFacet)
 
 
 def bulk(**arguments: Any) -> BulkCreateRelationsOperator:
