@@ -112,6 +112,7 @@ class _Load:
                 stoppage = stoppage or mirror.stoppage
                 self._report.add_deletions(mirror.deletions)
                 journal.commit()
+            self._partition.close()  # its database may be that of the results, and locked
             file_error = self._publish()
             plan = self._price(feeder.locations, mirror) if is_to_run and self._spec.plan_only else None
             ending = self._ending(feeder.locations, stoppage, journal.failure, file_error, plan, mirror, too_few=not has_enough)

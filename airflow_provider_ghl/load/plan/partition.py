@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -113,6 +114,12 @@ class Partition:
         """Read another batch."""
         batch = self._ahead.popleft() if self._ahead else self._next()
         return self._take_in(batch) if batch is not None else PartitionedBatch([], [])
+
+    def close(self) -> None:
+        """Let go of the source: nothing more is read."""
+        if isinstance(self._batches, Generator):
+            with suppress(Exception):  # what was read is read
+                self._batches.close()
 
     def _next(self) -> Batch | None:
         """The next batch; ``None`` after the last one, after a stop, and after an error of the source.
