@@ -20,6 +20,7 @@
     ├─ UnresolvedKey                     no record has the key, or several have it      → end, no retry
     ├─ LedgerError                       the ledger cannot be read or written           → end before more is sent, retryable
     ├─ SourceError                       the source of rows cannot be read              → end, retryable
+    ├─ ResultsError                      the results cannot be written                  → end, retryable
     ├─ BudgetSpent                       ``max_requests`` is used up                    → end
     └─ Stopped                           the work was told to stop                      → end
 
@@ -43,6 +44,7 @@ __all__ = [
     "RateLimited",
     "RelationLimitReached",
     "RequestRejected",
+    "ResultsError",
     "ServerError",
     "SourceError",
     "Stopped",
@@ -234,6 +236,10 @@ class LedgerError(GHLError):
 
 class SourceError(GHLError):
     """The source of rows cannot be read. The message holds nothing of its data; the source's own error is the cause."""
+
+
+class ResultsError(GHLError):
+    """The results cannot be written where they are wanted. The message names the place, and holds no value of a row."""
 
 
 class BudgetSpent(GHLError):

@@ -109,7 +109,7 @@ def _find(where: str, ledger: Ledger | None, name: str) -> tuple[Ledger, dict[st
 
 
 def _write(results: Iterator[dict[str, Any]], path: str) -> int:
-    from airflow_provider_ghl.hooks.sources import results_file
+    from airflow_provider_ghl.hooks.results import results_file
     from airflow_provider_ghl.relations.fields import RESULT_FIELDS
 
     written = 0

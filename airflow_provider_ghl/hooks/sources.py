@@ -1,4 +1,4 @@
-"""Reads SQL queries and files, and writes files, through Airflow connections."""
+"""Reads SQL queries and files through Airflow connections."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from airflow_provider_ghl.exceptions import ConfigurationError, SourceError
 from airflow_provider_ghl.hooks.query_faults import name_fault
 from airflow_provider_ghl.hooks.settings import get_connection
 from airflow_provider_ghl.load.columns import Batch, Columns
-from airflow_provider_ghl.load.results.file import ResultsFile, local_results_file
 from airflow_provider_ghl.load.source.rows import from_file, from_records
 from airflow_provider_ghl.load.source.text_format import TextFormat
 
-__all__ = ["estimate_rows", "file_batches", "file_size", "must_be_another_file", "results_file", "sql_batches", "sql_hook"]
+__all__ = ["engine_of", "estimate_rows", "file_batches", "file_size", "sql_batches", "sql_hook", "storage"]
 
 #: Rows that are fetched from a database at once.
 _FETCH = 2000
@@ -56,7 +55,7 @@ def file_batches(path: str, conn_id: str | None, columns: Columns, batch_size: i
     if conn_id is None and "://" not in path:
         return from_file(lambda: Path(path).open("rb"), path, columns, batch_size, text_format)
 
-    remote = _storage(path, conn_id)
+    remote = storage(path, conn_id)
     return from_file(lambda: cast(BinaryIO, remote.open("rb")), path, columns, batch_size, text_format)
 
 
@@ -65,7 +64,7 @@ def file_size(path: str, conn_id: str | None) -> int | None:
     with suppress(Exception):  # storages fail in their own ways; opening the file says more
         if conn_id is None and "://" not in path:
             return Path(path).stat().st_size
-        return int(_storage(path, conn_id).stat().st_size)
+        return int(storage(path, conn_id).stat().st_size)
     return None
 
 
@@ -93,47 +92,7 @@ def _count_lines(path: Path) -> int | None:
         return sum(block.count(b"\n") for block in iter(lambda: file.read(_BLOCK), b""))
 
 
-def results_file(path: str, conn_id: str | None, fields: Sequence[str]) -> ResultsFile:
-    """The file for the results, local or at any URL that ``ObjectStoragePath`` writes. It appears whole or not at all.
-
-    :param fields: the columns.
-    """
-    if conn_id is None and "://" not in path:
-        return local_results_file(path, fields)
-    target = _storage(path, conn_id)
-    if target.protocol == "file":
-        return local_results_file(target.path, fields)
-    # Object stores show a file when its upload is complete.
-    return ResultsFile(path, fields, lambda finished: target.fs.put_file(str(finished), target.path))
-
-
-def must_be_another_file(path: str, conn_id: str | None, source: str, source_conn_id: str | None) -> None:
-    """Refuse to write the results over their own source.
-
-    :raises ConfigurationError: both are the same file.
-    """
-    if _is_same(_place(path, conn_id), _place(source, source_conn_id)):
-        raise ConfigurationError("results_path names the same file as path: the results would take the place of the rows")
-
-
-def _place(path: str, conn_id: str | None) -> Any:
-    """A local path, or the file in its storage."""
-    if conn_id is None and "://" not in path:
-        return Path(path)
-    found = _storage(path, conn_id)
-    return Path(found.path) if found.protocol == "file" else found
-
-
-def _is_same(one: Any, other: Any) -> bool:
-    if isinstance(one, Path) and isinstance(other, Path):
-        with suppress(OSError, ValueError):  # a file that is not there is an error when it is opened
-            return one.samefile(other)
-        return False
-    # Two connections may lead to the same bucket, so that the connections are not compared.
-    return type(one) is type(other) and type(one.fs) is type(other.fs) and one.path == other.path
-
-
-def _storage(path: str, conn_id: str | None) -> Any:
+def storage(path: str, conn_id: str | None) -> Any:
     """The file at a URL. Its storage is found now, and not when it is first used, which may be after the load."""
     try:
         found = ObjectStoragePath(path, conn_id=conn_id)
@@ -164,13 +123,18 @@ def sql_hook(connection: Any) -> Any:
     return hook
 
 
-def _through_engine(hook: Any, sql: str, parameters: Any) -> Iterator[Any] | None:
-    """Column names, then chunks of rows; ``None`` where the hook has no SQLAlchemy engine."""
+def engine_of(hook: Any) -> Any:
+    """The SQLAlchemy engine of a hook, which hides parameters in its errors; ``None`` where the hook has none."""
     try:
-        engine = hook.get_sqlalchemy_engine(engine_kwargs={"hide_parameters": True})
+        return hook.get_sqlalchemy_engine(engine_kwargs={"hide_parameters": True})
     except Exception:  # noqa: BLE001 - hooks say "no engine" in many ways: NotImplementedError, ImportError, their own
         return None
-    return _stream(engine, sql, parameters)
+
+
+def _through_engine(hook: Any, sql: str, parameters: Any) -> Iterator[Any] | None:
+    """Column names, then chunks of rows; ``None`` where the hook has no SQLAlchemy engine."""
+    engine = engine_of(hook)
+    return None if engine is None else _stream(engine, sql, parameters)
 
 
 def _stream(engine: Any, sql: str, parameters: Any) -> Iterator[Any]:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from airflow_provider_ghl.api.budget import Budget
-from airflow_provider_ghl.exceptions import GHLError, LedgerError
+from airflow_provider_ghl.exceptions import LedgerError, ResultsError
 from airflow_provider_ghl.load.columns import Chunk
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.loads import Attempt
@@ -19,6 +19,7 @@ from airflow_provider_ghl.load.plan.partition import Partition
 from airflow_provider_ghl.load.plan.price import Estimate, estimate
 from airflow_provider_ghl.load.ports import Ports
 from airflow_provider_ghl.load.quota_wait import QuotaWait
+from airflow_provider_ghl.load.results.destinations import Destinations
 from airflow_provider_ghl.load.results.effort import Effort, share_of_limits
 from airflow_provider_ghl.load.results.outcomes import Outcome
 from airflow_provider_ghl.load.results.progress import LocationStatus
@@ -76,7 +77,7 @@ class _Load:
         self._client = ports.client
         self._workers = ports.workers or ThreadWorkers()
         self._progress = ports.progress
-        self._file = ports.results_file
+        self._destinations = ports.results or Destinations()
         self._deliver = ports.deliver
         self._ledger = ports.ledger or Ledger.in_memory()
         self._is_remembered = ports.ledger is not None
@@ -91,7 +92,11 @@ class _Load:
         #: What a mirror would do, where nothing is to be sent.
         self.mirror_plan: MirrorPlan | None = None
         self._report = Report(
-            spec.kind.fields, spec.keep_results, self._file, try_number=spec.try_number, fails_unresolved=spec.fails_unresolved
+            spec.kind.fields,
+            spec.keep_results,
+            self._destinations,
+            try_number=spec.try_number,
+            fails_unresolved=spec.fails_unresolved,
         )
         self._partition = Partition(spec, iter(ports.batches), self._report, ports.client.stop)
 
@@ -113,17 +118,18 @@ class _Load:
                 self._report.add_deletions(mirror.deletions)
                 journal.commit()
             self._partition.close()  # its database may be that of the results, and locked
-            file_error = self._publish()
+            unpublished = self._destinations.publish()  # before the task can fail
             plan = self._price(feeder.locations, mirror) if is_to_run and self._spec.plan_only else None
-            ending = self._ending(feeder.locations, stoppage, journal.failure, file_error, plan, mirror, too_few=not has_enough)
+            ending = self._ending(
+                feeder.locations, stoppage, journal.failure, unpublished, plan, mirror, too_few=not has_enough
+            )
             return self._conclude(ending, feeder.locations, plan, mirror)
         except BaseException:
             self._note_end("retryable", "broken off", {})
             raise
         finally:
             self._workers.close()
-            if self._file is not None:
-                self._file.discard()
+            self._destinations.discard()
 
     def _open_journal(self, *, is_to_send: bool) -> Journal:
         """Note in the ledger that the load begins, unless nothing is to be sent. Returns the journal of what follows."""
@@ -203,26 +209,12 @@ class _Load:
             looked_up = sum(location.steps.looked_up for location in locations)
             self._progress.tick(self._report.done, self._report.rows, self._budget.spent, statuses, looked_up)
 
-    def _publish(self) -> GHLError | None:
-        """Publish the results file, before the task can fail. Returns the error where that fails."""
-        error = self._report.file_error
-        if self._file is not None and error is None:
-            try:
-                self._file.commit()
-            except Exception as failed:  # noqa: BLE001 - whatever a destination may raise
-                error = failed
-        if error is None:
-            return None
-        failure = GHLError(f"the results file could not be written ({type(error).__name__})")
-        failure.__cause__ = error
-        return failure
-
     def _ending(
         self,
         locations: Sequence[Location],
         stoppage: Stoppage | None,
         ledger_error: LedgerError | None,
-        file_error: GHLError | None,
+        unpublished: ResultsError | None,
         plan: Estimate | None,
         mirror: MirrorEnd | None,
         *,
@@ -236,6 +228,8 @@ class _Load:
             only, stopped = stopped[0].stoppage, []
             unread = only.error if only.by is None else None
             stoppage = stoppage or (only if only.by is not None else None)
+        broken_by = ledger_error or unread or unpublished or self._partition.broken_by or (mirror.error if mirror else None)
+        is_hidden = unpublished is not None and (broken_by is not unpublished or (stoppage is not None and stoppage.is_final))
         # A stop that comes after the last row has stopped nothing.
         counts = self._report.counts()
         is_done = self._partition.is_complete and not counts[Outcome.NOT_ATTEMPTED] and not counts[Outcome.FAILED]
@@ -244,7 +238,7 @@ class _Load:
             too_few=too_few,
             is_stop_requested=self._client.stop.is_set and not is_done,
             stoppage=stoppage,
-            broken_by=ledger_error or unread or file_error or self._partition.broken_by or (mirror.error if mirror else None),
+            broken_by=broken_by,
             deletes=mirror.counts if mirror is not None else None,
             locations=stopped,
             quota_wait=self._quota_wait(),
@@ -253,6 +247,7 @@ class _Load:
                 *self._ledger.warnings,
                 *(warning for location in locations for warning in location.steps.warnings),
                 *(mirror.notes if mirror is not None else ()),
+                *([str(unpublished)] if is_hidden else []),
             ],
             load_number=self._attempt.load_number if self._attempt is not None and self._is_remembered else None,
             effort=self._effort(locations),
@@ -331,7 +326,6 @@ class _Load:
         return verdict
 
     def _summary(self, ending: Ending, locations: Sequence[Location]) -> dict[str, Any]:
-        is_published = self._file is not None and self._file.is_published
         left = [self._client.limit(location.id).daily_left for location in locations]
         summary: dict[str, Any] = {
             "load_id": self._spec.load_id,
@@ -344,7 +338,8 @@ class _Load:
             "seconds": round(self._client.clock.monotonic() - self._began, 3),
             # The smallest of all locations.
             "daily_remaining": min((one for one in left if one is not None), default=None),
-            "results_path": self._spec.results_path if is_published else None,
+            "results_path": None,
+            **self._destinations.summary(),
             **self._lookups(locations),
         }
         if self._spec.has_several_locations:

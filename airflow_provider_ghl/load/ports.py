@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.load.columns import Batch
 from airflow_provider_ghl.load.ledger.ledger import Ledger
-from airflow_provider_ghl.load.results.file import ResultsFile
+from airflow_provider_ghl.load.results.destinations import Destinations
 from airflow_provider_ghl.load.results.progress import Progress
 from airflow_provider_ghl.load.results.verdict import Verdict
 from airflow_provider_ghl.load.send.workers import Workers
@@ -22,6 +22,7 @@ class Ports:
 
     :param ledger: ``None``: nothing is remembered beyond the load.
     :param workers: ``None``: threads.
+    :param results: where every row's result goes; ``None`` for nowhere. The load publishes them at its end.
     :param deliver: called with the verdict, before the ledger notes the end of the load. So a load that is killed while it
         delivers counts as not ended.
     """
@@ -31,5 +32,5 @@ class Ports:
     ledger: Ledger | None = None
     workers: Workers | None = None
     progress: Progress | None = None
-    results_file: ResultsFile | None = None
+    results: Destinations | None = None
     deliver: Callable[[Verdict], None] | None = None

@@ -115,8 +115,6 @@ class LoadSpec:
     total: int | None = None
     #: The size of the source in bytes, uncompressed, where that is known.
     source_bytes: int | None = None
-    #: The path of the results file, for the summary.
-    results_path: str | None = None
 
     @property
     def has_several_locations(self) -> bool:

@@ -43,6 +43,7 @@ __all__ = [
     "GHLMisconfigured",
     "GHLQuotaSpent",
     "GHLRequestRefused",
+    "GHLResultsFailed",
     "GHLRetryable",
     "GHLRowsFailed",
     "GHLRowsRefused",
@@ -109,6 +110,10 @@ class GHLLedgerFailed(GHLRetryable):
     """The ledger could not be read or written. Nothing more was sent."""
 
 
+class GHLResultsFailed(GHLRetryable):
+    """The results could not be written. What was sent stands in the ledger, so that the next try does not send it again."""
+
+
 class GHLStopped(GHLRetryable):
     """The task was stopped before its load was done."""
 
@@ -127,6 +132,7 @@ _KINDS: dict[Failure, type[AirflowException]] = {
     Failure.TOO_FEW_ROWS: GHLTooFewRows,
     Failure.SOURCE_FAILED: GHLSourceFailed,
     Failure.LEDGER_FAILED: GHLLedgerFailed,
+    Failure.RESULTS_FAILED: GHLResultsFailed,
     Failure.STOPPED: GHLStopped,
 }
 

@@ -18,7 +18,7 @@ from airflow_provider_ghl.operators.errors import error_for, translated_errors
 from airflow_provider_ghl.operators.links import GHLLoadLink
 from airflow_provider_ghl.operators.metrics import send_metrics
 from airflow_provider_ghl.operators.page_address import see, task_page
-from airflow_provider_ghl.operators.table import TableOperator, path_as_text
+from airflow_provider_ghl.operators.table import TableOperator
 from airflow_provider_ghl.operators.task import load_id, note_ledger, series, try_number
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_ghl.load.kind import RowKind
     from airflow_provider_ghl.load.ledger.ledger import Ledger
     from airflow_provider_ghl.load.ports import Ports
+    from airflow_provider_ghl.load.results.destinations import Destinations
     from airflow_provider_ghl.load.results.verdict import Verdict
     from airflow_provider_ghl.load.spec import LoadSpec, MirrorSpec
 
@@ -121,6 +122,7 @@ class LoadOperator(TableOperator):
     def _load(self, context: Context, *, is_resumed: bool) -> Verdict:
         with translated_errors():
             from airflow_provider_ghl.load.loader import run
+            from airflow_provider_ghl.load.results.destinations import Destinations
 
             self._end_before_timeout()
             with closing(self.hook.ledger) as ledger:
@@ -128,10 +130,12 @@ class LoadOperator(TableOperator):
                     self.log.warning("%s", warning)
                 spec = self._spec(context.get("ti"), is_resumed=is_resumed)
                 self._target = spec.kind.target_name
-                if (failed := self._review(spec, ledger)) is not None:
-                    self._push(context, failed)
-                    return failed
-                return run(spec, self._ports(spec, ledger, partial(self._push, context)))
+                # First of all, so that a destination that cannot be written is found before any request.
+                with Destinations(self.open_results(spec.kind.fields.all)) as results:
+                    if (failed := self._review(spec, ledger)) is not None:
+                        self._push(context, failed)
+                        return failed
+                    return run(spec, self._ports(spec, ledger, partial(self._push, context), results))
 
     def _review(self, spec: LoadSpec, ledger: Ledger) -> Verdict | None:
         """Before a plan is applied: see :func:`~airflow_provider_ghl.load.review.review`."""
@@ -140,7 +144,7 @@ class LoadOperator(TableOperator):
         from airflow_provider_ghl.load.review import review
 
         ports = self._ports(spec, ledger, lambda verdict: None)
-        ports.results_file = ports.progress = None
+        ports.progress = None
         return review(spec, ports, ledger)
 
     def _end_before_timeout(self) -> None:
@@ -242,13 +246,15 @@ class LoadOperator(TableOperator):
             shortest_wait=self.shortest_wait,
             total=self.count_rows(),
             source_bytes=self.source_bytes(),
-            results_path=path_as_text(self.results_path),
         )
 
-    def _ports(self, spec: LoadSpec, ledger: Ledger, deliver: Callable[[Verdict], None]) -> Ports:
+    def _ports(
+        self, spec: LoadSpec, ledger: Ledger, deliver: Callable[[Verdict], None], results: Destinations | None = None
+    ) -> Ports:
         """The ports of the load.
 
         :param deliver: called with the verdict.
+        :param results: where every row's result goes; ``None`` for nowhere.
         """
         from airflow_provider_ghl.load.ports import Ports
         from airflow_provider_ghl.load.results.progress import Progress
@@ -260,7 +266,7 @@ class LoadOperator(TableOperator):
             client=client,
             ledger=ledger,
             progress=Progress(self.log.info, client.clock, spec.total, self.estimate_rows()),
-            results_file=self.results_file(spec.kind.fields.all),
+            results=results,
             deliver=deliver,
         )
 

@@ -12,7 +12,7 @@ from airflow_provider_ghl.operators.rows_argument import Rows, RowsArgument
 
 if TYPE_CHECKING:
     from airflow_provider_ghl.load.columns import Batch, Columns
-    from airflow_provider_ghl.load.results.file import ResultsFile
+    from airflow_provider_ghl.load.results.destinations import ResultsSink
     from airflow_provider_ghl.load.source.text_format import TextFormat
 
 __all__ = ["TableOperator", "path_as_text", "templatable"]
@@ -94,19 +94,19 @@ class TableOperator(GHLOperator):
         size = file_size(path, given(self.path_conn_id)) if path is not None else None
         return size * _PACKED if size is not None and path is not None and path.endswith((".gz", ".parquet")) else size
 
-    def results_file(self, fields: Sequence[str]) -> ResultsFile | None:
-        """The file for every row's result; ``None`` where none is wanted.
+    def open_results(self, fields: Sequence[str]) -> list[ResultsSink]:
+        """The destinations for every row's result.
 
-        :raises ConfigurationError: it would replace the source.
+        :raises ConfigurationError: one of them cannot take the results, or would replace the source.
         """
-        from airflow_provider_ghl.hooks.sources import must_be_another_file, results_file
+        from airflow_provider_ghl.hooks.results import must_be_another_file, results_file
 
         path, conn_id = path_as_text(self.results_path), given(self.results_conn_id)
         if path is None:
-            return None
+            return []
         if source := path_as_text(self.path):
             must_be_another_file(path, conn_id, source, given(self.path_conn_id))
-        return results_file(path, conn_id, fields)
+        return [results_file(path, conn_id, fields)]
 
     def _data(self) -> Any:
         data = self.rows.value if isinstance(self.rows, Rows | RowsArgument) else self.rows

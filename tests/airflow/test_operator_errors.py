@@ -30,6 +30,7 @@ TABLE: dict[type[core.GHLError], type[Exception]] = {
     core.QuotaExhausted: errors.GHLQuotaSpent,
     core.LedgerError: errors.GHLLedgerFailed,
     core.SourceError: errors.GHLSourceFailed,
+    core.ResultsError: errors.GHLResultsFailed,
     core.Stopped: errors.GHLStopped,
     core.RateLimited: errors.GHLUnavailable,
     core.ServerError: errors.GHLUnavailable,
@@ -52,6 +53,7 @@ FAILURES: dict[Failure, type[Exception]] = {
     Failure.ROWS_FAILED: errors.GHLRowsFailed,
     Failure.TOO_FEW_ROWS: errors.GHLTooFewRows,
     Failure.SOURCE_FAILED: errors.GHLSourceFailed,
+    Failure.RESULTS_FAILED: errors.GHLResultsFailed,
     Failure.LEDGER_FAILED: errors.GHLLedgerFailed,
     Failure.STOPPED: errors.GHLStopped,
 }

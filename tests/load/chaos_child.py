@@ -26,6 +26,7 @@ from airflow_provider_ghl.api.retry import Retry
 from airflow_provider_ghl.load.columns import Columns
 from airflow_provider_ghl.load.loader import run
 from airflow_provider_ghl.load.ports import Ports
+from airflow_provider_ghl.load.results.destinations import Destinations
 from airflow_provider_ghl.load.source.rows import from_data
 from airflow_provider_ghl.load.spec import DiffAgainst
 from airflow_provider_ghl.load.tolerance import Tolerance
@@ -63,7 +64,6 @@ def load(job: dict[str, Any]) -> None:
         max_requests=job["max_requests"],
         keep_results=1_000_000,
         try_number=job["try_number"],
-        results_path=job["results_path"],
         **_lookups(job["lookups"]),
         **job["mirror"],
     )
@@ -72,7 +72,7 @@ def load(job: dict[str, Any]) -> None:
         client=client,
         ledger=ChaosLedger(sa.create_engine(job["ledger"]), fuse),
         workers=ChaosWorkers(diary),
-        results_file=ChaosFile(Path(job["results_path"]), fuse),
+        results=Destinations([ChaosFile(Path(job["results_path"]), fuse)]),
     )
     verdict = run(spec, ports)
     verdict_data = {

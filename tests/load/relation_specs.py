@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from airflow_provider_ghl.load.results.destinations import Destinations
 from airflow_provider_ghl.load.results.file import ResultsFile
 from airflow_provider_ghl.load.results.report import Report
 from airflow_provider_ghl.load.spec import LoadSpec, MirrorSpec
@@ -33,7 +34,7 @@ def relation_spec(**settings: Any) -> LoadSpec:
 
 def relation_report(keep: int, file: ResultsFile | None = None) -> Report:
     """A report with one location."""
-    report = Report(RELATION_FIELDS, keep, file, try_number=2)
+    report = Report(RELATION_FIELDS, keep, Destinations([] if file is None else [file]), try_number=2)
     report.open_location("location", "association")
     return report
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from relation_specs import relation_spec
 from simulated_highlevel import ASSOCIATION, KEY, TOKEN, SimulatedServer
-from simulated_load import Load, SimulatedWorkers
+from simulated_load import Load, SimulatedWorkers, as_destinations
 from simulated_oauth import OAuthServer
 from simulated_time import FakeClock, spread_around
 
@@ -25,7 +25,7 @@ from airflow_provider_ghl.load.columns import Batch, Columns
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.loader import run
 from airflow_provider_ghl.load.ports import Ports
-from airflow_provider_ghl.load.results.file import ResultsFile
+from airflow_provider_ghl.load.results.destinations import ResultsSink
 from airflow_provider_ghl.load.results.outcomes import OUTCOMES
 from airflow_provider_ghl.load.source.rows import from_data
 from airflow_provider_ghl.load.tolerance import Tolerance
@@ -170,7 +170,7 @@ def load_rows(
     stop: Stop | None = None,
     tolerance: int | float = 0,
     seed: int = 0,
-    results_file: ResultsFile | None = None,
+    results_file: ResultsSink | None = None,
     at_once: int = 5_000,
     columns: Columns = COLUMNS,
     authorization: Authorization | None = None,
@@ -189,7 +189,7 @@ def load_rows(
     began = agency.clock.now
     verdict = run(
         relation_spec(columns=columns, tolerance=Tolerance(tolerance), **settings),
-        Ports(batches=batches, client=client, workers=workers, ledger=ledger, results_file=results_file),
+        Ports(batches=batches, client=client, workers=workers, ledger=ledger, results=as_destinations(results_file)),
     )
     return Load(verdict, agency, workers, client, agency.clock.now - began)
 

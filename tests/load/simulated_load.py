@@ -20,13 +20,13 @@ from airflow_provider_ghl.load.columns import Batch, Columns
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.loader import run
 from airflow_provider_ghl.load.ports import Ports
-from airflow_provider_ghl.load.results.file import ResultsFile
+from airflow_provider_ghl.load.results.destinations import Destinations, ResultsSink
 from airflow_provider_ghl.load.results.progress import Progress
 from airflow_provider_ghl.load.results.verdict import Verdict
 from airflow_provider_ghl.load.source.rows import from_data
 from airflow_provider_ghl.load.tolerance import Tolerance
 
-__all__ = ["COLUMNS", "Load", "SimulatedWorkers", "load_pairs", "make_client"]
+__all__ = ["COLUMNS", "Load", "SimulatedWorkers", "as_destinations", "load_pairs", "make_client"]
 
 COLUMNS = Columns("first_record_id", "second_record_id")
 _TURNS_WITHOUT_TIME = 100_000
@@ -109,6 +109,11 @@ def make_client(server: SimulatedServer, *, stop: Stop | None = None, seed: int 
     )
 
 
+def as_destinations(sink: ResultsSink | None) -> Destinations:
+    """One destination, or none."""
+    return Destinations([] if sink is None else [sink])
+
+
 @dataclass
 class Load:
     """A finished load: its verdict, and what was observed."""
@@ -139,7 +144,7 @@ def load_pairs(
     *,
     stop: Stop | None = None,
     prepare: Callable[[SimulatedWorkers], None] | None = None,
-    results_file: ResultsFile | None = None,
+    results_file: ResultsSink | None = None,
     progress: Progress | None = None,
     deliver: Callable[[Verdict], None] | None = None,
     tolerance: int | float = 0,
@@ -167,7 +172,7 @@ def load_pairs(
             batches=batches,
             client=client,
             workers=workers,
-            results_file=results_file,
+            results=as_destinations(results_file),
             progress=progress,
             ledger=ledger,
             deliver=deliver,

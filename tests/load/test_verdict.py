@@ -12,9 +12,9 @@ from relation_specs import begin_batch, relation_report
 
 from airflow_provider_ghl.exceptions import (
     ConfigurationError,
-    GHLError,
     LedgerError,
     QuotaExhausted,
+    ResultsError,
     ServerError,
     TransportError,
     Unauthorized,
@@ -56,7 +56,7 @@ ENDINGS = [
     Ending(stoppage=Stoppage(StoppedBy.MAX_REQUESTS)),
     Ending(broken_by=OSError("a secret")),
     Ending(broken_by=ConfigurationError("cannot read it.")),
-    Ending(broken_by=GHLError("the results file could not be written")),
+    Ending(broken_by=ResultsError("the results file could not be written")),
     Ending(too_few=True),
 ]
 

@@ -11,6 +11,7 @@ from airflow_provider_ghl.exceptions import (
     LedgerError,
     QuotaExhausted,
     RequestRejected,
+    ResultsError,
     SourceError,
     Stopped,
     Unauthorized,
@@ -49,6 +50,8 @@ class Failure(StrEnum):
     SOURCE_FAILED = "source failed"
     #: The ledger could not be read or written.
     LEDGER_FAILED = "ledger failed"
+    #: The results could not be written.
+    RESULTS_FAILED = "results failed"
     #: The task was stopped before its load was done.
     STOPPED = "stopped"
 
@@ -83,6 +86,7 @@ _BY_ERROR: tuple[tuple[type[GHLError], Failure], ...] = (
     (QuotaExhausted, Failure.QUOTA_SPENT),
     (LedgerError, Failure.LEDGER_FAILED),
     (SourceError, Failure.SOURCE_FAILED),
+    (ResultsError, Failure.RESULTS_FAILED),
     (Stopped, Failure.STOPPED),
     (GHLError, Failure.UNAVAILABLE),
 )

@@ -18,10 +18,10 @@ from typing import IO, Any, Literal, Protocol, Self
 import pandas
 
 from airflow_provider_ghl.exceptions import ConfigurationError
+from airflow_provider_ghl.load.results.typed import INTEGERS, typed
 
 __all__ = ["ResultsFile", "local_results_file"]
 
-_INTEGERS = {"row": "int64", "status_code": "int32", "requests": "int32", "try_number": "int32"}
 _ROW_GROUP = 50_000
 _DAY = 24 * 3600.0
 
@@ -37,10 +37,22 @@ class ResultsFile:
     :param fields: the columns.
     :param publish: puts the finished file in its place. Where it leaves the temporary file, that is removed.
     :param folder: the folder of the temporary file; ``None`` for the system's own.
+    :param where: the file as the load's summary names it; ``None``: by its name.
     :raises ConfigurationError: the format is unknown, pyarrow is missing, or the folder cannot be written to.
     """
 
-    def __init__(self, name: str, fields: Sequence[str], publish: Callable[[Path], None], folder: Path | None = None) -> None:
+    title = "the results file"
+    summary_field = "results_path"
+
+    def __init__(
+        self,
+        name: str,
+        fields: Sequence[str],
+        publish: Callable[[Path], None],
+        folder: Path | None = None,
+        where: str | None = None,
+    ) -> None:
+        self.where = name if where is None else where
         self._fields = fields
         self._publish = publish
         start = _writer_for(name)
@@ -57,7 +69,7 @@ class ResultsFile:
         """Add results: a frame with the columns ``fields``. Missing values may be ``None``, ``NaN`` or ``<NA>``."""
         if self._file is None:
             raise ValueError("the results file is closed")
-        self._writer.write(_typed(frame, self._fields))
+        self._writer.write(typed(frame, self._fields))
 
     def commit(self) -> None:
         """Write the file to disk, then publish it. Where publishing fails, call ``commit`` again."""
@@ -94,9 +106,10 @@ class ResultsFile:
             self.discard()
 
 
-def local_results_file(path: str | Path, fields: Sequence[str]) -> ResultsFile:
+def local_results_file(path: str | Path, fields: Sequence[str], where: str | None = None) -> ResultsFile:
     """A results file at a local path. It is written beside that path, then moved there in one step. Missing folders are made.
 
+    :param where: the file as the load's summary names it; ``None``: by its path.
     :raises ConfigurationError: as :class:`ResultsFile`; also where the folder cannot be made, or the path is a folder itself.
     """
     target = Path(path).absolute()
@@ -111,7 +124,7 @@ def local_results_file(path: str | Path, fields: Sequence[str]) -> ResultsFile:
         temporary.replace(target)
         _sync_folder(target.parent)
 
-    return ResultsFile(target.name, fields, publish, target.parent)
+    return ResultsFile(target.name, fields, publish, target.parent, where=str(path) if where is None else where)
 
 
 def _make_folder(path: str | Path, folder: Path) -> None:
@@ -162,7 +175,7 @@ class _Parquet:
         from pyarrow import parquet
 
         self._pyarrow = pyarrow
-        types = {name: getattr(pyarrow, _INTEGERS.get(name, "string"))() for name in fields}
+        types = {name: getattr(pyarrow, INTEGERS.get(name, "string"))() for name in fields}
         self._schema = pyarrow.schema(types)
         self._parquet = parquet.ParquetWriter(file, self._schema)
         self._waiting: list[Any] = []
@@ -241,20 +254,3 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
-
-
-def _typed(frame: pandas.DataFrame, fields: Sequence[str]) -> pandas.DataFrame:
-    return pandas.DataFrame({name: _column(frame[name], name in _INTEGERS) for name in fields})
-
-
-def _column(values: pandas.Series[Any], integers: bool) -> pandas.Series[Any]:
-    if integers:
-        return values.astype("Int64")
-    texts = values.astype(object).tolist()
-    if not set(map(type, texts)) <= {str, type(None)} or not "".join(filter(None, texts)).isascii():
-        texts = [None if absent else _text(value) for value, absent in zip(texts, values.isna(), strict=True)]
-    return pandas.Series(texts, index=values.index, dtype=object)
-
-
-def _text(value: Any) -> str:
-    return str(value).encode(errors="backslashreplace").decode()

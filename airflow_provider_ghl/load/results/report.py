@@ -6,6 +6,7 @@ from array import array
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,8 @@ import pandas as pd
 from airflow_provider_ghl.load.columns import Codes, Numbers, Objects
 from airflow_provider_ghl.load.ledger.notes import Knowledge
 from airflow_provider_ghl.load.results.attention import FIRST_ROWS, Reason, keep_first
+from airflow_provider_ghl.load.results.destinations import Destinations
 from airflow_provider_ghl.load.results.fields import ResultFields
-from airflow_provider_ghl.load.results.file import ResultsFile
 from airflow_provider_ghl.load.results.outcomes import FAILURES, OUTCOMES, Outcome, RowResult, without_details, without_ids
 from airflow_provider_ghl.load.results.removals import Deletion
 from airflow_provider_ghl.load.results.row_results import LocationResults, OpenBatch, RowWriter
@@ -36,7 +37,7 @@ class Report:
 
     :param fields: the names of the results' fields.
     :param keep: how many results :meth:`kept` returns at most; those that need attention come first.
-    :param results_file: gets every row's result, in input order; ``None`` for no file.
+    :param destinations: get every row's result, in input order; ``None`` for none.
     :param try_number: the task's try, a field of each result.
     :param fails_unresolved: whether ``unresolved`` rows count as failed.
     """
@@ -45,7 +46,7 @@ class Report:
         self,
         fields: ResultFields,
         keep: int,
-        results_file: ResultsFile | None = None,
+        destinations: Destinations | None = None,
         *,
         try_number: int = 1,
         fails_unresolved: bool = True,
@@ -57,7 +58,7 @@ class Report:
         self._writer = RowWriter(fields, try_number, self.locations)
         self._keep = keep
         self._failures = FAILURES if fails_unresolved else FAILURES - {Outcome.UNRESOLVED}
-        self._file = results_file
+        self._destinations = destinations or Destinations()
         self._codes = bytearray()
         self._earlier = array("q")  # for each repeated row, the row that it repeats
         self._open: deque[OpenBatch] = deque()
@@ -67,8 +68,6 @@ class Report:
         self._reasons: dict[tuple[Outcome, str], Reason] = {}
         #: How many rows have an outcome.
         self.done = 0
-        #: Why the results file could not be written; ``None`` where it could.
-        self.file_error: Exception | None = None
 
     def open_location(self, location_id: str | None, target_id: str | None) -> LocationResults:
         """Add a location. Batches that begin later may have rows of it.
@@ -192,15 +191,12 @@ class Report:
         self._count_done(batch, len(offsets))
 
     def add_deletions(self, deletions: Sequence[Deletion]) -> None:
-        """Add what was deleted. It comes after all rows: in the file, and in what :meth:`kept` returns."""
+        """Add what was deleted. It comes after all rows: in all destinations, and in what :meth:`kept` returns."""
         results = [self._writer.of_deletion(one) for one in deletions]
         self._deletions += results[: self._keep]
         self._left_out = self._left_out or len(results) > self._keep
-        if self._file is not None and self.file_error is None and results:
-            try:
-                self._file.append(pd.DataFrame(results, columns=list(self.fields.all), dtype=object))
-            except Exception as error:  # noqa: BLE001 - whatever a file's format or its disk may raise
-                self.file_error = error
+        if results:
+            self._destinations.append(lambda: pd.DataFrame(results, columns=list(self.fields.all), dtype=object))
 
     @property
     def codes(self) -> Codes:
@@ -296,15 +292,8 @@ class Report:
             codes = np.frombuffer(self._codes[batch.start : batch.start + batch.size], dtype=np.uint8)
             self._keep_some(batch, codes)
             self._count_by_location(batch, codes)
-            if self._file is not None and self.file_error is None and batch.size:
-                self._write(self._file, batch, codes)
-
-    def _write(self, file: ResultsFile, batch: OpenBatch, codes: Codes) -> None:
-        # A full disk must not lose the results of requests in flight: the load goes on, and is red at its end.
-        try:
-            file.append(self._writer.as_frame(batch, codes))
-        except Exception as error:  # noqa: BLE001 - whatever a file's format or its disk may raise
-            self.file_error = error
+            if batch.size:
+                self._destinations.append(partial(self._writer.as_frame, batch, codes))
 
     def _count_by_location(self, batch: OpenBatch, codes: Codes) -> None:
         together = np.bincount(batch.locations * _PENDING + codes, minlength=len(self.locations) * _PENDING)

@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow_provider_ghl.exceptions import ConfigurationError, GHLError, GuardTripped, QuotaExhausted, Unauthorized
+from airflow_provider_ghl.exceptions import (
+    ConfigurationError,
+    GHLError,
+    GuardTripped,
+    QuotaExhausted,
+    ResultsError,
+    Unauthorized,
+)
 from airflow_provider_ghl.load.quota_wait import QuotaWait
 from airflow_provider_ghl.load.results.attention import attention_lines, plural
 from airflow_provider_ghl.load.results.effort import Effort
@@ -47,7 +54,7 @@ class Ending:
     is_stop_requested: bool = False
     #: What stopped the whole load.
     stoppage: Stoppage | None = None
-    #: The error of the source, of the ledger or of the results file, or the one with which reading the target failed.
+    #: The error of the source, of the ledger or of the results' destinations, or the one with which reading the target failed.
     broken_by: Exception | None = None
     #: The locations that were stopped, where the load has several and went on with the others.
     locations: Sequence[StoppedLocation] = ()
@@ -210,6 +217,8 @@ class _Judgement:
         if isinstance(ending.broken_by, GuardTripped):
             return End.FINAL, _sentence(str(ending.broken_by)), counts
         if ending.broken_by is not None:
+            if isinstance(ending.broken_by, ResultsError):
+                return End.RETRYABLE, _sentence(f"The load has ended, but {ending.broken_by}"), counts
             end = End.FINAL if isinstance(ending.broken_by, ConfigurationError) else End.RETRYABLE
             return end, _sentence(f"The load could not go on: {_explained(ending.broken_by)}"), counts
         if ending.is_stop_requested:
