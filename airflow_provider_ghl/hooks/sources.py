@@ -17,7 +17,7 @@ from airflow_provider_ghl.load.columns import Batch, Columns
 from airflow_provider_ghl.load.source.rows import from_file, from_records
 from airflow_provider_ghl.load.source.text_format import TextFormat
 
-__all__ = ["engine_of", "estimate_rows", "file_batches", "file_size", "sql_batches", "sql_hook", "storage"]
+__all__ = ["engine_of", "estimate_rows", "file_batches", "file_size", "new_engine", "sql_batches", "sql_hook", "storage"]
 
 #: Rows that are fetched from a database at once.
 _FETCH = 2000
@@ -123,10 +123,15 @@ def sql_hook(connection: Any) -> Any:
     return hook
 
 
+def new_engine(hook: Any) -> Any:
+    """A SQLAlchemy engine of a hook, which hides parameters in its errors. A hook that has none raises errors of any kind."""
+    return hook.get_sqlalchemy_engine(engine_kwargs={"hide_parameters": True})
+
+
 def engine_of(hook: Any) -> Any:
-    """The SQLAlchemy engine of a hook, which hides parameters in its errors; ``None`` where the hook has none."""
+    """The same; ``None`` where the hook has none."""
     try:
-        return hook.get_sqlalchemy_engine(engine_kwargs={"hide_parameters": True})
+        return new_engine(hook)
     except Exception:  # noqa: BLE001 - hooks say "no engine" in many ways: NotImplementedError, ImportError, their own
         return None
 

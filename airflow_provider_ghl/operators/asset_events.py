@@ -17,7 +17,7 @@ __all__ = ["add_to_asset_events"]
 log = logging.getLogger(__name__)
 
 #: What is no count, or too long for an event.
-_LEFT_OUT = frozenset({"locations", "plan", "results_path", "results_cut", "daily_remaining"})
+_LEFT_OUT = frozenset({"locations", "plan", "results_path", "results_table", "results_cut", "daily_remaining"})
 
 
 def add_to_asset_events(context: Context, outlets: Iterable[Any], summary: Mapping[str, Any], *, is_plan: bool = False) -> None:

@@ -41,10 +41,10 @@ class BulkCreateRelationsOperator(LoadOperator):
     """Creates the relations that a table of record pairs names, where they do not exist yet, with a result for every row.
 
     Returns the load's summary: ``load_id``, ``rows``, a count for every outcome, ``stopped_by``, ``requests``, ``retries``,
-    ``rate_limited``, ``seconds``, ``daily_remaining``, ``results_path``, ``results_cut``. Pushes the XCom ``results``: a dict
-    for each row, ``xcom_results_limit`` at most; rows that need attention come first. Both are pushed before the task fails,
-    and neither with ``do_xcom_push=False``. With an ``execution_timeout`` the load stops up to 5 s earlier, red and retryable,
-    so that both are pushed then too.
+    ``rate_limited``, ``seconds``, ``daily_remaining``, ``results_path``, ``results_cut``; and ``results_table``, where one is
+    given. Pushes the XCom ``results``: a dict for each row, ``xcom_results_limit`` at most; rows that need attention come
+    first. Both are pushed before the task fails, and neither with ``do_xcom_push=False``. With an ``execution_timeout`` the
+    load stops up to 5 s earlier (with a ``results_table`` up to 60 s), red and retryable, so that both are pushed then too.
 
     With ``location_column`` the rows may belong to any number of sub-accounts. These are loaded in parallel, each at its own
     limits. The summary then has ``locations``: for each id a count for every outcome, ``requests`` (of this attempt),
@@ -113,9 +113,13 @@ class BulkCreateRelationsOperator(LoadOperator):
     :param results_path: the file for every row's result, in input order: ``.csv``, ``.jsonl`` or ``.parquet`` (templated). It
         is written whole or not at all. A local path, for which missing folders are made, or any URL that
         ``ObjectStoragePath`` writes.
-    :param results_conn_id: the connection that writes ``results_path`` (templated).
-    :param results_include_keys: whether the results file has the keys too, in the columns ``first_key`` and ``second_key``. No
-        other result has them.
+    :param results_table: the table for every row's result, in the database of ``results_conn_id``: ``table``,
+        ``schema.table`` or ``catalog.schema.table`` (templated). It is made where it is missing. The rows are written in one
+        transaction at the load's end, and take the place of those of the load's earlier attempts.
+    :param results_conn_id: the SQL connection of ``results_table``; without a table, the connection that writes
+        ``results_path`` (templated). With both, the URL in ``results_path`` names its own: ``s3://conn_id@bucket/results.csv``.
+    :param results_include_keys: whether the results file and the results table have the keys too, in the columns ``first_key``
+        and ``second_key``. No other result has them.
     :param xcom_results_limit: how many rows the XCom ``results`` has at most.
     :param deferrable: where the quota of the day is spent, defer the task until the reset, then go on.
     :param defer_timeout: how long to wait for quota in all. Where a wait would exceed it, the task is red and retryable at
@@ -174,6 +178,7 @@ class BulkCreateRelationsOperator(LoadOperator):
         max_requests: int | None = None,
         plan_only: bool = False,
         results_path: str | os.PathLike[str] | None = None,
+        results_table: str | None = None,
         results_conn_id: str | None = None,
         results_include_keys: bool = False,
         xcom_results_limit: int = 1000,
@@ -218,6 +223,7 @@ class BulkCreateRelationsOperator(LoadOperator):
         self.max_requests = number_or_none("max_requests", max_requests, least=1)
         self.plan_only = flag("plan_only", plan_only)
         self.results_path = templatable(results_path)
+        self.results_table = results_table
         self.results_conn_id = results_conn_id
         self.results_include_keys = flag("results_include_keys", results_include_keys)
         self.xcom_results_limit = whole_number("xcom_results_limit", xcom_results_limit, least=0)

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LoadOperator"]
 
-#: Seconds of an ``execution_timeout`` that are kept for writing the results.
-_MOST_KEPT_BACK = 5.0
+#: Seconds of an ``execution_timeout`` that are kept for writing the results; and where a table gets them, too.
+_MOST_KEPT_BACK, _MOST_KEPT_FOR_TABLE = 5.0, 60.0
 _TRIGGER_GRACE, _LONGEST_TIMEOUT = timedelta(hours=1), timedelta(days=3650)  # a date that any database holds
 #: How many rows are read at once. More where rows of one record, or of one location, should come together.
 _AT_ONCE, _TOGETHER = 16_384, 131_072
@@ -130,8 +130,9 @@ class LoadOperator(TableOperator):
                     self.log.warning("%s", warning)
                 spec = self._spec(context.get("ti"), is_resumed=is_resumed)
                 self._target = spec.kind.target_name
+                clock = self.hook.get_conn().clock
                 # First of all, so that a destination that cannot be written is found before any request.
-                with Destinations(self.open_results(spec.kind.fields.all)) as results:
+                with Destinations(self.open_results(spec.kind.fields.all, spec.load_id, clock.utc_now)) as results:
                     if (failed := self._review(spec, ledger)) is not None:
                         self._push(context, failed)
                         return failed
@@ -152,7 +153,7 @@ class LoadOperator(TableOperator):
         if self.execution_timeout is None:
             return
         left = self.execution_timeout.total_seconds()
-        left -= min(_MOST_KEPT_BACK, left / 2)
+        left -= min(_MOST_KEPT_BACK if given(self.results_table) is None else _MOST_KEPT_FOR_TABLE, left / 2)
         self.hook.stop.set_at(self.hook.get_conn().clock.monotonic() + left)
 
     def _ti(self, context: Context) -> Any:
@@ -209,8 +210,9 @@ class LoadOperator(TableOperator):
         lines = []
         if not verdict.is_green and self.hook.stop.is_set and self.execution_timeout is not None:
             lines.append(f"A load ends before its execution_timeout={self.execution_timeout}, to keep its results.")
-        if path := verdict.summary["results_path"]:
-            lines.append(f"Every row's result is in {path}.")
+        path, table = verdict.summary["results_path"], verdict.summary.get("results_table")
+        if places := [*([path] if path else []), *([f"the table {table}"] if table else [])]:
+            lines.append(f"Every row's result is in {' and in '.join(places)}.")
         elif pushes and self.xcom_results_limit and any(verdict.summary[o] for o in (*FAILURES, Outcome.NOT_ATTEMPTED)):
             lines.append("The rows that need attention are in this task's XCom 'results'.")
         return " ".join(lines)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ghl.exceptions import ConfigurationError
@@ -32,6 +33,7 @@ class TableOperator(GHLOperator):
     path_conn_id: str | None
     text_format: TextFormat
     results_path: Any
+    results_table: str | None
     results_conn_id: str | None
 
     template_fields: Sequence[str] = (
@@ -45,6 +47,7 @@ class TableOperator(GHLOperator):
         "row_key_column",
         "location_column",
         "results_path",
+        "results_table",
         "results_conn_id",
     )
     template_ext: Sequence[str] = (".sql",)
@@ -94,19 +97,18 @@ class TableOperator(GHLOperator):
         size = file_size(path, given(self.path_conn_id)) if path is not None else None
         return size * _PACKED if size is not None and path is not None and path.endswith((".gz", ".parquet")) else size
 
-    def open_results(self, fields: Sequence[str]) -> list[ResultsSink]:
+    def open_results(self, fields: Sequence[str], load_id: str, now: Callable[[], datetime]) -> list[ResultsSink]:
         """The destinations for every row's result.
 
         :raises ConfigurationError: one of them cannot take the results, or would replace the source.
+        :raises ResultsError: the database of ``results_table`` is away.
         """
-        from airflow_provider_ghl.hooks.results import must_be_another_file, results_file
+        from airflow_provider_ghl.hooks.results import ResultsPlaces, must_be_another_file
 
-        path, conn_id = path_as_text(self.results_path), given(self.results_conn_id)
-        if path is None:
-            return []
-        if source := path_as_text(self.path):
-            must_be_another_file(path, conn_id, source, given(self.path_conn_id))
-        return [results_file(path, conn_id, fields)]
+        places = ResultsPlaces(path_as_text(self.results_path), given(self.results_table), given(self.results_conn_id))
+        if places.path is not None and (source := path_as_text(self.path)):
+            must_be_another_file(places.path, places.path_conn_id, source, given(self.path_conn_id))
+        return places.open(fields, load_id, now)
 
     def _data(self) -> Any:
         data = self.rows.value if isinstance(self.rows, Rows | RowsArgument) else self.rows

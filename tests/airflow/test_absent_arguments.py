@@ -63,6 +63,7 @@ def test_what_is_not_needed_is_as_if_not_given(ghl: Sandbox, attended: str, abse
     assert len(listed) == len(ghl.state.associations()) > 1
     assert run(GetAssociationOperator(task_id="get", association_id=absent, **BY_KEY))["id"] == attended
     optional = ["association_id", "row_key_column", "path", "path_conn_id", "sql", "results_path", "results_conn_id"]
+    optional += ["results_table"]
     optional += [*OBJECTS, "first_object_label"]
     nothing: dict[str, Any] = dict.fromkeys(optional, absent)
     bulk = BulkCreateRelationsOperator(task_id="load", rows=PAIRS, **BY_KEY, **nothing)
@@ -108,6 +109,7 @@ def test_no_such_highlevel_connection(ghl: Sandbox, operator: Callable[..., Any]
         {"path": "file://typo@/tmp/a.csv"},
         {"rows": PAIRS, "results_path": "/tmp/results.csv", "results_conn_id": "typo"},
         {"rows": PAIRS, "results_path": "file:///tmp/results.csv", "results_conn_id": "typo"},
+        {"rows": PAIRS, "results_table": "results", "results_conn_id": "typo"},
     ],
 )
 def test_no_such_connection_of_a_source_or_of_results(ghl: Sandbox, attended: str, arguments: Any) -> None:

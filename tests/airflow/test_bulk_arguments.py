@@ -73,7 +73,7 @@ def test_numbers_and_choices_are_no_templates() -> None:
     assert set(BulkCreateRelationsOperator.template_fields) == {
         *("ghl_conn_id", "location_id", "association_id", "association_key", "rows", "sql", "source_conn_id", "parameters"),
         *("path", "path_conn_id", "first_record_column", "second_record_column", "row_key_column", "location_column"),
-        *("results_path", "results_conn_id", "first_object_key", "second_object_key", "first_object_label"),
+        *("results_path", "results_table", "results_conn_id", "first_object_key", "second_object_key", "first_object_label"),
     }
 
 

@@ -30,6 +30,7 @@ from racing import wait_until
 from waits import TOO_LONG
 
 from airflow_provider_ghl.lookups import Business, Contact
+from airflow_provider_ghl.relations.fields import KEY_FIELDS, RESULT_FIELDS
 from airflow_provider_ghl.sandbox import Fault, Sandbox
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -303,6 +304,30 @@ class TestResultsFile:
         assert set(finished.xcom("load", "results")[0]) & {"first_key", "second_key"} == set()
         frame = read_results(path)
         assert frame[["first_key", "second_key"]].to_numpy().tolist() == [[row["policy"], row["person"]] for row in rows]
+
+    def test_so_has_the_table(
+        self,
+        ghl: Sandbox,
+        association: str,
+        pair: tuple[str, str],
+        ada: Canary,
+        told: Told,
+        tmp_path: Path,
+        connect: Connect,
+    ) -> None:
+        """One of two tables; the other one takes no rows, and nothing tells what it did not take."""
+        path = tmp_path / "lake.db"
+        with closing(sqlite3.connect(path)) as database:
+            columns = ", ".join(["load_id", "written_at", "source_row", *RESULT_FIELDS[1:], *KEY_FIELDS])
+            database.execute(f"CREATE TABLE closed ({columns}, CHECK (source_row < 0))")
+        connect(lake=json.dumps({"conn_type": "sqlite", "host": str(path)}))
+        rows = [{"policy": ada.policy, "person": ada.email}]
+        said: dict[str, Any] = {"results_conn_id": "lake", "results_include_keys": True, **COLUMNS}
+        assert told.run("canary_table", lambda: bulk(rows, results_table="open", **said)).state == GREEN
+        assert told.run("canary_closed", lambda: bulk(rows, results_table="closed", **said)).state == RED
+        with closing(sqlite3.connect(path)) as database:
+            assert database.execute("SELECT first_key, second_key FROM open").fetchall() == [(ada.policy, ada.email)]
+            assert database.execute("SELECT count(*) FROM closed").fetchall() == [(0,)]
 
     def test_else_it_has_none(
         self, ghl: Sandbox, association: str, pair: tuple[str, str], ada: Canary, told: Told, tmp_path: Path

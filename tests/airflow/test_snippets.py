@@ -6,9 +6,11 @@ import configparser
 import os
 import re
 import shlex
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -200,6 +202,11 @@ def _told(reader: Reader) -> None:
     said = reader.said()
     assert re.search(r"enrolments_with_alerts\.relate failed \(run .*, try 1\)\n1 of 5 rows failed", said)
     assert "E9 invalid column 'teacher_id' is empty" in said
+    (query,) = [one.text for one in SNIPPETS if one.page == "docs/howto/results-and-alerts.md" and one.language == "sql"]
+    with closing(sqlite3.connect(reader.world.folder / "warehouse.db")) as database:
+        ((load_id, *failed),) = database.execute(query).fetchall()
+    assert "enrolments_with_results" in load_id
+    assert failed == [4, "E9", "invalid", "column 'teacher_id' is empty"]
 
 
 def _turned(reader: Reader) -> None:
