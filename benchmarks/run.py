@@ -18,6 +18,7 @@ import locations
 import lookups
 import mirror
 import planning
+import results_table
 import sharing
 from contestants import CONTESTANTS
 from server import Server
@@ -70,6 +71,7 @@ def main() -> None:
     title("One request")
     subprocess.run([sys.executable, str(HERE / "transport.py")], check=True)
     mirrors()
+    results()
 
 
 def reruns() -> None:
@@ -190,6 +192,14 @@ def mirrors() -> None:
     head("what may be deleted", "rows", "requests", "deleted", "seconds", "MiB over an idle worker")
     for line in mirror.parents():
         row(*measured_cells(line))
+
+
+def results() -> None:
+    """Print the table about results in tables."""
+    title("Every row's result, into a file and into tables on this machine")
+    head(*results_table.HEAD)
+    for line in results_table.lines():
+        row(*line)
 
 
 def measured_cells(line: dict[str, Any]) -> list[str]:
