@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -10,11 +10,13 @@ from typing import Any
 from airflow_provider_ghl.api.budget import Budget
 from airflow_provider_ghl.exceptions import LedgerError, ResultsError
 from airflow_provider_ghl.load.columns import Chunk
+from airflow_provider_ghl.load.ledger.approved import NOTHING, ApprovedLocation
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.loads import Attempt
 from airflow_provider_ghl.load.ledger.memory import Memories
 from airflow_provider_ghl.load.mirror.mirror import Mirror, MirrorEnd
 from airflow_provider_ghl.load.mirror.plan import MirrorPlan
+from airflow_provider_ghl.load.mirror.ports import MirrorPorts
 from airflow_provider_ghl.load.plan.partition import Partition
 from airflow_provider_ghl.load.plan.price import Estimate, estimate
 from airflow_provider_ghl.load.ports import Ports
@@ -86,7 +88,7 @@ class _Load:
         self._attempt: Attempt | None = None
         self._began = ports.client.clock.monotonic()
         self._is_announced = False
-        self._budget = Budget(spec.max_requests)
+        self._budget = ports.budget or Budget(spec.max_requests)
         #: Whether every row of the source was read, and nothing stopped the load as a whole.
         self._is_all_reached = False
         #: What a mirror would do, where nothing is to be sent.
@@ -158,13 +160,24 @@ class _Load:
         max_age = spec.ledger_max_age.total_seconds() if spec.diff_against is DiffAgainst.LEDGER else None
         memories = Memories(self._ledger, self._attempt, self._client.host, max_age, spec.lookup_max_age.total_seconds())
         cautious = _CAUTIOUS if spec.has_several_locations else spec.abort_after
+        approved = self._approved()
 
         def open_location(results: LocationResults) -> Location:
-            steps = LocationSteps(spec, results, self._report, journal, self._partition, memories, clock, self._announce)
+            may_send = None if approved is None else approved.get(results.location_id or "", NOTHING).unsent
+            steps = LocationSteps(
+                spec, results, self._report, journal, self._partition, memories, clock, self._announce, may_send
+            )
             outage = Outage(spec.outage_timeout, self._client.retry.draw)
             return Location(results, steps, outage, spec.abort_after, cautious)
 
         return open_location
+
+    def _approved(self) -> Mapping[str, ApprovedLocation] | None:
+        """The plan that was reviewed, by location; ``None`` where everything may be done."""
+        mirror = self._spec.mirror
+        if mirror is None or mirror.apply_plan is None or self._spec.plan_only:
+            return None
+        return self._ledger.approved.of(self._spec.load_id, mirror.apply_plan)
 
     def _send(self, feeder: Feeder, journal: Journal) -> Stoppage | None:
         """Send the rows. Returns what stopped the load before its last row, if anything did."""
@@ -222,6 +235,7 @@ class _Load:
     ) -> Ending:
         now, spec = self._client.clock.monotonic(), self._spec
         stopped = [_stopped(location, now) for location in locations if location.stoppage is not None]
+        stopped += [StoppedLocation(*one) for one in (mirror.stopped.items() if mirror is not None else ())]
         unread: Exception | None = None
         if stopped and not spec.has_several_locations:
             # With a single location, what stopped the location stopped the load.
@@ -288,12 +302,20 @@ class _Load:
         if self._report.has_rows_without_location:
             return MirrorEnd(notes=["Nothing was deleted, since the location of a row is not known."])
         reached = [one.steps.mirrored for one in locations if not one.is_stopped]
-        ports = self._ledger, self._client, self._workers, self._budget, partial(self._watch, journal)
+        ports = MirrorPorts(
+            client=self._client,
+            workers=self._workers,
+            budget=self._budget,
+            watch=partial(self._watch, journal),
+            abort_after=self._spec.abort_after,
+            outage_timeout=self._spec.outage_timeout,
+        )
         number = self._attempt.load_number if self._attempt is not None else None
-        return Mirror(self._spec, mirror, number, *ports).run([one for one in reached if one is not None], self._report.codes)
+        of_load = Mirror(self._spec, mirror, number, self._ledger, ports)
+        return of_load.run([one for one in reached if one is not None], self._report.codes)
 
     def _watch(self, journal: Journal, location_ids: Sequence[str], what: str, total: int) -> Callable[[int], None]:
-        """See :class:`~airflow_provider_ghl.load.mirror.mirror.Mirror`."""
+        """See :class:`~airflow_provider_ghl.load.mirror.ports.MirrorPorts`."""
         progress = self._progress.of_part(what, total) if self._progress is not None else None
         before = self._budget.spent
 
@@ -313,6 +335,9 @@ class _Load:
             summary["plan"] = plan.as_dict()
         if mirror is not None:
             summary["deletes"] = mirror.counts
+            for location_id, stoppage in mirror.stopped.items() if self._spec.has_several_locations else ():
+                stopped_by = str(stoppage.by) if stoppage.by else None
+                summary["locations"][location_id] |= {"stopped_by": stopped_by, "reason": stoppage.explanation}
             if self._spec.plan_only:
                 self.mirror_plan = mirror.plan
                 summary["plan_id"] = mirror.plan.id if mirror.plan is not None else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from airflow_provider_ghl.api.budget import Budget
 from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.load.columns import Batch
 from airflow_provider_ghl.load.ledger.ledger import Ledger
@@ -22,6 +23,7 @@ class Ports:
 
     :param ledger: ``None``: nothing is remembered beyond the load.
     :param workers: ``None``: threads.
+    :param budget: counts the requests; ``None`` for a new one.
     :param results: where every row's result goes; ``None`` for nowhere. The load publishes them at its end.
     :param deliver: called with the verdict, before the ledger notes the end of the load. So a load that is killed while it
         delivers counts as not ended.
@@ -31,6 +33,7 @@ class Ports:
     client: Client
     ledger: Ledger | None = None
     workers: Workers | None = None
+    budget: Budget | None = None
     progress: Progress | None = None
     results: Destinations | None = None
     deliver: Callable[[Verdict], None] | None = None

@@ -45,8 +45,9 @@ class Remover:
     outage_timeout: timedelta = timedelta(minutes=5)
     #: The first failure of the ledger.
     failure: LedgerError | None = None
-    #: What stopped it before the last removal, if anything did.
+    #: What stopped it before the last removal, if anything did; and the locations that were stopped while others went on.
     stoppage: Stoppage | None = None
+    stopped: dict[str, Stoppage] = field(default_factory=dict)
 
     def remove(self, removals: Mapping[str, Sequence[Removal]]) -> None:
         """Delete all of it. Each removal has its result then.
@@ -65,8 +66,9 @@ class Remover:
                     dispatch.halt()
         finally:
             workers.close()
-        stopped = [location.stoppage for location in locations if location.stoppage is not None]
-        self.stoppage = dispatch.stoppage or next(iter(stopped), None)
+        if dispatch.stoppage is None:
+            self.stopped = {location.id: location.stoppage for location in locations if location.stoppage is not None}
+        self.stoppage = dispatch.stoppage or next(iter(self.stopped.values()), None)
         for location in locations:
             why = location.stoppage or self.stoppage
             location.steps.skip_rest(NOT_REACHED if why is None else why.reason)

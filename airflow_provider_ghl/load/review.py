@@ -30,8 +30,7 @@ def review(spec: LoadSpec, ports: Ports, ledger: Ledger) -> Verdict | None:
     """
     if spec.mirror is None or (reviewed := spec.mirror.apply_plan) is None:
         return None
-    planned = replace(spec, plan_only=True, mirror=replace(spec.mirror, apply_plan=None))
-    verdict, plan = run_plan(planned, ports)
+    verdict, plan = run_plan(replace(spec, plan_only=True), ports)
     if not verdict.is_green:
         return verdict if verdict.summary["stopped_by"] != StoppedBy.QUOTA else None
     if plan is None:

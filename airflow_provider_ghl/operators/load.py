@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
+    from airflow_provider_ghl.api.budget import Budget
     from airflow_provider_ghl.load.columns import Columns
     from airflow_provider_ghl.load.kind import RowKind
     from airflow_provider_ghl.load.ledger.ledger import Ledger
@@ -121,6 +122,7 @@ class LoadOperator(TableOperator):
 
     def _load(self, context: Context, *, is_resumed: bool) -> Verdict:
         with translated_errors():
+            from airflow_provider_ghl.api.budget import Budget
             from airflow_provider_ghl.load.loader import run
             from airflow_provider_ghl.load.results.destinations import Destinations
 
@@ -133,18 +135,19 @@ class LoadOperator(TableOperator):
                 clock = self.hook.get_conn().clock
                 # First of all, so that a destination that cannot be written is found before any request.
                 with Destinations(self.open_results(spec.kind.fields.all, spec.load_id, clock.utc_now)) as results:
-                    if (failed := self._review(spec, ledger)) is not None:
+                    budget = Budget(spec.max_requests)
+                    if (failed := self._review(spec, ledger, budget)) is not None:
                         self._push(context, failed)
                         return failed
-                    return run(spec, self._ports(spec, ledger, partial(self._push, context), results))
+                    return run(spec, self._ports(spec, ledger, budget, partial(self._push, context), results))
 
-    def _review(self, spec: LoadSpec, ledger: Ledger) -> Verdict | None:
+    def _review(self, spec: LoadSpec, ledger: Ledger, budget: Budget) -> Verdict | None:
         """Before a plan is applied: see :func:`~airflow_provider_ghl.load.review.review`."""
         if spec.mirror is None or spec.mirror.apply_plan is None or spec.plan_only:
             return None
         from airflow_provider_ghl.load.review import review
 
-        ports = self._ports(spec, ledger, lambda verdict: None)
+        ports = self._ports(spec, ledger, budget, lambda verdict: None)
         ports.progress = None
         return review(spec, ports, ledger)
 
@@ -251,10 +254,16 @@ class LoadOperator(TableOperator):
         )
 
     def _ports(
-        self, spec: LoadSpec, ledger: Ledger, deliver: Callable[[Verdict], None], results: Destinations | None = None
+        self,
+        spec: LoadSpec,
+        ledger: Ledger,
+        budget: Budget,
+        deliver: Callable[[Verdict], None],
+        results: Destinations | None = None,
     ) -> Ports:
         """The ports of the load.
 
+        :param budget: counts its requests.
         :param deliver: called with the verdict.
         :param results: where every row's result goes; ``None`` for nowhere.
         """
@@ -267,6 +276,7 @@ class LoadOperator(TableOperator):
             batches=self.read_batches(spec.kind.columns, at_once),
             client=client,
             ledger=ledger,
+            budget=budget,
             progress=Progress(self.log.info, client.clock, spec.total, self.estimate_rows()),
             results=results,
             deliver=deliver,

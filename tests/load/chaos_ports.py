@@ -24,10 +24,10 @@ import sqlalchemy as sa
 from airflow_provider_ghl.api.calls import Call
 from airflow_provider_ghl.api.transport import RawAnswer, RequestsTransport
 from airflow_provider_ghl.exceptions import TransportError
+from airflow_provider_ghl.load.ledger.deletions import LedgerDeletions
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.loads import Attempt, LedgerLoads
 from airflow_provider_ghl.load.ledger.relations import LedgerRelations
-from airflow_provider_ghl.load.ledger.upkeep import RelationFilter
 from airflow_provider_ghl.load.results.file import ResultsFile
 from airflow_provider_ghl.load.send.workers import ThreadWorkers
 from airflow_provider_ghl.relations.fields import RESULT_FIELDS
@@ -152,6 +152,8 @@ class ChaosLedger(Ledger):
         self._fuse = fuse
         self.relations = _Relations(self._database, self._process)
         self.relations.fuse = fuse
+        self.deletions = _Deletions(self._database)
+        self.deletions.fuse = fuse
         self.loads = _Loads(self._database, self._process)
         self.loads.fuse = fuse
         sa.event.listen(engine, "commit", lambda connection: fuse.reach("before a commit"))
@@ -162,10 +164,13 @@ class ChaosLedger(Ledger):
         super().write_all(*args, **kwargs)
         self._fuse.reach("committed")
 
-    def forget(self, wanted: RelationFilter) -> int:
-        """See :class:`Ledger`."""
-        self._fuse.reach("deleted and remembered")
-        return super().forget(wanted)
+
+class _Deletions(LedgerDeletions):
+    fuse: Fuse
+
+    def note(self, *args: Any, **kwargs: Any) -> None:
+        self.fuse.reach("deleted and remembered")
+        super().note(*args, **kwargs)
 
 
 class _Relations(LedgerRelations):

@@ -13,12 +13,15 @@ from simulated_highlevel import SimulatedServer
 from simulated_load import load_pairs
 
 from airflow_provider_ghl.api.clock import Stop
-from airflow_provider_ghl.exceptions import ConfigurationError
+from airflow_provider_ghl.exceptions import ConfigurationError, LedgerError
 from airflow_provider_ghl.load.ledger.ledger import Ledger
+from airflow_provider_ghl.load.ledger.pairs import keys_from_words
 from airflow_provider_ghl.load.ledger.upkeep import RelationFilter
+from airflow_provider_ghl.load.mirror.candidates import as_column
 from airflow_provider_ghl.load.results.failure import Failure
 from airflow_provider_ghl.load.results.outcomes import End
-from airflow_provider_ghl.load.spec import MirrorSpec, Owned
+from airflow_provider_ghl.load.spec import DiffAgainst, MirrorSpec, Owned
+from airflow_provider_ghl.relations.kind import RelationHandler
 
 Pair = tuple[str, str]
 
@@ -67,6 +70,7 @@ class TestDeletes:
         load = mirror(TABLE[3:], world, ledger, "second")
         assert deletes(load) == {"planned": 2, "deleted": 2, "kept": 1}
         assert TABLE[0] in world.relations
+        assert "some of what left the table stays, since load 2 may name it or have just made it" in load.verdict.warnings
 
     def test_but_not_for_ever(self, world: SimulatedServer, ledger: Ledger, time: Time) -> None:
         load_pairs(TABLE[:1], world, ledger=ledger, load_id="another", series="another table")
@@ -250,6 +254,65 @@ class TestBaseline:
         assert deletes(load) == {"planned": 2, "deleted": 2}
 
 
+class TestLimitsOfRecords:
+    """A record has room again when what left the table is gone: so the row of the new relation holds nothing up."""
+
+    def test_a_row_without_room_does_not_keep_what_takes_its_room(self, ledger: Ledger) -> None:
+        highlevel, options = server(), {"max_per_first": 1, "tolerance": 1}
+        mirror([("s1", "t1"), ("s2", "t1")], highlevel, ledger, "first", **options)
+        table = [("s1", "t9"), ("s2", "t1")]
+        load = mirror(table, highlevel, ledger, "second", **options)
+        assert (load.summary["invalid"], deletes(load)) == (1, {"planned": 1, "deleted": 1})
+        load = mirror(table, highlevel, ledger, "third", **options)
+        assert (load.summary["created"], set(highlevel.relations)) == (1, set(table))
+
+    def test_other_bad_rows_keep_their_parents_still(self, ledger: Ledger) -> None:
+        highlevel, options = server(), {"max_per_first": 1, "tolerance": 2}
+        mirror([("s1", "t1")], highlevel, ledger, "first", **options)
+        load = mirror([("s1", "t9"), ("s1", "")], highlevel, ledger, "second", **options)
+        assert deletes(load) == {"kept": 1}
+
+
+class TestHubs:
+    """Relations whose ids were not confirmed lately are read before the first of them is deleted, each record once."""
+
+    @pytest.mark.parametrize("is_first", [True, False])
+    def test_a_hub_is_read_once_for_all_that_leaves_it(self, ledger: Ledger, is_first: bool) -> None:
+        highlevel = server()
+        rows = [("hub", f"t{number}") if is_first else (f"s{number}", "hub") for number in range(450)]
+        mirror(rows, highlevel, ledger, "first", parent=None)
+        gone = rows[:80]
+        doubted = keys_from_words(*ledger.identity([as_column(column) for column in zip(*gone, strict=True)]))
+        ledger.relations.doubt(1, doubted)
+        plan = mirror(rows[80:], highlevel, ledger, "plan", plan_only=True, parent=None)
+        load = mirror(rows[80:], highlevel, ledger, "second", parent=None)
+        assert deletes(load) == {"planned": 80, "deleted": 80}
+        assert set(highlevel.relations) == set(rows[80:])
+        assert load.summary["requests"] == plan.summary["plan"]["requests"] == 1 + 5 + 80
+        assert sum(one["requests"] for one in load.verdict.results) == 5 + 80
+
+    def test_what_is_not_there_any_more_or_somebody_elses_is_left_alone(self, ledger: Ledger, time: Time) -> None:
+        highlevel = server()
+        mirror(TABLE, highlevel, ledger, "first")
+        for pair in TABLE[:2]:
+            del highlevel.relations[pair]
+        highlevel.add(TABLE[0])
+        time.now += 40 * DAY
+        load = mirror(TABLE[3:], highlevel, ledger, "second", diff_against=DiffAgainst.NONE)
+        assert deletes(load) == {"planned": 3, "deleted": 1, "already_gone": 2}
+        assert set(highlevel.relations) == {TABLE[0], *TABLE[3:]}
+
+    def test_what_cannot_be_read_is_not_deleted(self, ledger: Ledger, time: Time) -> None:
+        highlevel = server()
+        mirror(TABLE, highlevel, ledger, "first")
+        time.now += 40 * DAY
+        highlevel.garbles_relations = True
+        load = mirror(TABLE[3:], highlevel, ledger, "second", diff_against=DiffAgainst.NONE)
+        assert deletes(load) == {"planned": 3, "failed": 3}
+        assert load.verdict.end is End.RETRYABLE
+        assert set(highlevel.relations) == set(TABLE)
+
+
 class TestGuards:
     def test_more_than_max_deletes_deletes_nothing(self, world: SimulatedServer, ledger: Ledger) -> None:
         load = mirror([*TABLE[10:], ("student1", "new")], world, ledger, "second", max_deletes=9, max_delete_share=None)
@@ -318,6 +381,32 @@ class TestTrouble:
         load = mirror(TABLE[4:], world, ledger, "second", is_resumed=True, **options)
         assert load.verdict.is_green
         assert set(world.relations) == {*TABLE[4:], HAND}
+
+    def test_a_ledger_that_fails_while_parents_are_read_deletes_nothing(
+        self, world: SimulatedServer, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Else the guards would look at the parents that came before."""
+
+        def fail(columns: Any) -> Any:
+            monkeypatch.undo()
+            raise LedgerError("the database is locked")
+
+        before = len(world.relations)
+        world.add(*(("student0", f"byhand{number}") for number in range(30)))
+        handler = RelationHandler.read_parent
+        reads: list[str] = []
+
+        def read_parent(self: RelationHandler, parent: str) -> Any:
+            reads.append(parent)
+            if len(reads) == 3:
+                monkeypatch.setattr(ledger, "identity", fail)
+            return handler(self, parent)
+
+        monkeypatch.setattr(RelationHandler, "read_parent", read_parent)
+        load = mirror(TABLE, world, ledger, "second", owned=Owned.ALL, max_deletes=15)
+        assert load.verdict.end is End.RETRYABLE
+        assert "the database is locked" in load.verdict.headline
+        assert len(world.relations) == before + 30
 
     def test_a_stop_amid_the_reading_deletes_nothing(self, world: SimulatedServer, ledger: Ledger) -> None:
         """Else the guards would look at a part of what is there, and every night let a part of it go."""

@@ -17,8 +17,10 @@ from simulated_highlevel import KEY, LOCATION, SimulatedServer
 from simulated_load import COLUMNS, Load, SimulatedWorkers, make_client
 from soak import LONGER
 
+from airflow_provider_ghl.api.budget import Budget
 from airflow_provider_ghl.exceptions import GuardTripped
 from airflow_provider_ghl.load.ledger.ledger import Ledger
+from airflow_provider_ghl.load.ledger.upkeep import RelationFilter
 from airflow_provider_ghl.load.ports import Ports
 from airflow_provider_ghl.load.results.failure import Failure
 from airflow_provider_ghl.load.results.outcomes import End
@@ -41,12 +43,23 @@ def plan_of(rows: Sequence[Any], world: SimulatedServer, ledger: Ledger, **optio
     return str(mirror(rows, world, ledger, "plan", plan_only=True, **options).summary["plan_id"])
 
 
-def check(rows: Sequence[Any], world: SimulatedServer, ledger: Ledger, plan: str, **options: Any) -> Any:
+def check(
+    rows: Sequence[Any],
+    world: SimulatedServer,
+    ledger: Ledger,
+    plan: str,
+    budget: Budget | None = None,
+    **options: Any,
+) -> Any:
     """What an operator does before its load: returns how the review failed."""
     chosen: dict[str, Any] = {"parent": 0, "series": "table", "apply_plan": plan, "columns": COLUMNS} | FREE | options
     spec = relation_spec(load_id="second", location_id=LOCATION, association_key=KEY, **chosen)
     ports = Ports(
-        batches=from_data(rows, COLUMNS, 1000), client=make_client(world), workers=SimulatedWorkers(world), ledger=ledger
+        batches=from_data(rows, COLUMNS, 1000),
+        client=make_client(world),
+        workers=SimulatedWorkers(world),
+        ledger=ledger,
+        budget=budget,
     )
     return review(spec, ports, ledger)
 
@@ -65,13 +78,13 @@ class TestPlans:
         assert world.relations == before
         assert deletes(plan) == {"planned": 2, "not_attempted": 2}
         assert plan.summary["plan"]["requests"] == 1 + 1 + 2
-        load = mirror(rows, world, ledger, "second", apply_plan=plan.summary["plan_id"])
+        load = apply(rows, world, ledger, plan.summary["plan_id"])
         assert deletes(load) == {"planned": 2, "deleted": 2}
 
     def test_another_task_may_plan_for_the_only_mirror(self, world: SimulatedServer, ledger: Ledger) -> None:
         plan = mirror(TABLE[2:], world, ledger, "plan", plan_only=True, series="plan")
         assert deletes(plan) == {"planned": 2, "not_attempted": 2}
-        load = mirror(TABLE[2:], world, ledger, "second", apply_plan=plan.summary["plan_id"])
+        load = apply(TABLE[2:], world, ledger, plan.summary["plan_id"])
         assert deletes(load) == {"planned": 2, "deleted": 2}
         mirror(TABLE[:4], world, ledger, "another", series="another")
         plan = mirror(TABLE[4:], world, ledger, "plan", plan_only=True, series="plan")
@@ -85,9 +98,8 @@ class TestPlans:
 
     def test_drift_is_refused_and_named(self, world: SimulatedServer, ledger: Ledger) -> None:
         plan = mirror(TABLE[2:], world, ledger, "plan", plan_only=True).summary["plan_id"]
-        load = mirror(TABLE[3:], world, ledger, "second", apply_plan=plan)
-        assert load.verdict.failure is Failure.GUARD_TRIPPED
-        assert "the table and what would be deleted differ from the plan" in load.verdict.headline
+        with pytest.raises(GuardTripped, match=r"^the table and what would be deleted differ from the plan that was reviewed"):
+            check(TABLE[3:], world, ledger, plan)
         assert set(world.relations) == {*TABLE, HAND}
 
 
@@ -179,12 +191,49 @@ def test_nothing_beyond_what_was_reviewed_is_ever_done(
     ledger.close()
 
 
+class TestBeyond:
+    """What nobody reviewed is not sent either."""
+
+    def test_a_table_that_changes_after_the_review(self, world: SimulatedServer, ledger: Ledger) -> None:
+        plan = plan_of(ROWS, world, ledger)
+        assert check(ROWS, world, ledger, plan) is None
+        before = set(world.relations)
+        load = mirror([*ROWS, ("student4", "more")], world, ledger, "second", apply_plan=plan)
+        assert load.verdict.failure is Failure.GUARD_TRIPPED
+        assert "the table differs from the plan that was reviewed" in load.verdict.headline
+        assert set(world.relations) == before | set(ROWS[-2:])
+        assert load.results[-1]["reason"] == "it is not in the plan that was reviewed"
+
+    def test_a_plan_that_was_never_compared(self, world: SimulatedServer, ledger: Ledger) -> None:
+        """The quota was spent at the review, and is back."""
+        plan, before = plan_of(ROWS, world, ledger), set(world.relations)
+        load = mirror(ROWS, world, ledger, "second", apply_plan=plan)
+        assert load.verdict.failure is Failure.GUARD_TRIPPED
+        assert set(world.relations) == before
+
+    def test_the_copy_that_planned_it(self, world: SimulatedServer, ledger: Ledger) -> None:
+        """It has no baseline of its own, and its table would keep what the mirror is to delete."""
+        plan = plan_of(ROWS, world, ledger, series="copy")
+        with pytest.raises(GuardTripped, match=r"^what would be deleted differs"):
+            check(ROWS, world, ledger, plan, series="copy")
+
+    def test_the_review_counts(self, world: SimulatedServer, ledger: Ledger) -> None:
+        plan, budget = plan_of(ROWS, world, ledger), Budget()
+        before = world.requests
+        assert check(ROWS, world, ledger, plan, budget=budget) is None
+        assert budget.spent == world.requests - before == 1
+
+
 class TestOver:
     def test_a_load_that_ended_well_has_no_plan_left(self, world: SimulatedServer, ledger: Ledger) -> None:
         """Else the same id would let a cleared task do a part of what nobody reviewed again."""
         plan = plan_of(ROWS, world, ledger)
         assert apply(ROWS, world, ledger, plan).verdict.is_green
         assert ledger.approved.of("second", plan) == {}
+        assert check(ROWS, world, ledger, plan) is None, "there is nothing left to be done"
+        del world.relations[ROWS[0]]
+        ledger.forget(RelationFilter(pair=ROWS[0]))
+        ledger.approved.note("second", plan, {})
         with pytest.raises(GuardTripped, match=r"^what would be sent and what would be deleted differ"):
             check(ROWS, world, ledger, plan)
 

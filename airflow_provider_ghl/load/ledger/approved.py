@@ -13,14 +13,14 @@ from airflow_provider_ghl.load.ledger.database import Database
 from airflow_provider_ghl.load.ledger.pairs import ascending
 from airflow_provider_ghl.load.ledger.schema import approved_plans
 
-__all__ = ["ApprovedLocation", "LedgerApproved"]
+__all__ = ["NOTHING", "ApprovedLocation", "LedgerApproved"]
 
 _WORD = np.dtype(">u8")
 
 
 @dataclass(frozen=True, slots=True)
 class ApprovedLocation:
-    """What a plan does in one location. Pairs are high words, 8 bytes each.
+    """What a plan does in one location. Pairs are high words, 8 bytes each, ascending.
 
     :param table: a digest of all that the table names.
     :param unsent: what is to be sent.
@@ -30,6 +30,10 @@ class ApprovedLocation:
     table: str
     unsent: Words
     deletes: Words
+
+
+#: What a plan does in a location that it does not name.
+NOTHING = ApprovedLocation("", np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.uint64))
 
 
 class LedgerApproved:

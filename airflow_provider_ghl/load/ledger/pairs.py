@@ -15,6 +15,7 @@ __all__ = [
     "KnownPairs",
     "KnownPairsBuilder",
     "ascending",
+    "is_among",
     "keys_from_words",
     "per_statement",
     "phases",
@@ -70,6 +71,18 @@ def ascending(words: Words) -> Words:
     is_new = np.ones(len(ordered), dtype=np.bool_)
     is_new[1:] = ordered[1:] != ordered[:-1]
     return ordered[is_new]
+
+
+def is_among(words: Words, ordered: Words) -> Flags:
+    """Which of the words are among others. ``np.isin`` would sort these for every call.
+
+    :param ordered: ascending.
+    """
+    if not len(ordered):
+        return np.zeros(len(words), dtype=np.bool_)
+    places = np.minimum(np.searchsorted(ordered, words), len(ordered) - 1)
+    found: Flags = ordered[places] == words
+    return found
 
 
 def phases(keys: Iterable[bytes]) -> list[int]:

@@ -10,11 +10,11 @@ import numpy as np
 from airflow_provider_ghl.load.columns import Objects
 from airflow_provider_ghl.load.kind import RowHandler, StoredRow
 from airflow_provider_ghl.load.ledger.ledger import Ledger
-from airflow_provider_ghl.load.ledger.pairs import keys_from_words, words_from_keys
+from airflow_provider_ghl.load.ledger.pairs import ascending, is_among, keys_from_words, words_from_keys
 from airflow_provider_ghl.load.ledger.relations import OwnedRelation
 from airflow_provider_ghl.load.plan.scope import ClosedScope, MirroredLocation
 
-__all__ = ["Candidate", "Candidates", "Terms", "find_owned", "of_parent", "sift_read"]
+__all__ = ["Candidate", "Candidates", "ReadRelations", "Terms", "as_column", "find_owned"]
 
 #: Pairs whose records are read from the ledger at once.
 _AT_ONCE = 20_000
@@ -44,12 +44,14 @@ class Candidates:
     :param in_scope: how much these parents own, also of what the table names.
     :param count: how much of it is to be deleted; ``first`` has it, up to a number.
     :param kept: how much is not, for a reason.
+    :param keepers: other loads whose tables name some of that.
     """
 
     in_scope: int = 0
     count: int = 0
     first: list[Candidate] = field(default_factory=list)
     kept: int = 0
+    keepers: set[int] = field(default_factory=set)
 
     def take(self, candidates: list[Candidate], at_most: int | None) -> None:
         """Add what is to be deleted."""
@@ -81,7 +83,7 @@ def find_owned(location: MirroredLocation, scope: ClosedScope, ledger: Ledger, t
     :raises LedgerError: the ledger cannot be read.
     """
     high, low = ledger.relations.owned(location.number)
-    is_named = np.isin(high, location.named)
+    is_named = is_among(high, ascending(location.named))
     found = Candidates(in_scope=int(is_named.sum()))
     rest_high, rest_low = high[~is_named], low[~is_named]
     for start in range(0, len(rest_high), _AT_ONCE):
@@ -96,31 +98,50 @@ def find_owned(location: MirroredLocation, scope: ClosedScope, ledger: Ledger, t
     return found
 
 
-def sift_read(
-    location: MirroredLocation,
-    scope: ClosedScope,
-    stored: Sequence[StoredRow],
-    ledger: Ledger,
-    terms: Terms,
-    found: Candidates,
-) -> None:
-    """Add to what was found what a parent was read to have, and the table does not name.
+class ReadRelations:
+    """What the parents of one location were read to have, as far as the table does not name it."""
 
-    :raises LedgerError: the ledger cannot be read.
-    """
-    if not stored:
-        return
-    columns = [np.array([*column, None], dtype=object)[:-1] for column in zip(*(one.values for one in stored), strict=True)]
-    high, low = ledger.identity(columns)
-    is_named = np.isin(high, location.named)
-    found.in_scope += int(is_named.sum())
-    places = np.flatnonzero(~is_named)
-    known = {row.values: row.load for row in ledger.relations.owned_rows(location.number, high[places], low[places])}
-    candidates = [
-        Candidate(stored[at].values, pair, stored[at].id, True, known.get(stored[at].values))
-        for at, pair in zip(places.tolist(), keys_from_words(high[places], low[places]), strict=True)
-    ]
-    _sift(location, scope, candidates, ledger, terms, found)
+    def __init__(self, location: MirroredLocation, ledger: Ledger, terms: Terms) -> None:
+        self._location = location
+        self._ledger = ledger
+        self._terms = terms
+        self._named = ascending(location.named)
+        self._count_named = 0
+        self._unnamed: list[tuple[StoredRow, bytes]] = []
+
+    def add(self, parent: str, stored: Sequence[StoredRow]) -> None:
+        """Add what HighLevel lists for a parent. Where both sides are of one object, that is what it has on either side."""
+        column = self._terms.parent
+        position = 0 if column is None else _stored_position(self._location.handler, column)
+        theirs = [row for row in stored if row.values[position] == parent]
+        if not theirs:
+            return
+        high, low = self._ledger.identity([as_column(column) for column in zip(*(row.values for row in theirs), strict=True)])
+        is_named = is_among(high, self._named)
+        self._count_named += int(is_named.sum())
+        places = np.flatnonzero(~is_named)
+        pairs = keys_from_words(high[places], low[places])
+        self._unnamed += [(theirs[at], pair) for at, pair in zip(places.tolist(), pairs, strict=True)]
+
+    def sift(self, scope: ClosedScope) -> Candidates:
+        """What of it may be deleted, once all parents are read.
+
+        :raises LedgerError: the ledger cannot be read.
+        """
+        found = Candidates(in_scope=self._count_named)
+        for start in range(0, len(self._unnamed), _AT_ONCE):
+            some = self._unnamed[start : start + _AT_ONCE]
+            words = words_from_keys(b"".join(pair for _, pair in some))
+            rows = self._ledger.relations.owned_rows(self._location.number, *words)
+            makers = {row.values: row.load for row in rows}
+            candidates = [Candidate(row.values, pair, row.id, True, makers.get(row.values)) for row, pair in some]
+            _sift(self._location, scope, candidates, self._ledger, self._terms, found)
+        return found
+
+
+def as_column(values: Sequence[str]) -> Objects:
+    """Texts as a column."""
+    return np.array([*values, None], dtype=object)[:-1]
 
 
 def _sift(
@@ -132,7 +153,10 @@ def _sift(
     found: Candidates,
 ) -> None:
     """Add candidates, if their parents stand in the table. Those that must stay are counted as kept."""
-    parents = _parents(location, candidates, terms.parent)
+    if not candidates:
+        return
+    position = 0 if terms.parent is None else _stored_position(location.handler, terms.parent)
+    parents = as_column([one.values[position] for one in candidates])
     words, _ = words_from_keys(b"".join(one.pair for one in candidates))
     makers = np.array([-1 if one.maker is None else one.maker for one in candidates], dtype=np.int64)
     by_others = ledger.tables.by_others(terms.series, terms.load_number, location.number, words, makers)
@@ -140,22 +164,12 @@ def _sift(
     stays = scope.keeps(parents) | (by_others >= 0)
     found.in_scope += int(is_held.sum())
     found.kept += int((is_held & stays).sum())
+    found.keepers.update(by_others[is_held & (by_others >= 0)].tolist())
     found.take([candidates[at] for at in np.flatnonzero(is_held & ~stays).tolist()], terms.most)
 
 
 def _is_since(row: OwnedRelation, since: float) -> bool:
     return row.confirmed is not None and row.confirmed >= since
-
-
-def of_parent(location: MirroredLocation, column: int | None, stored: Sequence[StoredRow], parent: str) -> list[StoredRow]:
-    """What a parent has as the parent. Where both sides are of one object, HighLevel lists what it has on either side."""
-    position = 0 if column is None else _stored_position(location.handler, column)
-    return [row for row in stored if row.values[position] == parent]
-
-
-def _parents(location: MirroredLocation, candidates: list[Candidate], parent: int | None) -> Objects:
-    position = 0 if parent is None else _stored_position(location.handler, parent)
-    return np.array([*(one.values[position] for one in candidates), None], dtype=object)[:-1]
 
 
 def _stored_position(handler: RowHandler, column: int) -> int:

@@ -6,12 +6,10 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from airflow_provider_ghl.exceptions import GuardTripped
 from airflow_provider_ghl.load.columns import Words
 from airflow_provider_ghl.load.ledger.approved import ApprovedLocation
-from airflow_provider_ghl.load.ledger.pairs import ascending
+from airflow_provider_ghl.load.ledger.pairs import ascending, is_among
 
 __all__ = ["MirrorPlan", "PlannedLocation", "approve", "check_drift"]
 
@@ -49,6 +47,11 @@ class MirrorPlan:
         )
         return "-".join(self._digest(part) for part in parts)
 
+    @property
+    def is_done(self) -> bool:
+        """Whether there is nothing to be done."""
+        return not any(len(one.unsent) or len(one.deletes) for one in self.locations)
+
     def _digest(self, part: Callable[[PlannedLocation], Words]) -> str:
         digest = hashlib.blake2b(digest_size=8)
         for one in sorted(self.locations, key=lambda one: one.location_id):
@@ -60,15 +63,18 @@ class MirrorPlan:
 
 def approve(plan: MirrorPlan) -> dict[str, ApprovedLocation]:
     """The plan as the ledger keeps it, by location, for attempts that have only a part of it left to do."""
-    return {one.location_id: ApprovedLocation(_of_table(one), one.unsent, one.deletes) for one in plan.locations}
+    return {
+        one.location_id: ApprovedLocation(_of_table(one), ascending(one.unsent), ascending(one.deletes))
+        for one in plan.locations
+    }
 
 
 def check_drift(reviewed: str, plan: MirrorPlan, approved: Mapping[str, ApprovedLocation], *, is_sent: bool = False) -> None:
     """Compare a plan that was reviewed with what is planned now.
 
     :param reviewed: its id.
-    :param approved: the plan itself, where an earlier attempt of this load has begun to do it: then what is left of it may be
-        less. Empty: nothing was done yet.
+    :param approved: the plan itself, where this load has begun to do it: then what is left of it may be less, down to nothing.
+        Empty: nothing was done yet.
     :param is_sent: what was to be sent is sent, and is not compared.
     :raises GuardTripped: they differ; the message says in what.
     """
@@ -85,6 +91,8 @@ def _different(reviewed: str, plan: MirrorPlan) -> set[str]:
     before, now = reviewed.split("-"), plan.id.split("-")
     if len(before) != len(now):
         raise GuardTripped(f"{reviewed!r} is the id of no plan: nothing was deleted")
+    if before[0] == now[0] and plan.is_done:
+        return set()
     return {name for name, one, other in zip(_PARTS, before, now, strict=True) if one != other}
 
 
@@ -97,9 +105,9 @@ def _beyond(plan: MirrorPlan, approved: Mapping[str, ApprovedLocation]) -> set[s
             return set(_PARTS)
         if before.table != _of_table(one):
             differs.add(_PARTS[0])
-        if not np.isin(one.unsent, before.unsent).all():
+        if not is_among(one.unsent, before.unsent).all():
             differs.add(_PARTS[1])
-        if not np.isin(one.deletes, before.deletes).all():
+        if not is_among(one.deletes, before.deletes).all():
             differs.add(_PARTS[2])
     return differs
 

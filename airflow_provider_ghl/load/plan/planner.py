@@ -10,6 +10,7 @@ import numpy as np
 from airflow_provider_ghl.exceptions import LedgerError
 from airflow_provider_ghl.load.columns import Chunk, Numbers, Words
 from airflow_provider_ghl.load.ledger.notes import Knowledge
+from airflow_provider_ghl.load.ledger.pairs import is_among
 from airflow_provider_ghl.load.plan.difference import Difference
 from airflow_provider_ghl.load.results.report import Report
 
@@ -75,6 +76,15 @@ class Planner:
         if problems:
             self._keep(self._report.decide_invalid(chunk.start, problems))
             chunk.todo = np.setdiff1d(chunk.todo, list(problems), assume_unique=True)
+
+    def keep_to(self, chunk: Chunk, allowed: Words, reason: str) -> None:
+        """Mark the rows in ``todo`` as not attempted whose identity is not among the allowed ones.
+
+        :param allowed: high words, ascending.
+        """
+        is_allowed = is_among(chunk.high[chunk.todo], allowed)
+        self._report.decide_not_attempted(chunk.start, chunk.todo[np.flatnonzero(~is_allowed)], reason)
+        chunk.todo = chunk.todo[np.flatnonzero(is_allowed)]
 
     def skip(self, chunk: Chunk, reason: str) -> None:
         """Mark the rows in ``todo`` as not attempted."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from airflow_provider_ghl.load.columns import Chunk, Codes, Flags, Numbers, Objects, Words
 from airflow_provider_ghl.load.kind import RowHandler
+from airflow_provider_ghl.load.ledger.pairs import is_among
 from airflow_provider_ghl.load.results.outcomes import OUTCOMES, Outcome
 
 __all__ = ["ClosedScope", "MirroredLocation", "Scope"]
@@ -34,6 +35,7 @@ class Scope:
         self._rows: list[np.ndarray[tuple[int], np.dtype[np.uint32]]] = []
         self._parents: list[Words] = []
         self._ids: dict[str, None] | None = {} if keeps_ids else None
+        self._excused: set[int] = set()
 
     @classmethod
     def nothing(cls) -> Scope:
@@ -53,18 +55,24 @@ class Scope:
         self._rows.append((offsets + chunk.start).astype(np.uint32))
         self._parents.append(words)
 
+    def excuse(self, chunk: Chunk, offsets: Iterable[int]) -> None:
+        """These rows are refused, and yet accounted for: what they name is known, and HighLevel should hold it."""
+        self._excused.update(chunk.start + offset for offset in offsets)
+
     def close(self, codes: Codes) -> ClosedScope:
         """The scope, once all rows have their outcomes.
 
         :param codes: of all rows of the load, as positions in ``OUTCOMES``.
         """
         is_seen = np.zeros(len(codes), dtype=np.bool_)
+        is_excused = np.zeros(len(codes), dtype=np.bool_)
+        is_excused[list(self._excused)] = True
         parents, blocked = [_NO_WORDS], [_NO_WORDS]
         # The last of each row first; part by part, since all at once would take 40 bytes a row.
         for rows, words in zip(reversed(self._rows), reversed(self._parents), strict=True):
             is_last = ~is_seen[rows]
             is_seen[rows] = True
-            is_open = np.isin(codes[rows], _CODES)
+            is_open = np.isin(codes[rows], _CODES) & ~is_excused[rows]
             parents.append(np.unique(words[is_last]))
             blocked.append(np.unique(words[is_last & is_open]))
         kept = np.unique(np.concatenate(blocked))
@@ -86,10 +94,14 @@ class _NoScope(Scope):
     def add(self, chunk: Chunk, offsets: Numbers) -> None:
         """Nothing is to be deleted."""
 
+    def excuse(self, chunk: Chunk, offsets: Iterable[int]) -> None:
+        """Nothing is to be deleted."""
+
 
 class ClosedScope:
     """The parents of a location whose rows are all decided.
 
+    :param parents: their hashes, ascending; of ``blocked`` too, who keep everything.
     :param is_blocked: whether a row's parent is not known: then any parent may be that row's.
     """
 
@@ -103,13 +115,13 @@ class ClosedScope:
 
     def holds(self, ids: Objects) -> Flags:
         """For each parent, whether it stands in the table."""
-        return np.isin(self._scope.hashes(ids), self._parents)
+        return is_among(self._scope.hashes(ids), self._parents)
 
     def keeps(self, ids: Objects) -> Flags:
         """For each parent, whether it keeps everything."""
         if self.is_blocked:
             return np.ones(len(ids), dtype=np.bool_)
-        return np.isin(self._scope.hashes(ids), self._blocked)
+        return is_among(self._scope.hashes(ids), self._blocked)
 
     @property
     def open_ids(self) -> list[str]:

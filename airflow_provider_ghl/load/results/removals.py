@@ -5,9 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from airflow_provider_ghl.api.answers import mask
+from airflow_provider_ghl.exceptions import (
+    APIError,
+    BudgetSpent,
+    GHLError,
+    QuotaExhausted,
+    RequestRejected,
+    Stopped,
+    TransportError,
+    Unauthorized,
+)
 from airflow_provider_ghl.load.results.outcomes import StoppedBy
 
-__all__ = ["Deletion", "RemovalOutcome", "RemovalResult"]
+__all__ = ["Deletion", "RemovalOutcome", "RemovalResult", "result_of_error"]
+
+_ENDED_BY_US = (QuotaExhausted, BudgetSpent, Stopped)
 
 
 class RemovalOutcome(StrEnum):
@@ -81,3 +94,22 @@ class Deletion:
             "status_code": self.result.status_code,
             "reason": self.result.reason,
         }
+
+
+def result_of_error(error: GHLError, before: str = "") -> RemovalResult:
+    """The result of a deletion that failed.
+
+    :param before: stands before the reason.
+    """
+    status, trace_id = (error.status, error.trace_id) if isinstance(error, APIError) else (None, None)
+    text = error.message if isinstance(error, APIError | TransportError) else str(error)
+    reason = mask(f"{before}{text}")
+    if isinstance(error, Unauthorized):
+        return RemovalResult(RemovalOutcome.REJECTED, status, reason, trace_id, stops=StoppedBy.TOKEN)
+    if isinstance(error, RequestRejected):
+        return RemovalResult(RemovalOutcome.REJECTED, status, reason, trace_id)
+    if isinstance(error, _ENDED_BY_US) and not error.unanswered_before:
+        return RemovalResult(RemovalOutcome.NOT_ATTEMPTED, reason=reason)
+    if isinstance(error, _ENDED_BY_US):
+        reason = f"{before}no clear answer before the load stopped"
+    return RemovalResult(RemovalOutcome.FAILED, status, reason, trace_id)

@@ -68,6 +68,7 @@ class LocationSteps:
 
     :param memories: what the ledger knows, by location and target.
     :param announce: called for each chunk before its first request, with the most requests that it may take.
+    :param approved: the rows that may be sent, as ascending high words of their identities; ``None``: all.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class LocationSteps:
         memories: Memories,
         clock: Clock,
         announce: Callable[[Chunk, int], None],
+        approved: Words | None = None,
     ) -> None:
         self._spec = spec
         self._results = results
@@ -89,6 +91,7 @@ class LocationSteps:
         self._memories = memories
         self._clock = clock
         self._announce = announce
+        self._approved = approved
         self._at_target: _TargetState | None = None
         self._planner = Planner(Difference(None), report, journal.keep)
         self._queue: deque[Chunk] = deque()
@@ -257,7 +260,7 @@ class LocationSteps:
         offsets = readable(chunk, self._spec.diff_against)
         reads = there.handler.count_reads(chunk, offsets)
         if there.reads is None or there.claims is None:
-            self._planner.refuse(chunk, there.handler.refusals(chunk))
+            self._refuse(chunk, there)
             self.price += len(chunk.todo) + reads
             self._unsent.append(chunk.high[chunk.todo])
             self._planner.skip(chunk, "planned only")
@@ -265,8 +268,16 @@ class LocationSteps:
         self._announce(chunk, len(chunk.todo) + reads)
         if reads:
             yield from there.reads.read(chunk, offsets, self._planner)
-        self._planner.refuse(chunk, there.handler.refusals(chunk))
+        self._refuse(chunk, there)
+        if self._approved is not None:
+            self._planner.keep_to(chunk, self._approved, "it is not in the plan that was reviewed")
         yield from there.claims.send(chunk)
+
+    def _refuse(self, chunk: Chunk, there: _TargetState) -> None:
+        """Refuse the rows for which there is no room."""
+        refusals = there.handler.refusals(chunk)
+        there.scope.excuse(chunk, refusals)
+        self._planner.refuse(chunk, refusals)
 
     def _expected(self) -> float:
         """About how many times as many rows will come as were read so far."""
