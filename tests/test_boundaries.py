@@ -30,8 +30,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "load/keys_kept": {"exceptions"},
     "load/quota_wait": set(),
     "load/tolerance": {"exceptions"},
-    "load/ledger": {"exceptions", "api", "load/columns", "load/keys_kept", "load/sorted_runs"},
-    "load/results": {"exceptions", "api", "load/columns", "load/quota_wait", "load/tolerance", "load/ledger"},
+    "load/outcome": set(),
+    "load/reasons": {"load/outcome"},
+    "load/ledger": {
+        *("exceptions", "api", "load/columns", "load/keys_kept", "load/outcome", "load/reasons", "load/sorted_runs"),
+    },
+    "load/results": {
+        *("exceptions", "api", "load/columns", "load/quota_wait", "load/tolerance", "load/ledger", "load/outcome"),
+        "load/reasons",
+    },
     "load/kind": {"exceptions", "api", "load/columns", "load/ledger", "load/results"},
     "load/spec": {"exceptions", "load/keys_kept", "load/kind", "load/quota_wait", "load/tolerance"},
     "load/source": {"exceptions", "load/columns"},
@@ -41,7 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "load/send": {
         *("exceptions", "api", "load/columns", "load/kind", "load/ledger", "load/results", "load/spec"),
-        *("load/keys", "load/plan"),
+        *("load/keys", "load/plan", "load/reasons"),
     },
     "load/remover": {"exceptions", "api", "load/kind", "load/results", "load/send"},
     "load/mirror": {
@@ -56,7 +63,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "load/review": {"exceptions", "load/ledger", "load/loader", "load/mirror", "load/ports", "load/results", "load/spec"},
     "relations": {
         *("exceptions", "api", "load/columns", "load/kind", "load/ledger", "load/results"),
-        *("load/plan", "load/remover", "load/send", "load/sorted_runs", "load/source", "lookups"),
+        *("load/plan", "load/reasons", "load/remover", "load/send", "load/sorted_runs", "load/source", "lookups"),
     },
     "lookups": {"exceptions", "api"},
     "hooks": {
@@ -89,7 +96,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "commands": {
         *("exceptions", "hooks", "api", "lookups", "relations", "load/columns", "load/ledger", "load/loader"),
-        *("load/plan", "load/ports", "load/results", "load/source", "load/spec"),
+        *("load/plan", "load/ports", "load/reasons", "load/results", "load/source", "load/spec"),
     },
     "cli": {"version", "commands"},
     "get_provider_info": set(),

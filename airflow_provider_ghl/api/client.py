@@ -149,14 +149,18 @@ class Client:
 
     def learn(self, exchange: Exchange) -> None:
         """Learn the limits from an exchange. To be called once for each."""
+        is_refused = isinstance(exchange.result, RateLimited)
         with self._lock:
-            self._limit(exchange.call.location_id).learn(
-                exchange.sent_at,
-                exchange.answered_at,
-                exchange.rate,
-                limited=isinstance(exchange.result, RateLimited),
-                connecting=exchange.connecting,
-            )
+            limit = self._limit(exchange.call.location_id)
+            limit.sent += exchange.is_sent
+            limit.refused += is_refused
+            times = exchange.sent_at, exchange.answered_at
+            limit.learn(*times, exchange.rate, limited=is_refused, connecting=exchange.connecting)
+
+    def take_sent(self, location_id: str | None) -> tuple[int, int]:
+        """How many requests were sent to a location since the last call, and how many of them were answered 429."""
+        with self._lock:
+            return self._limit(location_id).take_sent()
 
     def request(self, call: Call, budget: Budget | None = None, retry: Retry | None = None) -> Answer:
         """Send, wait and repeat as the limits and the retry policy say. The one blocking loop.

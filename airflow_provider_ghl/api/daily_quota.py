@@ -26,6 +26,16 @@ class DailyQuota:
         self._ends_at = float("inf")
         self._knows_end = False
 
+    @property
+    def seen_at(self) -> float | None:
+        """When HighLevel last said what is left (clock seconds); ``None`` where it never did."""
+        return self._seen_at if self._seen_at > float("-inf") else None
+
+    @property
+    def ends_at(self) -> float | None:
+        """When the day ends, as HighLevel last said (clock seconds); ``None`` where it did not."""
+        return self._ends_at if self._knows_end else None
+
     def learn(self, sent_at: float, answered_at: float, rate: RateHeaders) -> None:
         """Learn from an answer.
 

@@ -75,6 +75,8 @@ class Limit:
         self._latency = Latency()
         self._others, self._others_seen_at = 0, float("-inf")
         self._day = DailyQuota(daily_reserve)
+        #: Requests that were sent, and those of them that were answered 429, since :meth:`take_sent` was last called.
+        self.sent = self.refused = 0
 
     @property
     def advertised(self) -> int:
@@ -100,6 +102,11 @@ class Limit:
     def daily_left(self) -> int | None:
         """Requests that were left of the day at the last answer; ``None`` while it is not known."""
         return self._day.left
+
+    @property
+    def day_seen_at_and_ends_at(self) -> tuple[float | None, float | None]:
+        """When HighLevel last said what is left of the day, and when it ends (clock seconds); ``None`` where it did not."""
+        return self._day.seen_at, self._day.ends_at
 
     @property
     def daily_reserve(self) -> int:
@@ -145,6 +152,11 @@ class Limit:
         if sent_at >= self._blocked_until:
             self._is_open, self._was_refused = True, False
             self._refused_in_a_row = 0
+
+    def take_sent(self) -> tuple[int, int]:
+        """How many requests were sent since the last call, and how many of them were answered 429."""
+        taken, self.sent, self.refused = (self.sent, self.refused), 0, 0
+        return taken
 
     def used_recently(self, now: float) -> int:
         """The number of our requests in the last interval."""

@@ -7,7 +7,7 @@ from contextlib import closing
 from airflow_provider_ghl.exceptions import GHLError, Unauthorized
 from airflow_provider_ghl.hooks.ghl import GHLHook
 from airflow_provider_ghl.load.ledger.ledger import Ledger
-from airflow_provider_ghl.load.loader import SEVERAL
+from airflow_provider_ghl.load.ledger.load_ids import SEVERAL
 
 __all__ = ["association_ids"]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -15,16 +16,13 @@ from airflow_provider_ghl.commands.output import Out, counted, escape, facts, is
 from airflow_provider_ghl.exceptions import ConfigurationError, GHLError
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.load_filter import LoadFilter
-from airflow_provider_ghl.load.results.outcomes import FAILURES, OUTCOMES, End, Outcome, without_details, without_ids
+from airflow_provider_ghl.load.results.outcomes import OUTCOMES, End
 from airflow_provider_ghl.load.results.time_span import time_span
 
-__all__ = ["export", "failures_text", "group_failures", "latest", "lookups_text", "show"]
+__all__ = ["export", "failures_text", "latest", "lookups_text", "show"]
 
 #: Results that are written at once.
 _CHUNK = 10_000
-#: Reasons that are shown one by one; rows with others are counted together.
-_MOST_REASONS = 50
-_OTHERS = "other reasons"
 
 
 def latest(arguments: argparse.Namespace, out: Out) -> None:
@@ -46,7 +44,7 @@ def show(arguments: argparse.Namespace, out: Out) -> None:
     """One load, and why rows of it failed."""
     with open_ledger(arguments) as (where, ledger):
         ledger, load = _find(where, ledger, arguments.load)
-        failures = group_failures(ledger.loads.results(load["number"], outcomes=FAILURES), arguments.rows)
+        failures = [asdict(problem) for problem in ledger.views.problems(load["number"], arguments.rows)]
         deletions = [{**one, "at": iso(one["at"])} for one in ledger.deletions.of(load["number"])]
     text = [*facts(_facts(load)), "", escape(load["message"]) if load["message"] else "It has not ended."]
     document = {**_document(load), "failures": failures, "deletions": deletions}
@@ -63,22 +61,6 @@ def export(arguments: argparse.Namespace, out: Out) -> None:
     text = f"Wrote {counted(written, 'result')}{of_all} to {arguments.file}: the rows that were sent or have a problem."
     document = {"load_id": load["load_id"], "number": load["number"], "results": written, "file": arguments.file}
     out.write(document, [escape(text)])
-
-
-def group_failures(results: Iterable[dict[str, Any]], rows: int) -> list[dict[str, Any]]:
-    """Group failures by reason, without the ids in it. The commonest reason comes first, each with its first rows."""
-    groups: dict[tuple[str, int | None, str], dict[str, Any]] = {}
-    for result in results:
-        key = (result["outcome"], result["status_code"], _reason(result))
-        if key not in groups and len(groups) >= _MOST_REASONS:
-            key = (result["outcome"], None, _OTHERS)
-        outcome, status_code, reason = key
-        new = {"outcome": outcome, "status_code": status_code, "reason": reason, "rows": 0, "first_rows": []}
-        group = groups.setdefault(key, new)
-        group["rows"] += 1
-        if len(group["first_rows"]) < rows:
-            group["first_rows"].append(result)
-    return sorted(groups.values(), key=lambda group: -int(group["rows"]))
 
 
 def failures_text(groups: list[dict[str, Any]]) -> Iterator[str]:
@@ -123,14 +105,6 @@ def _write(results: Iterator[dict[str, Any]], path: str) -> int:
     except Exception as error:
         raise GHLError(f"{path} could not be written ({type(error).__name__})") from error
     return written
-
-
-def _reason(result: dict[str, Any]) -> str:
-    """Worded as in the load's own message."""
-    reason = result["reason"] or ""
-    if result["outcome"] in (Outcome.INVALID, Outcome.UNRESOLVED):
-        return without_details(reason)
-    return without_ids(reason, result["first_record_id"] or "", result["second_record_id"] or "")
 
 
 def _key(row: dict[str, Any]) -> str | None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from airflow_provider_ghl.commands.loads import failures_text, group_failures, lookups_text
+from airflow_provider_ghl.commands.loads import failures_text, lookups_text
 from airflow_provider_ghl.commands.output import Out, counted, facts, table
 from airflow_provider_ghl.commands.progress import Progress
 from airflow_provider_ghl.commands.running import WrongUsage
@@ -20,6 +20,7 @@ from airflow_provider_ghl.load.columns import Columns
 from airflow_provider_ghl.load.loader import run
 from airflow_provider_ghl.load.plan.price import Estimate
 from airflow_provider_ghl.load.ports import Ports
+from airflow_provider_ghl.load.reasons import group_failures
 from airflow_provider_ghl.load.results.outcomes import FAILURES, OUTCOMES, Outcome
 from airflow_provider_ghl.load.results.time_span import time_span
 from airflow_provider_ghl.load.results.verdict import Verdict

@@ -16,9 +16,10 @@ from airflow_provider_ghl.exceptions import ConfigurationError, LedgerError
 from airflow_provider_ghl.hooks.settings import get_connection
 from airflow_provider_ghl.load.ledger.database import Database
 from airflow_provider_ghl.load.ledger.ledger import Ledger
+from airflow_provider_ghl.load.ledger.reader import LedgerReader, ReadOnlyDatabase
 from airflow_provider_ghl.load.ledger.schema import is_prepared
 
-__all__ = ["default_path", "find_ledger", "make_engine", "open_ledger", "warnings_about"]
+__all__ = ["default_path", "find_ledger", "make_engine", "open_ledger", "read_ledger", "warnings_about"]
 
 _FILE = "ghl_ledger.db"
 _REMEDY = "set ledger_conn_id on the connection, or [ghl] ledger_conn_id, to an Airflow connection of a PostgreSQL database"
@@ -74,6 +75,18 @@ def find_ledger(conn_id: str | None) -> tuple[str, Ledger | None]:
         return database.where, Ledger(engine, longest_outage=0.0)
     database.close()
     return database.where, None
+
+
+def read_ledger(conn_id: str | None) -> tuple[str, LedgerReader | None]:
+    """Where the ledger is, and one that only reads it, if there is one already. Errors as in :func:`open_ledger`.
+
+    Nothing is made, migrated or written. A ledger of an earlier release is an error: the next load migrates it.
+    """
+    engine = make_engine(conn_id or _configured())
+    database = ReadOnlyDatabase(engine)
+    is_there = (database.file is None or database.file.is_file()) and database.read(is_prepared)
+    database.close()
+    return database.where, LedgerReader(engine) if is_there else None
 
 
 def make_engine(conn_id: str | None) -> sqlalchemy.Engine:

@@ -12,6 +12,7 @@ from airflow_provider_ghl.exceptions import LedgerError, ResultsError
 from airflow_provider_ghl.load.columns import Chunk
 from airflow_provider_ghl.load.ledger.approved import NOTHING, ApprovedLocation
 from airflow_provider_ghl.load.ledger.ledger import Ledger
+from airflow_provider_ghl.load.ledger.load_ids import SEVERAL
 from airflow_provider_ghl.load.ledger.loads import Attempt
 from airflow_provider_ghl.load.ledger.memory import Memories
 from airflow_provider_ghl.load.mirror.mirror import Mirror, MirrorEnd
@@ -34,6 +35,7 @@ from airflow_provider_ghl.load.send.feeder import Feeder
 from airflow_provider_ghl.load.send.journal import Journal
 from airflow_provider_ghl.load.send.location import Location
 from airflow_provider_ghl.load.send.outage import Outage
+from airflow_provider_ghl.load.send.spending import SpendingNotes
 from airflow_provider_ghl.load.send.steps import LocationSteps
 from airflow_provider_ghl.load.send.workers import ThreadWorkers
 from airflow_provider_ghl.load.spec import DiffAgainst, LoadSpec
@@ -49,8 +51,6 @@ _CAUTIOUS = 3
 _MOST_WATCHED = 20
 #: The outcomes of rows of which it may not be known what they name.
 _UNNAMED = (Outcome.INVALID, Outcome.UNRESOLVED, Outcome.NOT_ATTEMPTED)
-#: Noted in the ledger as the location of a load with several.
-SEVERAL = "several"
 
 
 def run(spec: LoadSpec, ports: Ports) -> Verdict:
@@ -91,6 +91,7 @@ class _Load:
         self._budget = ports.budget or Budget(spec.max_requests)
         #: Whether every row of the source was read, and nothing stopped the load as a whole.
         self._is_all_reached = False
+        self._spending: SpendingNotes | None = None
         #: What a mirror would do, where nothing is to be sent.
         self.mirror_plan: MirrorPlan | None = None
         self._report = Report(
@@ -109,6 +110,7 @@ class _Load:
             is_to_run = has_enough and not self._client.stop.is_set
             journal = self._open_journal(is_to_send=is_to_run and not self._spec.plan_only)
             feeder = Feeder(self._spec, self._partition, journal, self._location_opener(journal))
+            self._spending = SpendingNotes(self._client, journal, feeder.locations)
             stoppage = self._send(feeder, journal) if is_to_run and journal.failure is None else None
             feeder.skip_rest(stoppage)
             journal.commit()
@@ -119,6 +121,7 @@ class _Load:
                 stoppage = stoppage or mirror.stoppage
                 self._report.add_deletions(mirror.deletions)
                 journal.commit()
+            self._spending.write()
             self._partition.close()  # its database may be that of the results, and locked
             unpublished = self._destinations.publish()  # before the task can fail
             plan = self._price(feeder.locations, mirror) if is_to_run and self._spec.plan_only else None
@@ -185,12 +188,17 @@ class _Load:
         for settled in dispatch.run():
             for location, send, result in settled:
                 location.steps.take_result(send, result)
-            journal.tick()
+            self._tick_ledger(journal)
             if journal.failure is not None:
                 dispatch.halt()
             if self._budget.spent > len(feeder.locations):  # until then, only associations are read
                 self._tick(feeder.locations)
         return dispatch.stoppage
+
+    def _tick_ledger(self, journal: Journal) -> None:
+        journal.tick()
+        if self._spending is not None:
+            self._spending.tick()
 
     def _announce(self, chunk: Chunk, requests: int) -> None:
         """Log the number of rows and their cost before the first row is sent.
@@ -320,7 +328,7 @@ class _Load:
         before = self._budget.spent
 
         def watch(done: int) -> None:
-            journal.tick()
+            self._tick_ledger(journal)
             if progress is not None and progress.is_due:
                 statuses = [LocationStatus(one, self._client.limit(one)) for one in location_ids]
                 progress.tick(done, total, self._budget.spent - before, statuses)
@@ -419,6 +427,8 @@ class _Load:
         """Note the end of this attempt in the ledger, and delete the results of old loads."""
         if self._attempt is None:
             return None
+        if self._spending is not None:
+            self._spending.write()
         loads = self._ledger.loads
         try:
             loads.end(self._attempt, end=end, message=message, counts=counts, is_well=is_well, is_deferred=is_deferred)

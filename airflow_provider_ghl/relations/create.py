@@ -27,7 +27,8 @@ from airflow_provider_ghl.exceptions import (
     TransportError,
     Unauthorized,
 )
-from airflow_provider_ghl.load.results.outcomes import SUCCESSES, Evidence, Outcome, RowResult, StoppedBy, without_ids
+from airflow_provider_ghl.load.reasons import without_ids
+from airflow_provider_ghl.load.results.outcomes import SUCCESSES, Evidence, Outcome, RowResult, StoppedBy
 
 __all__ = ["create", "result_of_error"]
 

@@ -17,6 +17,7 @@ from waiting import rows_of
 from airflow_provider_ghl.exceptions import ConfigurationError
 from airflow_provider_ghl.hooks import ledger as places
 from airflow_provider_ghl.hooks.ghl import GHLHook
+from airflow_provider_ghl.load.ledger.views import ViewFilter
 from airflow_provider_ghl.operators.errors import GHLLedgerFailed, GHLMisconfigured, GHLRetryable
 from airflow_provider_ghl.operators.relations import BulkCreateRelationsOperator
 from airflow_provider_ghl.sandbox import Sandbox
@@ -255,3 +256,23 @@ class TestTasksState:
         state = {"ghl_ledger_id": "another"}
         run(bulk(plan_only=True), TaskInstance(state=state))
         assert state == {"ghl_ledger_id": "another"}
+
+
+@pytest.mark.usefixtures("attended")
+def test_a_page_reads_the_ledger_and_makes_none(ghl: Sandbox, home: Path, say: Callable[..., None]) -> None:
+    say()
+    where, reader = places.read_ledger(None)
+    assert (where, reader) == (f"sqlite:///{home / 'ghl_ledger.db'}", None)
+    assert not home.exists()
+    run(bulk())
+    before = {file.name: file.read_bytes() for file in home.iterdir() if file.name.startswith("ghl_ledger")}
+    where, reader = places.read_ledger(None)
+    assert reader is not None
+    assert (reader.where, reader.file) == (where, home / "ghl_ledger.db")
+    (load,) = reader.views.loads(ViewFilter())
+    assert (load.state, load.outcomes) == ("green", {"created": len(PAIRS)})
+    (location,) = reader.views.locations(None)
+    assert (location.location_id, location.relations) == (ghl.location_id, len(PAIRS))
+    assert location.requests_today == load.requests == ghl.stats()["requests"]
+    reader.close()
+    assert {file.name: file.read_bytes() for file in home.iterdir() if file.name.startswith("ghl_ledger")} == before

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_ghl.exceptions import LedgerError
-from airflow_provider_ghl.load.ledger.schema import ledger as facts
+from airflow_provider_ghl.load.ledger.tables import ledger as facts
 
 __all__ = ["COUNT", "INSERT", "failing"]
 

@@ -20,16 +20,31 @@ from airflow_provider_ghl.load.ledger.loads import Attempt
 from airflow_provider_ghl.load.ledger.notes import ClaimResult, Freshness, Knowledge, Notes
 from airflow_provider_ghl.load.ledger.pairs import keys_from_words
 from airflow_provider_ghl.load.ledger.process import Process
-from airflow_provider_ghl.load.ledger.schema import METADATA
+from airflow_provider_ghl.load.ledger.tables import METADATA
 
-__all__ = ["KINDS", "NOW", "VERSION_1", "Clock", "Pairs", "Place", "Worker", "open_place"]
+__all__ = ["KINDS", "NOW", "VERSION_1", "VERSION_2", "Clock", "Pairs", "Place", "Worker", "open_place"]
 
 KINDS = ("sqlite", "memory", "postgresql")
 NOW = 1_800_000_000.0
-#: A ledger of an earlier release, as SQL for SQLite.
-VERSION_1 = Path(__file__).with_name("data") / "ledger_version_1.sql"
-_LATER = {"ghl_lookups", "ghl_keys", "ghl_named", "ghl_deletions", "ghl_approved_plans"}
-_LATER_COLUMNS = [("ghl_loads", "series")]
+#: Ledgers of earlier releases, as SQL for SQLite.
+VERSION_1, VERSION_2 = (Path(__file__).with_name("data") / f"ledger_version_{version}.sql" for version in (1, 2))
+#: The tables and columns that came with a version.
+_CAME = {
+    2: {"ghl_lookups", "ghl_keys", "ghl_named", ("ghl_loads", "series")},
+    3: {
+        *(
+            "ghl_approved_plans",
+            "ghl_deletions",
+            "ghl_hours",
+            "ghl_load_locations",
+            "ghl_load_outcomes",
+            "ghl_problems",
+            "ghl_quotas",
+            "ghl_spans",
+        ),
+        *(("ghl_loads", "dag_id"), ("ghl_load_results", "problem")),
+    },
+}
 FOREVER = Freshness(now=NOW, since=0.0, max_age=None)
 
 
@@ -96,23 +111,28 @@ class Place:
 
     def fill_with_version_1(self) -> None:
         """Make the ledger of an earlier release in the empty database."""
+        self.fill_with(VERSION_1)
+
+    def fill_with(self, dump: Path) -> None:
+        """Make such a ledger in the empty database."""
         if self.kind == "sqlite":
             with contextlib.closing(sqlite3.connect(str(sa.make_url(self.url).database))) as file:
-                file.executescript(VERSION_1.read_text())
+                file.executescript(dump.read_text())
             return
-        tables = [table for table in METADATA.sorted_tables if table.name not in _LATER]
-        source = sa.create_engine("sqlite://", poolclass=StaticPool)
+        if self.kind == "memory":
+            with self.shared.connect() as connection:
+                _execute_script(connection, dump)
+            return
+        source, tables = sa.create_engine("sqlite://", poolclass=StaticPool), _earlier_tables(dump)
         with source.connect() as old, self.shared.begin() as new:
-            raw: Any = old.connection.dbapi_connection
-            raw.executescript(VERSION_1.read_text())
-            METADATA.create_all(new, tables=tables)
-            for table_name, column_name in _LATER_COLUMNS:
-                new.exec_driver_sql(f"ALTER TABLE {table_name} DROP COLUMN {column_name}")
-            for table in tables:
-                columns = [column for column in table.columns if (table.name, column.name) not in _LATER_COLUMNS]
-                new.execute(sa.insert(table), [dict(row) for row in old.execute(sa.select(*columns)).mappings()])
-                for column in table.primary_key.columns if self.kind == "postgresql" else ():
-                    if column is table.autoincrement_column:
+            _execute_script(old, dump)
+            tables.create_all(new)
+            for table in tables.sorted_tables:
+                rows = [dict(row) for row in old.execute(sa.select(table)).mappings()]
+                if rows:
+                    new.execute(sa.insert(table), rows)
+                for column in table.primary_key.columns:
+                    if column is table.autoincrement_column and rows:
                         number = f"pg_get_serial_sequence('{table.name}', '{column.name}')"
                         new.exec_driver_sql(f"SELECT setval({number}, (SELECT max({column.name}) FROM {table.name}))")
         source.dispose()
@@ -121,6 +141,26 @@ class Place:
         """Close all engines."""
         for engine in self._open:
             engine.dispose()
+
+
+def _execute_script(connection: sa.Connection, script: Path) -> None:
+    raw: Any = connection.connection.dbapi_connection
+    raw.executescript(script.read_text())
+
+
+def _earlier_tables(dump: Path) -> sa.MetaData:
+    """The tables of an earlier release, with those of their indexes that are of one column."""
+    version = {VERSION_1: 1, VERSION_2: 2}[dump]
+    later = {one for came, names in _CAME.items() if came > version for one in names}
+    tables = sa.MetaData()
+    for table in METADATA.sorted_tables:
+        if table.name not in later:
+            columns = [column._copy() for column in table.columns if (table.name, column.name) not in later]
+            unique = [
+                sa.UniqueConstraint(*one.columns.keys()) for one in table.constraints if isinstance(one, sa.UniqueConstraint)
+            ]
+            sa.Table(table.name, tables, *columns, *unique)
+    return tables
 
 
 @contextlib.contextmanager

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_ghl.load.results.outcomes import Outcome, RowResult, mentions, without_ids
+from airflow_provider_ghl.load.reasons import mentions, without_ids
+from airflow_provider_ghl.load.results.outcomes import Outcome, RowResult
 from airflow_provider_ghl.load.send.breaker import Breaker
 
 FAILED = RowResult(Outcome.FAILED, reason="the connection broke")

@@ -14,7 +14,7 @@ from ledgers import NOW, Place, Worker
 
 from airflow_provider_ghl.load.ledger.notes import Knowledge, Notes
 from airflow_provider_ghl.load.ledger.relations import Side
-from airflow_provider_ghl.load.ledger.schema import relations
+from airflow_provider_ghl.load.ledger.tables import relations
 
 DAY = 86_400.0
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ledgers import NOW, Place
 
 from airflow_provider_ghl.load.ledger.notes import Freshness, Knowledge
-from airflow_provider_ghl.load.ledger.schema import relations
+from airflow_provider_ghl.load.ledger.tables import relations
 
 DAY = 86_400.0
 MOMENTS = st.floats(1e9, 3e9)

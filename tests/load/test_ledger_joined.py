@@ -9,7 +9,7 @@ from ledgers import Place
 
 from airflow_provider_ghl.load.ledger.joined import joined, joined_as_digits
 from airflow_provider_ghl.load.ledger.notes import KeyNotes, Notes
-from airflow_provider_ghl.load.ledger.schema import record_keys
+from airflow_provider_ghl.load.ledger.tables import record_keys
 
 KEY, RECORD_ID = record_keys.c.key, record_keys.c.record_id
 

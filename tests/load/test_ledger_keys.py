@@ -16,7 +16,7 @@ from airflow_provider_ghl.load.ledger.keys import LedgerKeys
 from airflow_provider_ghl.load.ledger.memory import KeyMemory, Memories
 from airflow_provider_ghl.load.ledger.notes import Freshness, KeyNotes, Notes
 from airflow_provider_ghl.load.ledger.pairs import keys_from_words, phases
-from airflow_provider_ghl.load.ledger.schema import record_keys
+from airflow_provider_ghl.load.ledger.tables import record_keys
 
 DAY = 86_400.0
 ANN, BOB, CEM = "ann@example.com", "bob@example.com", "cem@example.com"

@@ -11,7 +11,7 @@ from ledgers import NOW, Place
 from airflow_provider_ghl.load.ledger.load_filter import LoadFilter
 from airflow_provider_ghl.load.ledger.notes import KeyNotes
 from airflow_provider_ghl.load.ledger.process import Process
-from airflow_provider_ghl.load.ledger.schema import loads
+from airflow_provider_ghl.load.ledger.tables import loads
 
 OTHER = Process("another machine", 1, "1")
 
@@ -98,6 +98,7 @@ def test_the_list_says_how_loads_are(place: Place) -> None:
         "state": "running",
         "tries": 2,
         "requests": 9,
+        "rate_limited": 0,
         "counts": None,
         "message": None,
         "counts_so_far": {},

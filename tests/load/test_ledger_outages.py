@@ -20,7 +20,7 @@ from simulated_time import FakeClock
 from airflow_provider_ghl.exceptions import LedgerError
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.notes import KeyNotes, Notes
-from airflow_provider_ghl.load.ledger.schema import METADATA
+from airflow_provider_ghl.load.ledger.tables import METADATA
 from airflow_provider_ghl.load.ledger.upkeep import RelationFilter
 from airflow_provider_ghl.load.results.outcomes import End
 

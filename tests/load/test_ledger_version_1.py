@@ -16,7 +16,7 @@ from simulated_load import load_pairs
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.memory import Memories
 from airflow_provider_ghl.load.ledger.notes import KeyNotes, Notes
-from airflow_provider_ghl.load.ledger.schema import METADATA
+from airflow_provider_ghl.load.ledger.tables import METADATA
 from airflow_provider_ghl.load.ledger.upkeep import RelationFilter
 from airflow_provider_ghl.load.spec import DiffAgainst
 

@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_ghl.load.results.outcomes import storable, without_details, without_keys
+from airflow_provider_ghl.load.reasons import without_details, without_keys
+from airflow_provider_ghl.load.results.outcomes import storable
 
 
 class _Colour(StrEnum):

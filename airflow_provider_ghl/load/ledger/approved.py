@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from airflow_provider_ghl.load.columns import Words
 from airflow_provider_ghl.load.ledger.database import Database
 from airflow_provider_ghl.load.ledger.pairs import ascending
-from airflow_provider_ghl.load.ledger.schema import approved_plans
+from airflow_provider_ghl.load.ledger.tables import approved_plans
 
 __all__ = ["NOTHING", "ApprovedLocation", "LedgerApproved"]
 

@@ -20,7 +20,7 @@ from airflow_provider_ghl.load.ledger.loads import Attempt
 from airflow_provider_ghl.load.ledger.notes import ClaimResult, Freshness
 from airflow_provider_ghl.load.ledger.pairs import per_statement, phases
 from airflow_provider_ghl.load.ledger.process import Process
-from airflow_provider_ghl.load.ledger.schema import SENT, THERE, attempts, relations
+from airflow_provider_ghl.load.ledger.tables import SENT, THERE, attempts, relations
 
 __all__ = ["ClaimWriter"]
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from airflow_provider_ghl.load.ledger.database import Database
-from airflow_provider_ghl.load.ledger.schema import deletions
+from airflow_provider_ghl.load.ledger.tables import deletions
 from airflow_provider_ghl.load.ledger.upkeep import RelationFilter, delete
 
 __all__ = ["DONE", "LedgerDeletions"]

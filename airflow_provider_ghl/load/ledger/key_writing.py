@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from airflow_provider_ghl.load.ledger.bulk import BulkRows
 from airflow_provider_ghl.load.ledger.notes import KeyNotes
 from airflow_provider_ghl.load.ledger.pairs import per_statement, phases
-from airflow_provider_ghl.load.ledger.schema import record_keys
+from airflow_provider_ghl.load.ledger.tables import record_keys
 
 __all__ = ["write_keys"]
 

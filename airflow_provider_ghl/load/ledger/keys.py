@@ -15,7 +15,8 @@ from airflow_provider_ghl.load.ledger.joined import joined
 from airflow_provider_ghl.load.ledger.notes import Freshness
 from airflow_provider_ghl.load.ledger.pairs import keys_from_words, per_statement
 from airflow_provider_ghl.load.ledger.pieces import count_up_to, pieces
-from airflow_provider_ghl.load.ledger.schema import find_or_make, lookups, record_keys
+from airflow_provider_ghl.load.ledger.schema import find_or_make
+from airflow_provider_ghl.load.ledger.tables import lookups, record_keys
 
 __all__ = ["KnownKeys", "LedgerKeys"]
 

@@ -23,6 +23,7 @@ from airflow_provider_ghl.load.ledger.process import Process
 from airflow_provider_ghl.load.ledger.relations import LedgerRelations
 from airflow_provider_ghl.load.ledger.schema import prepare
 from airflow_provider_ghl.load.ledger.upkeep import RelationFilter, delete, statistics, times_forgotten
+from airflow_provider_ghl.load.ledger.views import LedgerViews
 from airflow_provider_ghl.load.ledger.waits import LONGEST_OUTAGE
 from airflow_provider_ghl.load.ledger.writing import NotesWriter
 
@@ -74,6 +75,7 @@ class Ledger:
         self.tables = LedgerTables(self._database)
         self.approved = LedgerApproved(self._database)
         self.deletions = LedgerDeletions(self._database)
+        self.views = LedgerViews(self._database, self._process)
 
     @classmethod
     def in_memory(cls) -> Ledger:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from airflow_provider_ghl.load.ledger.pairs import per_statement
 from airflow_provider_ghl.load.ledger.process import Process
-from airflow_provider_ghl.load.ledger.schema import attempts
+from airflow_provider_ghl.load.ledger.tables import attempts
 
 __all__ = ["SILENCE", "alive_attempts"]
 

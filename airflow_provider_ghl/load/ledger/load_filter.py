@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from airflow_provider_ghl.load.ledger.schema import loads
+from airflow_provider_ghl.load.ledger.tables import loads
 
 __all__ = ["LoadFilter"]
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from airflow_provider_ghl.load.ledger.counts import outcomes_so_far
 from airflow_provider_ghl.load.ledger.liveness import alive_attempts
 from airflow_provider_ghl.load.ledger.process import Process
-from airflow_provider_ghl.load.ledger.schema import attempts, results
+from airflow_provider_ghl.load.ledger.tables import attempts
 
 __all__ = ["load_summaries", "running_loads"]
 
@@ -27,7 +28,7 @@ def load_summaries(connection: sa.Connection, query: sa.Select[Any], now: float,
     of_loads = sa.select(attempts).where(attempts.c.load.in_(numbers)).order_by(attempts.c.number)
     tried = connection.execute(of_loads).all()
     running = running_loads(connection, numbers, now, here)
-    so_far = _counts_so_far(connection, [load.number for load in found if not _has_counts(load)])
+    so_far = outcomes_so_far(connection, [load.number for load in found if not _has_counts(load)])
     return [
         {
             **_summary(load, [one for one in tried if one.load == load.number], is_running=load.number in running),
@@ -39,17 +40,10 @@ def load_summaries(connection: sa.Connection, query: sa.Select[Any], now: float,
 
 def running_loads(connection: sa.Connection, numbers: Collection[int], now: float, here: Process) -> set[int]:
     """Which of these loads have an attempt that is alive. Parameters as in :func:`load_summaries`."""
+    asked = set(numbers)
     open_attempts = sa.select(attempts.c.number, attempts.c.load).where(attempts.c.ended.is_(None))
-    load_by_attempt = {number: load for number, load in connection.execute(open_attempts) if load in set(numbers)}
+    load_by_attempt = {number: load for number, load in connection.execute(open_attempts) if load in asked}
     return {load_by_attempt[number] for number in alive_attempts(connection, load_by_attempt.keys(), now, here)}
-
-
-def _counts_so_far(connection: sa.Connection, numbers: Collection[int]) -> dict[int, dict[str, int]]:
-    by_outcome = sa.select(results.c.load, results.c.outcome, sa.func.count()).group_by(results.c.load, results.c.outcome)
-    counts: dict[int, dict[str, int]] = {number: {} for number in numbers}
-    for number, outcome, count in connection.execute(by_outcome.where(results.c.load.in_(numbers))):
-        counts[number][outcome] = count
-    return counts
 
 
 def _has_counts(load: sa.Row[Any]) -> bool:
@@ -69,6 +63,7 @@ def _summary(load: sa.Row[Any], of_load: list[sa.Row[Any]], *, is_running: bool)
         "state": load.end if has_ended else "running" if is_running else "lost",
         "tries": len({attempt.try_number for attempt in of_load}),
         "requests": sum(attempt.requests for attempt in of_load),
+        "rate_limited": sum(attempt.rate_limited for attempt in of_load),
         "counts": None if load.counts is None else json.loads(load.counts),
         "message": load.message,
     }

@@ -10,13 +10,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from airflow_provider_ghl.load.ledger.counts import note_outcomes
 from airflow_provider_ghl.load.ledger.database import Database
 from airflow_provider_ghl.load.ledger.deletions import DONE
 from airflow_provider_ghl.load.ledger.load_filter import LoadFilter
+from airflow_provider_ghl.load.ledger.load_ids import SEVERAL, dag_id_of
 from airflow_provider_ghl.load.ledger.load_summaries import load_summaries
 from airflow_provider_ghl.load.ledger.process import Process
-from airflow_provider_ghl.load.ledger.pruning import Pruned, prune
-from airflow_provider_ghl.load.ledger.schema import approved_plans, attempts, deletions, insert_into, loads, results
+from airflow_provider_ghl.load.ledger.pruning import Pruned, delete_results, prune
+from airflow_provider_ghl.load.ledger.schema import insert_into
+from airflow_provider_ghl.load.ledger.spending import Spending, note_locations, note_quotas, note_span
+from airflow_provider_ghl.load.ledger.tables import approved_plans, attempts, deletions, loads, results, spans
 
 __all__ = ["Attempt", "LedgerLoads", "beat", "is_last"]
 
@@ -113,14 +117,16 @@ class LedgerLoads:
             values["ended_well"] = is_well
             if is_deferred:
                 values["deferred_since"] = sa.func.coalesce(loads.c.deferred_since, now)
-            connection.execute(sa.update(loads).where(is_last(attempt)).values(values))
+            if connection.execute(sa.update(loads).where(is_last(attempt)).values(values)).rowcount:
+                note_outcomes(connection, attempt.load_number, counts)
             if is_well:
                 connection.execute(sa.delete(approved_plans).where(approved_plans.c.load_id == attempt.load_id))
 
         self._database.write(note)
 
     def list(self, limit: int = 50, wanted: LoadFilter = _ALL) -> _Dicts:
-        """The latest loads first: number, load_id, location_id, association, began, updated, state, tries, requests, counts.
+        """The latest loads first: number, load_id, location_id, association, began, updated, state, tries, requests,
+        rate_limited, counts.
 
         ``state`` is ``running``, ``lost`` (it has not ended, and is not alive), or how it ended. ``counts_so_far`` are the kept
         results by outcome of a load that has no ``counts``, since it has not ended or was broken off; else ``None``.
@@ -171,7 +177,7 @@ class LedgerLoads:
 
         :param outcomes: only these.
         """
-        columns = (column for column in results.c if column is not results.c.load)
+        columns = (column for column in results.c if column.name not in ("load", "problem"))
         chosen = sa.select(*columns).where(results.c.load == load_number)
         if outcomes is not None:
             chosen = chosen.where(results.c.outcome.in_(sorted(map(str, outcomes))))
@@ -186,6 +192,21 @@ class LedgerLoads:
                 return
             last, left = rows[-1]["row"], None if left is None else left - size
 
+    def note_spending(
+        self, attempt: Attempt, host: str, spendings: Sequence[Spending], location_ids: Collection[str] = ()
+    ) -> None:
+        """Note what was sent to locations since the last time, and what HighLevel said of their days.
+
+        :param host: base URL of the API.
+        :param location_ids: of locations that rows of the load name, and that were not noted before.
+        """
+
+        def note(connection: sa.Connection) -> None:
+            note_locations(connection, attempt.load_number, location_ids)
+            note_quotas(connection, attempt.load_number, host, self._database.now(connection), spendings)
+
+        self._database.write(note)
+
     def prune(self, before: float) -> Pruned:
         """As :func:`~airflow_provider_ghl.load.ledger.pruning.prune`."""
         return self._database.write(lambda connection: prune(connection, before, self._database.now(connection), self._process))
@@ -197,7 +218,7 @@ class LedgerLoads:
         now = self._database.now(connection)
         load = self._lock_load(connection, names, now)
         is_of_load = attempts.c.load == load.number
-        connection.execute(sa.delete(results).where(results.c.load == load.number))
+        delete_results(connection, load.number)
         # What is gone by an earlier attempt stays in the account; the rest is tried again.
         connection.execute(sa.delete(deletions).where(deletions.c.load == load.number, deletions.c.outcome.not_in(DONE)))
         earlier = connection.execute(sa.select(sa.func.count()).select_from(attempts).where(is_of_load)).scalar_one()
@@ -207,8 +228,11 @@ class LedgerLoads:
             requests, retries, limited = connection.execute(sums.where(is_of_load, attempts.c.try_number == try_number)).one()
             spent = (int(requests), int(retries), int(limited))
         deferred_since = load.deferred_since if is_resumed else None
-        values = {**names, "deferred_since": deferred_since, "end": None, "message": None, "counts": None, "updated": now}
+        values = {**names, "dag_id": dag_id_of(load.load_id), "deferred_since": deferred_since, "updated": now}
+        values |= dict.fromkeys(("end", "message", "counts"))
         connection.execute(sa.update(loads).where(loads.c.number == load.number).values(values))
+        if (location_id := names["location_id"]) is not None and location_id != SEVERAL:
+            note_locations(connection, load.number, [location_id])
         process = self._process
         attempt = {"load": load.number, "try_number": try_number, "is_resumed": is_resumed, "began": now, "heartbeat": now}
         attempt |= {"machine": process.machine, "pid": process.pid, "process_began": process.began}
@@ -235,8 +259,9 @@ class LedgerLoads:
                 continue
             if not load.ended_well:
                 return load
-            for table in (results, deletions):
-                connection.execute(sa.delete(table).where(table.c.load == load.number))
+            delete_results(connection, load.number)
+            for column in (spans.c.load, deletions.c.load):
+                connection.execute(sa.delete(column.table).where(column == load.number))
             # One that has not ended may be alive, and owns its claims as long as it is.
             connection.execute(sa.delete(attempts).where(attempts.c.load == load.number, attempts.c.ended.is_not(None)))
             connection.execute(sa.delete(loads).where(loads.c.number == load.number))
@@ -251,6 +276,7 @@ def beat(connection: sa.Connection, attempt: Attempt, now: float, spent: tuple[i
 
     :param spent: requests, retries and 429s of the attempt so far.
     """
+    note_span(connection, attempt.number, now, spent)
     totals = dict(zip((column.name for column in _SPENT), spent, strict=True))
     connection.execute(sa.update(attempts).where(attempts.c.number == attempt.number).values(heartbeat=now, **totals))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from airflow_provider_ghl.load.ledger.database import Database
-from airflow_provider_ghl.load.ledger.schema import relations, results, targets
+from airflow_provider_ghl.load.ledger.tables import relations, results, targets
 
 __all__ = ["Made", "made_by"]
 

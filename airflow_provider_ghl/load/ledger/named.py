@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from airflow_provider_ghl.load.columns import Numbers, Words
 from airflow_provider_ghl.load.ledger.database import Database
 from airflow_provider_ghl.load.ledger.pairs import ascending
-from airflow_provider_ghl.load.ledger.schema import insert_into, loads, named
+from airflow_provider_ghl.load.ledger.schema import insert_into
+from airflow_provider_ghl.load.ledger.tables import loads, named
 
 __all__ = ["LedgerTables"]
 

@@ -8,13 +8,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-__all__ = ["count_up_to", "pieces"]
+__all__ = ["count_in_all", "count_up_to", "pieces"]
 
 _MOST_PIECES = 256
 #: Keys are hashes, so a 256th of them is below this one: to count these is fast, and says about how many there are.
 _SAMPLE, _SAMPLED = b"\x01", 256
 #: So many of them say it within some percent.
 _TELLING = 1_000
+#: So many rows are counted one by one in a moment.
+_COUNTABLE = 100_000
 
 
 def count_up_to(connection: sa.Connection, column: sa.Column[Any], condition: sa.ColumnElement[bool], at_most: int) -> int:
@@ -27,6 +29,27 @@ def count_up_to(connection: sa.Connection, column: sa.Column[Any], condition: sa
         if in_sample >= _TELLING:
             return min(in_sample * _SAMPLED, at_most)
     return _count(connection, condition, at_most)
+
+
+def count_in_all(
+    connection: sa.Connection, table: sa.Table, of: sa.Column[Any], key: sa.Column[Any], condition: sa.ColumnElement[bool]
+) -> dict[int, int]:
+    """How many rows match of each row of a table, by its ``id``: exactly where they are few in all, else about how many.
+
+    :param table: has a column ``id``.
+    :param of: the column with that id.
+    :param key: the column with the keys, by which the rows of one id are sorted.
+    """
+
+    def count(also: sa.ColumnElement[bool]) -> dict[int, int]:
+        # As a subquery of each id, it needs no row of the others.
+        rows = sa.select(sa.func.count()).where(of == table.c.id, condition, also).scalar_subquery()
+        return {number: int(found) for number, found in connection.execute(sa.select(table.c.id, rows))}
+
+    in_sample = count(key < _SAMPLE)
+    if sum(in_sample.values()) * _SAMPLED <= _COUNTABLE:
+        return count(sa.true())
+    return {number: found * _SAMPLED for number, found in in_sample.items()}
 
 
 def pieces(

@@ -25,7 +25,8 @@ from airflow_provider_ghl.load.ledger.pairs import (
 )
 from airflow_provider_ghl.load.ledger.pieces import count_up_to, pieces
 from airflow_provider_ghl.load.ledger.process import Process
-from airflow_provider_ghl.load.ledger.schema import THERE, find_or_make, relations, targets
+from airflow_provider_ghl.load.ledger.schema import find_or_make
+from airflow_provider_ghl.load.ledger.tables import THERE, relations, targets
 
 __all__ = ["KnownPairs", "LedgerRelations", "OwnedRelation", "Side"]
 

@@ -1,7 +1,8 @@
-"""The ledger's tables, and how they are made and migrated."""
+"""How the ledger's tables are made and migrated."""
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 import uuid
@@ -12,207 +13,43 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from airflow_provider_ghl.exceptions import LedgerError
 from airflow_provider_ghl.load.ledger.database import Database
+from airflow_provider_ghl.load.ledger.load_ids import SEVERAL, dag_id_of
+from airflow_provider_ghl.load.ledger.tables import (
+    METADATA,
+    approved_plans,
+    deletions,
+    hours,
+    ledger,
+    load_locations,
+    load_outcomes,
+    loads,
+    lookups,
+    named,
+    problems,
+    quotas,
+    record_keys,
+    results,
+    spans,
+)
+from airflow_provider_ghl.load.outcome import rows_by_outcome
 
 __all__ = [
-    "METADATA",
     "MIGRATIONS",
-    "SENT",
-    "THERE",
+    "VERSION",
     "Facts",
     "Migration",
-    "approved_plans",
-    "attempts",
-    "deletions",
     "find_or_make",
+    "insert_for",
     "insert_into",
     "is_prepared",
-    "ledger",
-    "loads",
-    "lookups",
-    "named",
     "prepare",
-    "record_keys",
-    "relations",
-    "results",
-    "targets",
+    "read_facts",
 ]
 
 #: Changes the tables from one version to the next, in the transaction that notes the new version.
 Migration = Callable[[sa.Connection], None]
 #: What stands in ``ghl_ledger``, by name.
 Facts = dict[str, str]
-
-#: The state of a relation that was claimed and is not known to be there.
-SENT = 0
-#: The state of one that is, or was when it was last confirmed.
-THERE = 1
-
-METADATA = sa.MetaData()
-
-ledger = sa.Table(
-    "ghl_ledger",
-    METADATA,
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
-)
-targets = sa.Table(
-    "ghl_targets",
-    METADATA,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("host", sa.Text, nullable=False),
-    sa.Column("location_id", sa.Text, nullable=False),
-    sa.Column("association_id", sa.Text, nullable=False),
-    sa.UniqueConstraint("host", "location_id", "association_id"),
-    sqlite_autoincrement=True,
-)
-relations = sa.Table(
-    "ghl_relations",
-    METADATA,
-    sa.Column("target_id", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("pair", sa.LargeBinary(16), primary_key=True),
-    # Of the pair's low word, so that it has nothing to do with the order in which pairs are read.
-    sa.Column("phase", sa.Integer, nullable=False),
-    sa.Column("state", sa.SmallInteger, nullable=False),
-    sa.Column("first_record_id", sa.Text, nullable=False, index=True),
-    sa.Column("second_record_id", sa.Text, nullable=False, index=True),
-    sa.Column("relation_id", sa.Text),
-    sa.Column("load", sa.Integer),
-    sa.Column("attempt", sa.Integer),
-    sa.Column("claimed_at", sa.Double),
-    sa.Column("confirmed", sa.Double),
-    # The load that learned it.
-    sa.Column("confirmed_by", sa.Integer),
-    sqlite_with_rowid=False,
-)
-# Claims have no id, and an index that leaves them out makes each of them cheaper.
-_HAS_ID = relations.c.relation_id.is_not(None)
-sa.Index("ix_ghl_relations_relation_id", relations.c.relation_id, sqlite_where=_HAS_ID, postgresql_where=_HAS_ID)
-lookups = sa.Table(
-    "ghl_lookups",
-    METADATA,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("host", sa.Text, nullable=False),
-    sa.Column("location_id", sa.Text, nullable=False),
-    # What is looked up by what, such as "contact by email".
-    sa.Column("name", sa.Text, nullable=False),
-    sa.UniqueConstraint("host", "location_id", "name"),
-    sqlite_autoincrement=True,
-)
-record_keys = sa.Table(
-    "ghl_keys",
-    METADATA,
-    sa.Column("lookup_id", sa.Integer, primary_key=True, autoincrement=False),
-    # A hash with the ledger's own keys: nobody can tell what was looked up.
-    sa.Column("key", sa.LargeBinary(16), primary_key=True),
-    sa.Column("phase", sa.Integer, nullable=False),
-    sa.Column("record_id", sa.Text, nullable=False, index=True),
-    sa.Column("confirmed", sa.Double, nullable=False),
-    # The load that learned it.
-    sa.Column("confirmed_by", sa.Integer, nullable=False),
-    sqlite_with_rowid=False,
-)
-# What the tables of the latest loads name: of each series its latest load.
-named = sa.Table(
-    "ghl_named",
-    METADATA,
-    sa.Column("series", sa.Text, primary_key=True),
-    sa.Column("target_id", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("load", sa.Integer, nullable=False),
-    sa.Column("noted", sa.Double, nullable=False),
-    # Where what the table names no more is deleted: the load whose table was the baseline.
-    sa.Column("mirror_since", sa.Integer),
-    # The first eight bytes of each pair, ascending.
-    sa.Column("pairs", sa.LargeBinary, nullable=False),
-)
-loads = sa.Table(
-    "ghl_loads",
-    METADATA,
-    sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("load_id", sa.Text, nullable=False, unique=True),
-    sa.Column("location_id", sa.Text, nullable=False),
-    sa.Column("association", sa.Text, nullable=False),
-    sa.Column("chain_began", sa.Double, nullable=False),
-    sa.Column("ended_well", sa.Boolean, nullable=False),
-    sa.Column("deferred_since", sa.Double),
-    sa.Column("end", sa.Text),
-    sa.Column("message", sa.Text),
-    sa.Column("counts", sa.Text),
-    sa.Column("updated", sa.Double, nullable=False),
-    # The loads of one series load the same table, one after the other.
-    sa.Column("series", sa.Text),
-    sqlite_autoincrement=True,
-)
-attempts = sa.Table(
-    "ghl_attempts",
-    METADATA,
-    sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("load", sa.Integer, nullable=False, index=True),
-    sa.Column("try_number", sa.Integer, nullable=False),
-    sa.Column("is_resumed", sa.Boolean, nullable=False),
-    sa.Column("machine", sa.Text, nullable=False),
-    sa.Column("pid", sa.Integer, nullable=False),
-    sa.Column("process_began", sa.Text, nullable=False),
-    sa.Column("began", sa.Double, nullable=False),
-    sa.Column("heartbeat", sa.Double, nullable=False),
-    sa.Column("ended", sa.Double),
-    sa.Column("requests", sa.Integer, nullable=False),
-    sa.Column("retries", sa.Integer, nullable=False),
-    sa.Column("rate_limited", sa.Integer, nullable=False),
-    sqlite_autoincrement=True,
-)
-results = sa.Table(
-    "ghl_load_results",
-    METADATA,
-    sa.Column("load", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("row", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("row_key", sa.Text),
-    sa.Column("location_id", sa.Text),
-    sa.Column("association_id", sa.Text),
-    sa.Column("first_record_id", sa.Text),
-    sa.Column("second_record_id", sa.Text),
-    sa.Column("outcome", sa.Text, nullable=False),
-    sa.Column("evidence", sa.Text),
-    sa.Column("relation_id", sa.Text),
-    sa.Column("status_code", sa.Integer),
-    sa.Column("reason", sa.Text),
-    sa.Column("requests", sa.Integer, nullable=False),
-    sa.Column("try_number", sa.Integer, nullable=False),
-    sa.Column("trace_id", sa.Text),
-    sqlite_with_rowid=False,
-)
-# What loads deleted. The outcome says whether it is gone.
-deletions = sa.Table(
-    "ghl_deletions",
-    METADATA,
-    sa.Column("load", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
-    # "mirror" or "undo".
-    sa.Column("why", sa.Text, nullable=False),
-    sa.Column("at", sa.Double, nullable=False),
-    sa.Column("location_id", sa.Text, nullable=False),
-    sa.Column("association_id", sa.Text, nullable=False),
-    # In the table's order.
-    sa.Column("first_record_id", sa.Text, nullable=False),
-    sa.Column("second_record_id", sa.Text, nullable=False),
-    sa.Column("relation_id", sa.Text),
-    sa.Column("outcome", sa.Text, nullable=False),
-    sa.Column("status_code", sa.Integer),
-    sa.Column("reason", sa.Text),
-    sqlite_with_rowid=False,
-)
-# The plans that loads have begun to carry out.
-approved_plans = sa.Table(
-    "ghl_approved_plans",
-    METADATA,
-    sa.Column("load_id", sa.Text, primary_key=True),
-    sa.Column("location_id", sa.Text, primary_key=True),
-    sa.Column("plan_id", sa.Text, nullable=False),
-    sa.Column("noted", sa.Double, nullable=False),
-    sa.Column("table_digest", sa.Text, nullable=False),
-    # The first eight bytes of each pair, ascending.
-    sa.Column("unsent", sa.LargeBinary, nullable=False),
-    sa.Column("deletes", sa.LargeBinary, nullable=False),
-)
 
 
 def _add_keys_and_named(connection: sa.Connection) -> None:
@@ -222,13 +59,49 @@ def _add_keys_and_named(connection: sa.Connection) -> None:
 
 
 def _add_what_people_look_at(connection: sa.Connection) -> None:
-    """To version 3. The same goes for these."""
-    METADATA.create_all(connection, tables=[deletions, approved_plans])
+    """To version 3. The same goes for these.
+
+    Results that are there get no problem, since that would take minutes: who reads them counts them.
+    """
+    tables = [load_outcomes, problems, load_locations, spans, hours, quotas, deletions, approved_plans]
+    METADATA.create_all(connection, tables=tables)
+    connection.execute(sa.text("ALTER TABLE ghl_loads ADD COLUMN dag_id TEXT"))
+    connection.execute(sa.text("ALTER TABLE ghl_load_results ADD COLUMN problem INTEGER"))
+    for table in (loads, results):
+        for index in sorted(table.indexes, key=lambda index: str(index.name)):
+            index.create(connection)
+    _count_old_loads(connection)
+
+
+def _count_old_loads(connection: sa.Connection) -> None:
+    """Note of each load what the new tables have of it, as far as it is known."""
+    columns = (loads.c.number, loads.c.load_id, loads.c.location_id, loads.c.counts)
+    of_dag, by_outcome, by_location = [], [], []
+    for number, load_id, location_id, counts in connection.execute(sa.select(*columns)):
+        of_dag.append({"of": number, "dag": dag_id_of(load_id)})
+        summary = json.loads(counts or "{}")
+        by_outcome += [{"load": number, "outcome": name, "rows": rows} for name, rows in rows_by_outcome(summary).items()]
+        location_ids = summary.get("locations", ()) if location_id == SEVERAL else (location_id,)
+        by_location += [{"load": number, "location_id": one} for one in location_ids if one]
+    change = sa.update(loads).where(loads.c.number == sa.bindparam("of")).values(dag_id=sa.bindparam("dag"))
+    for statement, rows in (
+        (change, of_dag),
+        (sa.insert(load_outcomes), by_outcome),
+        (sa.insert(load_locations), by_location),
+    ):
+        if rows:
+            connection.execute(statement, rows)
+    has_counts = sa.exists().where(load_outcomes.c.load == results.c.load)
+    counted = sa.select(results.c.load, results.c.outcome, sa.func.count()).where(~has_counts)
+    so_far = counted.group_by(results.c.load, results.c.outcome)
+    connection.execute(sa.insert(load_outcomes).from_select(["load", "outcome", "rows"], so_far))
 
 
 _FIRST_VERSION = 1
 #: From version 1 on, in order. A new database gets the tables above as they are, so that both change together.
 MIGRATIONS: tuple[Migration, ...] = (_add_keys_and_named, _add_what_people_look_at)
+#: The version that this release writes.
+VERSION = _FIRST_VERSION + len(MIGRATIONS)
 
 #: What must stand in ``ghl_ledger``, and how it looks.
 _SHAPES = {
@@ -250,10 +123,27 @@ def prepare(database: Database, migrations: Sequence[Migration] = MIGRATIONS) ->
     if _version(facts) < version:
         facts = database.alone(lambda connection: _migrate(connection, version, migrations))
     if _version(facts) > version:
+        raise _is_to_come(database.where, _version(facts), version)
+    _check(facts, database.where, *_SHAPES)
+    return facts
+
+
+def read_facts(database: Database) -> Facts:
+    """What stands in ``ghl_ledger``, where nothing may be written.
+
+    :raises LedgerError: there is no ledger yet, or it is damaged, of an earlier version, or of one to come.
+    """
+    facts = database.read(_facts)
+    if not facts:
+        raise LedgerError(f"there is no ledger at {database.where} yet: the first load makes it")
+    _check(facts, database.where, "schema_version")
+    if (found := _version(facts)) < VERSION:
         raise LedgerError(
-            f"the ledger {database.where} is of version {_version(facts)}, and this release knows versions up to {version}: "
-            "upgrade airflow-provider-ghl wherever the ledger is used"
+            f"the ledger {database.where} is of version {found}, and this release reads version {VERSION}: the next load "
+            "migrates it"
         )
+    if found > VERSION:
+        raise _is_to_come(database.where, found, VERSION)
     _check(facts, database.where, *_SHAPES)
     return facts
 
@@ -265,7 +155,12 @@ def is_prepared(connection: sa.Connection) -> bool:
 
 def insert_into(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
     """An INSERT that has ``on_conflict_do_nothing`` and ``on_conflict_do_update``, which both databases spell alike."""
-    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+    return insert_for(connection.dialect.name, table)
+
+
+def insert_for(dialect: str, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+    """The same, for the name of a dialect: for statements that are built once, which takes longer than to run them."""
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 
 def find_or_make(database: Database, table: sa.Table, **names: str) -> int:
@@ -296,6 +191,13 @@ def _check(facts: Facts, where: str, *names: str) -> None:
                 f"the ledger {where} is damaged: its table ghl_ledger holds no usable {name}; "
                 "drop its tables, and the next load makes them anew"
             )
+
+
+def _is_to_come(where: str, found: int, known: int) -> LedgerError:
+    return LedgerError(
+        f"the ledger {where} is of version {found}, and this release knows versions up to {known}: "
+        "upgrade airflow-provider-ghl wherever the ledger is used"
+    )
 
 
 def _version(facts: Facts) -> int:

@@ -9,22 +9,24 @@ from typing import Any
 import sqlalchemy as sa
 
 from airflow_provider_ghl.load.ledger.database import Database
-from airflow_provider_ghl.load.ledger.schema import (
+from airflow_provider_ghl.load.ledger.pieces import count_in_all
+from airflow_provider_ghl.load.ledger.schema import insert_into
+from airflow_provider_ghl.load.ledger.tables import (
     METADATA,
     SENT,
     THERE,
-    insert_into,
     ledger,
     loads,
     lookups,
     named,
+    problems,
     record_keys,
     relations,
     results,
     targets,
 )
 
-__all__ = ["RelationFilter", "delete", "statistics", "times_forgotten"]
+__all__ = ["RelationFilter", "delete", "overview", "statistics", "times_forgotten"]
 
 _FORGETS = "forgets"
 #: Of a :class:`RelationFilter`: what keys have as well.
@@ -175,6 +177,20 @@ def statistics(connection: sa.Connection, database: Database) -> dict[str, Any]:
         "newest_confirmed": max((row.newest for row in sums.values() if row.newest is not None), default=None),
         "targets": by_target,
         "lookups": by_lookup,
+    }
+
+
+def overview(connection: sa.Connection, database: Database) -> dict[str, Any]:
+    """See :meth:`~airflow_provider_ghl.load.ledger.reader.LedgerReader.overview`."""
+    known = count_in_all(connection, targets, relations.c.target_id, relations.c.pair, relations.c.state == THERE)
+    keys = count_in_all(connection, lookups, record_keys.c.lookup_id, record_keys.c.key, sa.true())
+    return {
+        "bytes": _size(connection, database),
+        "relations": sum(known.values()),
+        "keys": sum(keys.values()),
+        "loads": _count(connection, loads),
+        "results": int(connection.execute(sa.select(sa.func.coalesce(sa.func.sum(problems.c.rows), 0))).scalar_one()),
+        "oldest_load": connection.execute(sa.select(sa.func.min(loads.c.chain_began))).scalar_one(),
     }
 
 

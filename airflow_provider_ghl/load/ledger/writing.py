@@ -9,13 +9,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from airflow_provider_ghl.load.ledger.bulk import BulkRows
+from airflow_provider_ghl.load.ledger.counts import add_to_problems, problems_of_last, problems_of_rows
 from airflow_provider_ghl.load.ledger.liveness import alive_attempts
-from airflow_provider_ghl.load.ledger.loads import Attempt, beat, is_last
+from airflow_provider_ghl.load.ledger.loads import Attempt, beat
 from airflow_provider_ghl.load.ledger.notes import Learned, Notes
 from airflow_provider_ghl.load.ledger.pairs import per_statement, phases
 from airflow_provider_ghl.load.ledger.process import Process
-from airflow_provider_ghl.load.ledger.schema import SENT, THERE, loads, relations, results
+from airflow_provider_ghl.load.ledger.tables import SENT, THERE, relations, results
 from airflow_provider_ghl.load.ledger.upkeep import times_forgotten
+from airflow_provider_ghl.load.reasons import Problems
 
 __all__ = ["NotesWriter"]
 
@@ -140,12 +142,27 @@ class NotesWriter:
 
     def _write_results(self, noted: Sequence[dict[str, Any]]) -> None:
         # Once another attempt has followed, the load's results are that one's.
-        if not noted or not self._connection.execute(sa.select(loads.c.number).where(is_last(self._attempt))).all():
+        if not noted:
+            return
+        known = problems_of_last(self._connection, self._attempt.load_number, self._attempt.number)
+        if known is None:
             return
         latest = sorted({result["row"]: result for result in noted}.values(), key=lambda result: int(result["row"]))
         columns: dict[str, list[Any]] = {name: [result.get(name) for result in latest] for name in _RESULT}
+        columns["problem"] = self._count(latest, known)
         columns["row_key"] = [None if key is None else json.dumps(key) for key in columns["row_key"]]
         rows = BulkRows(self._connection, results, columns)
         insert = rows.insert(load=self._attempt.load_number)
         change = {name: insert.excluded[name] for name in _RESULT if name != "row"}
         rows.run(insert.on_conflict_do_update(index_elements=[results.c.load, results.c.row], set_=change))
+
+    def _count(self, written: Sequence[Mapping[str, Any]], known: Problems) -> list[int]:
+        """Count results by problem, before they are written. A result that is there already is counted no more.
+
+        :returns: the number of each one's problem.
+        """
+        load_number = self._attempt.load_number
+        numbers = [known.number(result) for result in written]
+        there = problems_of_rows(self._connection, load_number, [result["row"] for result in written])
+        add_to_problems(self._connection, load_number, known, numbers, there.values())
+        return numbers

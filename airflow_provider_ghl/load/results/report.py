@@ -14,10 +14,11 @@ import pandas as pd
 
 from airflow_provider_ghl.load.columns import Codes, Numbers, Objects
 from airflow_provider_ghl.load.ledger.notes import Knowledge
+from airflow_provider_ghl.load.reasons import MOST_REASONS, OTHERS, general_reason
 from airflow_provider_ghl.load.results.attention import FIRST_ROWS, Reason, keep_first
 from airflow_provider_ghl.load.results.destinations import Destinations
 from airflow_provider_ghl.load.results.fields import ResultFields
-from airflow_provider_ghl.load.results.outcomes import FAILURES, OUTCOMES, Outcome, RowResult, without_details, without_ids
+from airflow_provider_ghl.load.results.outcomes import FAILURES, OUTCOMES, Outcome, RowResult
 from airflow_provider_ghl.load.results.removals import Deletion
 from airflow_provider_ghl.load.results.row_results import LocationResults, OpenBatch, RowWriter
 
@@ -28,8 +29,6 @@ _CODE = {outcome: code for code, outcome in enumerate(OUTCOMES)}
 #: By outcome: which results are kept first where there is no room for all. Failures come first, then rows not attempted.
 _RANK = np.array([*(0 if one in FAILURES else 1 if one is Outcome.NOT_ATTEMPTED else 2 for one in OUTCOMES), 2])
 _RANKS = (0, 1, 2)
-#: How many different reasons are counted; any further ones are counted together.
-_MOST_REASONS = 50
 
 
 class Report:
@@ -276,11 +275,10 @@ class Report:
 
     def _count_reason(self, batch: OpenBatch, row: int, result: RowResult, fields: dict[str, Any]) -> None:
         offset, text = row - batch.start, result.reason or ""
-        is_ours = result.outcome in (Outcome.INVALID, Outcome.UNRESOLVED)
-        reason = without_details(text) if is_ours else without_ids(text, *batch.row(offset))
+        reason = general_reason(result.outcome, text, *batch.row(offset))
         key = (result.outcome, f"{result.status_code}: {reason}" if result.status_code else reason)
-        if key not in self._reasons and len(self._reasons) >= _MOST_REASONS:
-            key = (result.outcome, "other reasons")
+        if key not in self._reasons and len(self._reasons) >= MOST_REASONS:
+            key = (result.outcome, OTHERS)
         found = self._reasons.setdefault(key, Reason(*key))
         found.rows += 1
         if len(found.first) < FIRST_ROWS or row < found.first[-1]["row"]:

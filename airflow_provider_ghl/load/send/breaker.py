@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from airflow_provider_ghl.load.results.outcomes import RowResult, StoppedBy, mentions, without_ids
+from airflow_provider_ghl.load.reasons import mentions, without_ids
+from airflow_provider_ghl.load.results.outcomes import RowResult, StoppedBy
 from airflow_provider_ghl.load.results.removals import RemovalResult
 from airflow_provider_ghl.load.results.stoppage import Stoppage
 

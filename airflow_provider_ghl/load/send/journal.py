@@ -17,7 +17,9 @@ from airflow_provider_ghl.load.ledger.loads import Attempt
 from airflow_provider_ghl.load.ledger.memory import Memory
 from airflow_provider_ghl.load.ledger.notes import KeyNotes, Notes
 from airflow_provider_ghl.load.ledger.pairs import keys_from_words, words_from_keys
-from airflow_provider_ghl.load.results.outcomes import Outcome, RowResult, mentions
+from airflow_provider_ghl.load.ledger.spending import Spending
+from airflow_provider_ghl.load.reasons import mentions
+from airflow_provider_ghl.load.results.outcomes import Outcome, RowResult
 from airflow_provider_ghl.load.send.in_flight import Send
 
 __all__ = ["Journal", "LocationJournal"]
@@ -197,6 +199,10 @@ class Journal:
         if self._keys:
             self.commit()
 
+    def note_spending(self, host: str, spendings: Sequence[Spending], location_ids: Sequence[str]) -> None:
+        """Write what was sent to locations. See :meth:`~airflow_provider_ghl.load.ledger.loads.LedgerLoads.note_spending`."""
+        self._try(lambda attempt: self._ledger.loads.note_spending(attempt, host, spendings, location_ids))
+
     def _count(self) -> None:
         self._answers += 1
         if self._since is None:
@@ -207,7 +213,6 @@ class Journal:
             return
         try:
             write(self.attempt)
-            self._written_at = self._clock.monotonic()
         except LedgerError as error:
             self.fail(error)
 
@@ -217,6 +222,7 @@ class Journal:
         totals.requests, totals.retries, totals.rate_limited = self._totals(attempt)
         notes = {location.target_id: location.notes for location in locations} | {None: totals}
         self._ledger.write_all(attempt, notes, self._keys)
+        self._written_at = self._clock.monotonic()
         self._keys = {}
         self._results, self._answers, self._since = [], 0, None
         for location in locations:
@@ -226,6 +232,7 @@ class Journal:
 
     def _beat(self, attempt: Attempt) -> None:
         self._ledger.loads.beat(attempt, *self._totals(attempt))
+        self._written_at = self._clock.monotonic()
 
     def _totals(self, attempt: Attempt) -> tuple[int, int, int]:
         before, budget = attempt.spent_before, self._budget

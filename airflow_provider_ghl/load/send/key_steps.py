@@ -12,7 +12,8 @@ from airflow_provider_ghl.load.columns import Chunk
 from airflow_provider_ghl.load.keys.stage import KeyStage
 from airflow_provider_ghl.load.kind import GoneRecord, PartResult
 from airflow_provider_ghl.load.plan.planner import Planner
-from airflow_provider_ghl.load.results.outcomes import RowResult, mentions, without_keys
+from airflow_provider_ghl.load.reasons import mentions, without_keys
+from airflow_provider_ghl.load.results.outcomes import RowResult
 from airflow_provider_ghl.load.send.in_flight import Send, Step
 from airflow_provider_ghl.load.send.late import LateRows
 from airflow_provider_ghl.load.send.lookups import Lookups
