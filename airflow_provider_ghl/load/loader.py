@@ -318,8 +318,7 @@ class _Load:
             abort_after=self._spec.abort_after,
             outage_timeout=self._spec.outage_timeout,
         )
-        number = self._attempt.load_number if self._attempt is not None else None
-        of_load = Mirror(self._spec, mirror, number, self._ledger, ports)
+        of_load = Mirror(self._spec, mirror, self._attempt, self._ledger, ports)
         return of_load.run([one for one in reached if one is not None], self._report.codes)
 
     def _watch(self, journal: Journal, location_ids: Sequence[str], what: str, total: int) -> Callable[[int], None]:
@@ -414,6 +413,7 @@ class _Load:
                         self._attempt.load_number,
                         one.number,
                         one.named,
+                        rank=self._attempt.rank,
                         is_complete=is_reached and not any(map(location.results.counts.get, _UNNAMED)),
                         # A table of which no row can be read is nobody's baseline.
                         is_mirror=self._spec.mirror is not None if is_reached and one.named.size else None,

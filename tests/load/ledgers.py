@@ -42,7 +42,8 @@ _CAME = {
             "ghl_quotas",
             "ghl_spans",
         ),
-        *(("ghl_loads", "dag_id"), ("ghl_load_results", "problem")),
+        *(("ghl_loads", "dag_id"), ("ghl_loads", "rank"), ("ghl_load_results", "problem")),
+        *(("ghl_named", "rank"), ("ghl_named", "has_earlier")),
     },
 }
 FOREVER = Freshness(now=NOW, since=0.0, max_age=None)

@@ -415,6 +415,23 @@ class TestTrouble:
         assert deletes(load) == {}
         assert any("not all parents could be read" in note for note in load.verdict.warnings)
 
+    @pytest.mark.parametrize("owned", Owned)
+    def test_an_old_run_that_is_cleared_is_old_still(self, world: SimulatedServer, ledger: Ledger, owned: Owned) -> None:
+        """Its table is that of its own morning. What newer ones name, and what they made, stays."""
+        mirror(TABLE[2:], world, ledger, "second", owned=Owned.LEDGER)
+        newer = [*TABLE[2:], ("student0", "newer"), ("student1", "newer")]
+        mirror(newer, world, ledger, "third", owned=Owned.LEDGER)
+        load = mirror(TABLE[2:], world, ledger, "second", owned=owned)
+        assert load.verdict.is_green
+        assert set(newer) <= set(world.relations)
+        load = mirror(newer[1:], world, ledger, "fourth")
+        assert deletes(load) == {"planned": 1, "deleted": 1}
+
+    def test_a_baseline_that_is_cleared_is_one_still(self, world: SimulatedServer, ledger: Ledger) -> None:
+        load = mirror(TABLE[2:], world, ledger, "first")
+        assert deletes(load) == {}
+        assert "is the baseline" in load.verdict.warnings[0]
+
     @pytest.mark.parametrize("rows", [TABLE[1:], [TABLE[0], *TABLE[2:]]])
     def test_a_pair_linked_anew_by_hand_stays(
         self, world: SimulatedServer, ledger: Ledger, time: Time, rows: list[Pair]

@@ -48,6 +48,8 @@ class Attempt:
     spent_before: tuple[int, int, int]
     deferred_since: float | None
     began: float
+    #: The load's place in its series: its number, or the one that it had first, if it had ended well and runs again.
+    rank: int
 
 
 class LedgerLoads:
@@ -239,7 +241,16 @@ class LedgerLoads:
         attempt |= {column.name: 0 for column in _SPENT}
         (number,) = connection.execute(sa.insert(attempts).values(attempt)).inserted_primary_key or (0,)
         return Attempt(
-            load.number, number, load.load_id, try_number, load.chain_began, bool(earlier), spent, deferred_since, now
+            load_number=load.number,
+            number=number,
+            load_id=load.load_id,
+            try_number=try_number,
+            chain_began=load.chain_began,
+            has_earlier=bool(earlier),
+            spent_before=spent,
+            deferred_since=deferred_since,
+            began=now,
+            rank=load.number if load.rank is None else load.rank,
         )
 
     def _is_noted(self, connection: sa.Connection, attempt: Attempt) -> bool:
@@ -251,14 +262,16 @@ class LedgerLoads:
     def _lock_load(self, connection: sa.Connection, names: dict[str, str | None], now: float) -> sa.Row[Any]:
         """The load's row, locked. If its last chain of attempts is over, a new one takes its place."""
         find = sa.select(loads).where(loads.c.load_id == names["load_id"])
-        new = insert_into(connection, loads).values(**names, chain_began=now, ended_well=False, updated=now)
+        rank: int | None = None
         while True:
             load = connection.execute(find.with_for_update()).one_or_none()
             if load is None:
-                connection.execute(new.on_conflict_do_nothing())
+                values = {**names, "chain_began": now, "ended_well": False, "updated": now, "rank": rank}
+                connection.execute(insert_into(connection, loads).values(values).on_conflict_do_nothing())
                 continue
             if not load.ended_well:
                 return load
+            rank = load.number if load.rank is None else load.rank
             delete_results(connection, load.number)
             for column in (spans.c.load, deletions.c.load):
                 connection.execute(sa.delete(column.table).where(column == load.number))

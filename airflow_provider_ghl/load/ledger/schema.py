@@ -66,6 +66,12 @@ def _add_what_people_look_at(connection: sa.Connection) -> None:
     tables = [load_outcomes, problems, load_locations, spans, hours, quotas, deletions, approved_plans]
     METADATA.create_all(connection, tables=tables)
     connection.execute(sa.text("ALTER TABLE ghl_loads ADD COLUMN dag_id TEXT"))
+    connection.execute(sa.text("ALTER TABLE ghl_loads ADD COLUMN rank INTEGER"))
+    # A ledger of version 1 has got the table in the step before, as it is now.
+    there = {column["name"] for column in sa.inspect(connection).get_columns("ghl_named")}
+    for column, kind in {"rank": "INTEGER", "has_earlier": "BOOLEAN"}.items():
+        if column not in there:
+            connection.execute(sa.text(f"ALTER TABLE ghl_named ADD COLUMN {column} {kind}"))
     connection.execute(sa.text("ALTER TABLE ghl_load_results ADD COLUMN problem INTEGER"))
     for table in (loads, results):
         for index in sorted(table.indexes, key=lambda index: str(index.name)):

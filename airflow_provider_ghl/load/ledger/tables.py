@@ -104,10 +104,14 @@ named = sa.Table(
     sa.Column("target_id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("load", sa.Integer, nullable=False),
     sa.Column("noted", sa.Double, nullable=False),
-    # Where what the table names no more is deleted: the load whose table was the baseline.
+    # Where what the table names no more is deleted: the rank of the load whose table was the baseline.
     sa.Column("mirror_since", sa.Integer),
     # The first eight bytes of each pair, ascending.
     sa.Column("pairs", sa.LargeBinary, nullable=False),
+    # The load's rank; NULL: its number.
+    sa.Column("rank", sa.Integer),
+    # Whether some of it may be of an earlier table, since rows of the latest are not accounted for.
+    sa.Column("has_earlier", sa.Boolean),
 )
 loads = sa.Table(
     "ghl_loads",
@@ -127,6 +131,9 @@ loads = sa.Table(
     sa.Column("series", sa.Text),
     # The part of load_id before its first slash.
     sa.Column("dag_id", sa.Text, index=True),
+    # Where it runs again after it had ended well: the number that it had first, which keeps its place in its series. NULL: it
+    # still has that.
+    sa.Column("rank", sa.Integer),
     sqlite_autoincrement=True,
 )
 attempts = sa.Table(

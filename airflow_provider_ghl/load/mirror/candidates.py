@@ -65,14 +65,14 @@ class Terms:
     """On what terms something may be deleted.
 
     :param parent: the column of the parents; ``None``: the target is the parent of all.
-    :param series: the series of the load that asks, and ``load_number`` its number; ``None`` where it is not noted.
+    :param series: the series of the load that asks, and ``rank`` its place in it; ``None`` where it is not noted.
     :param since: ids that HighLevel confirmed before then are to be read again (unix seconds).
     :param most: how many candidates to keep; ``None``: all.
     """
 
     parent: int | None
     series: str
-    load_number: int | None
+    rank: int | None
     since: float
     most: int | None
 
@@ -159,7 +159,7 @@ def _sift(
     parents = as_column([one.values[position] for one in candidates])
     words, _ = words_from_keys(b"".join(one.pair for one in candidates))
     makers = np.array([-1 if one.maker is None else one.maker for one in candidates], dtype=np.int64)
-    by_others = ledger.tables.by_others(terms.series, terms.load_number, location.number, words, makers)
+    by_others = ledger.tables.by_others(terms.series, terms.rank, location.number, words, makers)
     is_held = scope.holds(parents)
     stays = scope.keeps(parents) | (by_others >= 0)
     found.in_scope += int(is_held.sum())

@@ -10,6 +10,7 @@ import numpy as np
 from airflow_provider_ghl.exceptions import GHLError, GuardTripped, LedgerError
 from airflow_provider_ghl.load.columns import Codes
 from airflow_provider_ghl.load.ledger.ledger import Ledger
+from airflow_provider_ghl.load.ledger.loads import Attempt
 from airflow_provider_ghl.load.ledger.pairs import words_from_keys
 from airflow_provider_ghl.load.mirror.candidates import Candidate, Candidates, Terms, find_owned
 from airflow_provider_ghl.load.mirror.deletes import Chosen, Deletes, count_requests
@@ -59,14 +60,15 @@ class Mirror:
     """The deletes of one load.
 
     :param spec: what the load is to do; it has a ``mirror``, and a ``series``.
-    :param load_number: the load in the ledger; ``None`` where it is not noted there.
+    :param attempt: the load in the ledger; ``None`` where it is not noted there.
     """
 
-    def __init__(self, spec: LoadSpec, mirror: MirrorSpec, load_number: int | None, ledger: Ledger, ports: MirrorPorts) -> None:
+    def __init__(self, spec: LoadSpec, mirror: MirrorSpec, attempt: Attempt | None, ledger: Ledger, ports: MirrorPorts) -> None:
         self._spec = spec
         self._mirror = mirror
         self._series = spec.series or spec.load_id
-        self._load_number = load_number
+        self._load_number = attempt.load_number if attempt is not None else None
+        self._rank = attempt.rank if attempt is not None else None
         self._ledger = ledger
         self._ports = ports
         self._end = MirrorEnd()
@@ -125,7 +127,7 @@ class Mirror:
     def _is_first(self, location: MirroredLocation) -> bool:
         """Whether no mirror of this table has run here yet. Then nothing is deleted: what is there is the baseline."""
         series = self._series_of(location)
-        if self._ledger.tables.has_baseline(series, location.number, self._load_number):
+        if self._ledger.tables.has_baseline(series, location.number, self._rank):
             return False
         self._end.notes.append(
             f"{self._where(location)}the ledger knows of no earlier mirror of this table, so that nothing was deleted: "
@@ -137,7 +139,7 @@ class Mirror:
         """The load's own series. A plan may be made by another task: then it is for the only mirror that there is."""
         tables, number = self._ledger.tables, location.number
         is_plan = self._spec.plan_only and self._mirror.apply_plan is None
-        if not is_plan or tables.has_baseline(self._series, number, self._load_number):
+        if not is_plan or tables.has_baseline(self._series, number, self._rank):
             return self._series
         mirrors = tables.mirrors(number)
         return mirrors[0] if len(mirrors) == 1 else self._series
@@ -176,7 +178,7 @@ class Mirror:
     def _terms(self, location: MirroredLocation) -> Terms:
         most = None if self._mirror.max_deletes is None else self._mirror.max_deletes + 1
         since = self._ledger.time() - self._spec.ledger_max_age.total_seconds()
-        return Terms(self._mirror.parent, self._series_of(location), self._load_number, since, most)
+        return Terms(self._mirror.parent, self._series_of(location), self._rank, since, most)
 
     def _price(self, chosen: Sequence[Chosen]) -> None:
         for location, candidates in chosen:
