@@ -98,6 +98,7 @@ def serve(airflow: subprocess.Popen[bytes], env: dict[str, str], sandbox: Sandbo
     if not stop.is_set():
         run_once(FIRST_DAG, env, stop)
         write_line(f"\nAirflow     {url}   user {LOGIN}, password {LOGIN}")
+        write_line(f"Loads       {url}/plugin/ghl   (the same: Browse > HighLevel loads)")
         write_line(f"HighLevel   {sandbox.url}   (the sandbox)")
         write_line(WHAT_TO_LOOK_AT.format(folder=relative(workspace.FOLDER)))
     while not stop.wait(0.5) and airflow.poll() is None:

@@ -19,7 +19,7 @@ from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.reader import LedgerReader, ReadOnlyDatabase
 from airflow_provider_ghl.load.ledger.schema import is_prepared
 
-__all__ = ["default_path", "find_ledger", "make_engine", "open_ledger", "read_ledger", "warnings_about"]
+__all__ = ["configured", "default_path", "find_ledger", "make_engine", "open_ledger", "read_ledger", "warnings_about"]
 
 _FILE = "ghl_ledger.db"
 _REMEDY = "set ledger_conn_id on the connection, or [ghl] ledger_conn_id, to an Airflow connection of a PostgreSQL database"
@@ -57,7 +57,7 @@ def open_ledger(conn_id: str | None) -> Ledger:
     :raises ConfigurationError: there is no such connection, or it cannot hold a ledger; the message says what could.
     :raises LedgerError: the database fails.
     """
-    engine = make_engine(conn_id or _configured())
+    engine = make_engine(conn_id or configured())
     if engine.dialect.name == "sqlite":
         _make_folder(Path(str(engine.url.database)).parent)
     return Ledger(engine)
@@ -68,7 +68,7 @@ def find_ledger(conn_id: str | None) -> tuple[str, Ledger | None]:
 
     A server that is away is not waited for, since a person waits for the answer.
     """
-    engine = make_engine(conn_id or _configured())
+    engine = make_engine(conn_id or configured())
     database = Database(engine, longest_outage=0.0)
     is_there = database.file is None or database.file.is_file()
     if is_there and database.read(is_prepared):
@@ -82,7 +82,7 @@ def read_ledger(conn_id: str | None) -> tuple[str, LedgerReader | None]:
 
     Nothing is made, migrated or written. A ledger of an earlier release is an error: the next load migrates it.
     """
-    engine = make_engine(conn_id or _configured())
+    engine = make_engine(conn_id or configured())
     database = ReadOnlyDatabase(engine)
     is_there = (database.file is None or database.file.is_file()) and database.read(is_prepared)
     database.close()
@@ -103,6 +103,11 @@ def make_engine(conn_id: str | None) -> sqlalchemy.Engine:
             f"connection {conn_id!r} is of type {connection.conn_type!r}: a ledger is kept in PostgreSQL or SQLite"
         )
     return _postgres(connection)
+
+
+def configured() -> str | None:
+    """The connection in ``[ghl] ledger_conn_id``; ``None`` where that is empty."""
+    return conf.get("ghl", "ledger_conn_id", fallback=None) or None
 
 
 def default_path() -> Path:
@@ -140,10 +145,6 @@ def _executors(configured: str) -> set[str]:
     """Their classes' names, those of all teams: ``LocalExecutor,alias:a_module.CeleryExecutor;team=KubernetesExecutor``."""
     named = (part.rpartition("=")[2].rpartition(":")[2].strip() for part in re.split("[;,]", configured))
     return {name.rpartition(".")[2] for name in named if name}
-
-
-def _configured() -> str | None:
-    return conf.get("ghl", "ledger_conn_id", fallback=None) or None
 
 
 def _make_folder(folder: Path) -> None:

@@ -53,6 +53,8 @@ def test_holds_the_package_and_nothing_else(wheel: Path) -> None:
     there = {str(file.relative_to(ROOT)) for file in PACKAGE.rglob("*") if file.is_file() and "__pycache__" not in file.parts}
     assert inside == there
     assert {"airflow_provider_ghl/py.typed", "airflow_provider_ghl/sandbox/sandbox.py"} <= inside
+    page = {"templates/base.html", "templates/load.html", "static/page.css", "static/page.js", "static/icon.svg"}
+    assert {f"airflow_provider_ghl/page/{name}" for name in page} <= inside
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 
 
@@ -112,3 +114,20 @@ def test_from_the_wheel_airflow_loads_it(installed: Path, tmp_path: Path) -> Non
     told = run(sys.executable, "-c", code, cwd=tmp_path, PYTHONPATH=str(site), AIRFLOW_HOME=str(tmp_path)).split()
     assert Path(told[0]).is_relative_to(site)
     assert told[1] == airflow_provider_ghl.__version__
+
+
+def test_from_the_wheel_the_page_has_what_it_shows(installed: Path, tmp_path: Path) -> None:
+    """The plugin by its entry point, and the page's templates and style."""
+    (site,) = installed.parents[1].glob("lib/python*/site-packages")
+    code = (
+        "from importlib.metadata import entry_points\n"
+        "(plugin,) = [one.load() for one in entry_points(group='airflow.plugins') if one.name == 'ghl']\n"
+        "from airflow_provider_ghl.page.access import Viewer, viewer\n"
+        "from starlette.testclient import TestClient\n"
+        "app = plugin().fastapi_apps[0]['app']\n"
+        "app.dependency_overrides[viewer] = lambda: Viewer(frozenset())\n"
+        "client = TestClient(app)\n"
+        "print(client.get('/loads').status_code, client.get('/static/page.css').status_code)"
+    )
+    told = run(sys.executable, "-c", code, cwd=tmp_path, PYTHONPATH=str(site), AIRFLOW_HOME=str(tmp_path))
+    assert told.split()[-2:] == ["200", "200"]

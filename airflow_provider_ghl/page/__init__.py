@@ -1,0 +1,1 @@
+"""Loads, looked at in Airflow's own UI."""

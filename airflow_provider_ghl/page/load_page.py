@@ -1,0 +1,95 @@
+"""What the page of one load shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_ghl.load.ledger.views import LoadView, ViewFilter
+from airflow_provider_ghl.page import charts
+from airflow_provider_ghl.page.query import Query
+from airflow_provider_ghl.page.words import OUTCOMES, advice, rows_of, took
+
+__all__ = ["History", "load_values", "row_filter"]
+
+_PAGE = 100
+_FIRST_ROWS = 5
+#: How many of a DAG's earlier loads are looked through.
+_EARLIER = 200
+_RED = ("retryable", "final", "lost")
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What came before a load of the same task.
+
+    :param red_since: of a red load: the first red one since the task last ended well, and how many have been red since.
+    :param last_success: the last load before it that was green.
+    """
+
+    red_since: LoadView | None
+    red_loads: int
+    last_success: LoadView | None
+
+
+def load_values(ledger: Any, load: LoadView, dag_ids: frozenset[str], query: Query) -> dict[str, Any]:
+    """The values of the template.
+
+    :raises HTTPException: 400: a parameter cannot be right.
+    """
+    views, counts = ledger.views, load.counts or {}
+    wanted, after = row_filter(query), query.position("after")
+    deletes = counts.get("deletes")
+    points = views.rate(load.number)
+    return {
+        "load": load,
+        "counts": counts,
+        "rows": rows_of(load),
+        "seconds": took(load),
+        "advice": advice(load),
+        "history": _history(views, load, dag_ids),
+        "is_live": load.state == "running",
+        "problems": views.problems(load.number, _FIRST_ROWS),
+        "rate": charts.rates(points),
+        "points": points,
+        "locations": _locations(counts),
+        "deletes": deletes if isinstance(deletes, Mapping) else None,
+        "deletions": views.deletions(load.number) if deletes else [],
+        "results": views.results(load.number, **wanted, after=-1 if after is None else after, limit=_PAGE),
+        "wanted": {name: value for name, value in wanted.items() if value},
+        "is_first_page": after is None,
+        "outcome_names": tuple(OUTCOMES),
+    }
+
+
+def row_filter(query: Query) -> dict[str, Any]:
+    """Which rows are wanted: the same for the page and for the file."""
+    return {"search": query.text("search") or "", "outcome": query.one_of("outcome", tuple(OUTCOMES))}
+
+
+def _history(views: Any, load: LoadView, dag_ids: frozenset[str]) -> History:
+    wanted = ViewFilter(dag_ids=dag_ids, dag_id=load.dag_id)
+    task = load.task_id, load.map_index
+    before = views.loads(wanted, before=load.number, limit=_EARLIER)
+    red = [load] if load.state in _RED else []
+    for earlier in (one for one in before if (one.task_id, one.map_index) == task):
+        if earlier.state == "green":
+            return History(red[-1] if red else None, len(red), earlier)
+        if red and earlier.state in _RED:
+            red.append(earlier)
+    return History(red[-1] if red else None, len(red), None)
+
+
+def _locations(counts: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Each sub-account of a load of several, those that were stopped first, then those with most rows to look at."""
+    found = counts.get("locations")
+    if not isinstance(found, Mapping):
+        return []
+
+    def gravity(item: tuple[str, Mapping[str, Any]]) -> tuple[bool, int]:
+        of_location = item[1]
+        failed = sum(of_location.get(name, 0) for name in ("invalid", "unresolved", "rejected", "failed"))
+        return not of_location.get("stopped_by"), -failed
+
+    return sorted(found.items(), key=gravity)
