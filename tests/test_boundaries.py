@@ -57,9 +57,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "load/ports": {"api", "load/columns", "load/ledger", "load/results", "load/send"},
     "load/loader": {
+        *("load/noted", "load/summary"),
         *("exceptions", "api", "load/columns", "load/ledger", "load/mirror", "load/quota_wait", "load/plan", "load/ports"),
         *("load/results", "load/send", "load/spec"),
     },
+    "load/noted": {"exceptions", "api", "load/ledger", "load/results", "load/send", "load/spec"},
+    "load/summary": {"api", "load/mirror", "load/results", "load/send", "load/spec"},
     "load/review": {"exceptions", "load/ledger", "load/loader", "load/mirror", "load/ports", "load/results", "load/spec"},
     "relations": {
         *("exceptions", "api", "load/columns", "load/kind", "load/ledger", "load/results"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -12,12 +11,11 @@ from airflow_provider_ghl.exceptions import LedgerError, ResultsError
 from airflow_provider_ghl.load.columns import Chunk
 from airflow_provider_ghl.load.ledger.approved import NOTHING, ApprovedLocation
 from airflow_provider_ghl.load.ledger.ledger import Ledger
-from airflow_provider_ghl.load.ledger.load_ids import SEVERAL
-from airflow_provider_ghl.load.ledger.loads import Attempt
 from airflow_provider_ghl.load.ledger.memory import Memories
 from airflow_provider_ghl.load.mirror.mirror import Mirror, MirrorEnd
 from airflow_provider_ghl.load.mirror.plan import MirrorPlan
 from airflow_provider_ghl.load.mirror.ports import MirrorPorts
+from airflow_provider_ghl.load.noted import NotedLoad
 from airflow_provider_ghl.load.plan.partition import Partition
 from airflow_provider_ghl.load.plan.price import Estimate, estimate
 from airflow_provider_ghl.load.ports import Ports
@@ -39,18 +37,15 @@ from airflow_provider_ghl.load.send.spending import SpendingNotes
 from airflow_provider_ghl.load.send.steps import LocationSteps
 from airflow_provider_ghl.load.send.workers import ThreadWorkers
 from airflow_provider_ghl.load.spec import DiffAgainst, LoadSpec
+from airflow_provider_ghl.load.summary import summarize
 
 __all__ = ["run", "run_plan"]
 
 
-#: How long the ledger keeps the results of a load's rows.
-_KEPT = timedelta(days=90)
 #: How many requests each of several locations may have in flight until one of its rows has succeeded.
 _CAUTIOUS = 3
 #: With more locations than this, delays are logged with the progress only, and not at once.
 _MOST_WATCHED = 20
-#: The outcomes of rows of which it may not be known what they name.
-_UNNAMED = (Outcome.INVALID, Outcome.UNRESOLVED, Outcome.NOT_ATTEMPTED)
 
 
 def run(spec: LoadSpec, ports: Ports) -> Verdict:
@@ -84,8 +79,7 @@ class _Load:
         self._ledger = ports.ledger or Ledger.in_memory()
         self._is_remembered = ports.ledger is not None
         self._ledger.end_waits_when(lambda: ports.client.stop.is_set)
-        #: This run in the ledger; ``None`` where nothing is to be sent.
-        self._attempt: Attempt | None = None
+        self._noted = NotedLoad(spec, self._ledger)
         self._began = ports.client.clock.monotonic()
         self._is_announced = False
         self._budget = ports.budget or Budget(spec.max_requests)
@@ -108,7 +102,8 @@ class _Load:
         try:
             has_enough = self._partition.has_enough()
             is_to_run = has_enough and not self._client.stop.is_set
-            journal = self._open_journal(is_to_send=is_to_run and not self._spec.plan_only)
+            is_to_send = is_to_run and not self._spec.plan_only
+            journal = self._noted.begin(self._budget, self._client.clock, is_to_send=is_to_send)
             feeder = Feeder(self._spec, self._partition, journal, self._location_opener(journal))
             self._spending = SpendingNotes(self._client, journal, feeder.locations)
             stoppage = self._send(feeder, journal) if is_to_run and journal.failure is None else None
@@ -130,38 +125,16 @@ class _Load:
             )
             return self._conclude(ending, feeder.locations, plan, mirror)
         except BaseException:
-            self._note_end("retryable", "broken off", {})
+            self._end("retryable", "broken off", {})
             raise
         finally:
             self._workers.close()
             self._destinations.discard()
 
-    def _open_journal(self, *, is_to_send: bool) -> Journal:
-        """Note in the ledger that the load begins, unless nothing is to be sent. Returns the journal of what follows."""
-        spec = self._spec
-        failure: LedgerError | None = None
-        if is_to_send:
-            try:
-                self._attempt = self._ledger.loads.begin(
-                    spec.load_id,
-                    try_number=spec.try_number,
-                    is_resumed=spec.is_resumed,
-                    location_id=spec.location_id or SEVERAL,
-                    association=spec.kind.target_name,
-                    series=spec.series,
-                )
-                self._budget.carry_on(*self._attempt.spent_before)
-            except LedgerError as error:
-                failure = error
-        journal = Journal(self._ledger, self._attempt, self._budget, self._client.clock)
-        if failure is not None:
-            journal.fail(failure)
-        return journal
-
     def _location_opener(self, journal: Journal) -> Callable[[LocationResults], Location]:
         spec, clock = self._spec, self._client.clock
         max_age = spec.ledger_max_age.total_seconds() if spec.diff_against is DiffAgainst.LEDGER else None
-        memories = Memories(self._ledger, self._attempt, self._client.host, max_age, spec.lookup_max_age.total_seconds())
+        memories = Memories(self._ledger, self._noted.attempt, self._client.host, max_age, spec.lookup_max_age.total_seconds())
         cautious = _CAUTIOUS if spec.has_several_locations else spec.abort_after
         approved = self._approved()
 
@@ -214,7 +187,7 @@ class _Load:
             return
         share = requests / len(chunk.earlier)
         # Earlier attempts spent their requests on another day.
-        spent = self._budget.spent - (self._attempt.spent_before[0] if self._attempt is not None else 0)
+        spent = self._budget.spent - (self._noted.attempt.spent_before[0] if self._noted.attempt is not None else 0)
         price = estimate([(spent + round(share * total), self._client.limit(spec.location_id))])
         self._progress.announce(total, str(price), is_exact=is_read)
 
@@ -271,7 +244,7 @@ class _Load:
                 *(mirror.notes if mirror is not None else ()),
                 *([str(unpublished)] if is_hidden else []),
             ],
-            load_number=self._attempt.load_number if self._attempt is not None and self._is_remembered else None,
+            load_number=self._noted.attempt.load_number if self._noted.attempt is not None and self._is_remembered else None,
             effort=self._effort(locations),
             at=self._client.clock.utc_now(),
             draw=self._client.retry.draw,
@@ -279,13 +252,13 @@ class _Load:
 
     def _effort(self, locations: Sequence[Location]) -> Effort:
         """What this attempt took. The budget has what was spent before a wait for quota as well."""
-        spent, retries, rate_limited = self._attempt.spent_before if self._attempt is not None else (0, 0, 0)
+        spent, retries, rate_limited = self._noted.attempt.spent_before if self._noted.attempt is not None else (0, 0, 0)
         requests, seconds = self._budget.spent - spent, self._client.clock.monotonic() - self._began
         share = share_of_limits(requests, seconds, [self._client.limit(location.id) for location in locations])
         return Effort(requests, self._budget.retries - retries, self._budget.rate_limited - rate_limited, seconds, share)
 
     def _quota_wait(self) -> QuotaWait | None:
-        spec, attempt = self._spec, self._attempt
+        spec, attempt = self._spec, self._noted.attempt
         if spec.defer_timeout is None or attempt is None:
             return None
         waited = attempt.began - attempt.deferred_since if attempt.deferred_since is not None else 0.0
@@ -318,7 +291,7 @@ class _Load:
             abort_after=self._spec.abort_after,
             outage_timeout=self._spec.outage_timeout,
         )
-        of_load = Mirror(self._spec, mirror, self._attempt, self._ledger, ports)
+        of_load = Mirror(self._spec, mirror, self._noted.attempt, self._ledger, ports)
         return of_load.run([one for one in reached if one is not None], self._report.codes)
 
     def _watch(self, journal: Journal, location_ids: Sequence[str], what: str, total: int) -> Callable[[int], None]:
@@ -337,105 +310,25 @@ class _Load:
     def _conclude(
         self, ending: Ending, locations: Sequence[Location], plan: Estimate | None, mirror: MirrorEnd | None
     ) -> Verdict:
-        summary = self._summary(ending, locations)
+        summary = summarize(self._spec, self._client, self._budget, self._report, locations, ending, mirror)
+        summary["seconds"] = round(self._client.clock.monotonic() - self._began, 3)
+        summary |= {"results_path": None} | self._destinations.summary()
         if plan is not None:
             summary["plan"] = plan.as_dict()
-        if mirror is not None:
-            summary["deletes"] = mirror.counts
-            for location_id, stoppage in mirror.stopped.items() if self._spec.has_several_locations else ():
-                stopped_by = str(stoppage.by) if stoppage.by else None
-                summary["locations"][location_id] |= {"stopped_by": stopped_by, "reason": stoppage.explanation}
-            if self._spec.plan_only:
-                self.mirror_plan = mirror.plan
-                summary["plan_id"] = mirror.plan.id if mirror.plan is not None else None
+        self.mirror_plan = mirror.plan if mirror is not None else None
         verdict = judge(self._report, ending, summary, self._spec.tolerance, self._spec.min_rows)
         if self._deliver is not None:
             self._deliver(verdict)
-        is_deferred = verdict.wait is not None
-        self._note_tables(locations, verdict)
-        if error := self._note_end(str(verdict.end), verdict.message, verdict.summary, verdict.is_green, is_deferred):
+        self._noted.note_tables(locations, verdict, is_all_reached=self._is_all_reached)
+        ended = {"is_well": verdict.is_green, "is_deferred": verdict.wait is not None}
+        if error := self._end(str(verdict.end), verdict.message, verdict.summary, **ended):
             verdict.warnings.append(f"how the load ended could not be noted: {error}")
         return verdict
 
-    def _summary(self, ending: Ending, locations: Sequence[Location]) -> dict[str, Any]:
-        left = [self._client.limit(location.id).daily_left for location in locations]
-        summary: dict[str, Any] = {
-            "load_id": self._spec.load_id,
-            "rows": self._report.rows,
-            **self._report.counts(),
-            "stopped_by": str(ending.stopped_by) if ending.stopped_by else None,
-            "requests": self._budget.spent,
-            "retries": self._budget.retries,
-            "rate_limited": self._budget.rate_limited,
-            "seconds": round(self._client.clock.monotonic() - self._began, 3),
-            # The smallest of all locations.
-            "daily_remaining": min((one for one in left if one is not None), default=None),
-            "results_path": None,
-            **self._destinations.summary(),
-            **self._lookups(locations),
-        }
-        if self._spec.has_several_locations:
-            summary["locations"] = {location.id: self._location_summary(location) for location in locations}
-        return summary
-
-    def _location_summary(self, location: Location) -> dict[str, Any]:
-        """A location's part of the summary."""
-        stoppage = location.stoppage
-        return {
-            **{str(outcome): 0 for outcome in Outcome},
-            **location.results.counts,
-            "requests": location.requests,
-            "daily_remaining": self._client.limit(location.id).daily_left,
-            "stopped_by": str(stoppage.by) if stoppage is not None and stoppage.by else None,
-            "reason": stoppage.explanation if stoppage is not None else None,
-            **self._lookups([location]),
-        }
-
-    def _lookups(self, locations: Sequence[Location]) -> dict[str, int]:
-        """What the look-ups of a load with keys took."""
-        if not self._spec.kind.has_keys:
-            return {}
-        return {
-            "looked_up": sum(location.steps.looked_up for location in locations),
-            "lookup_requests": sum(location.steps.lookup_requests for location in locations),
-        }
-
-    def _note_tables(self, locations: Sequence[Location], verdict: Verdict) -> None:
-        """Note in the ledger what the load's table names, so that nobody takes it back with an earlier load."""
-        if self._attempt is None or self._spec.series is None:
-            return
-        try:
-            for location in locations:
-                if (one := location.steps.mirrored) is not None:
-                    is_reached = self._is_all_reached and not location.is_stopped
-                    self._ledger.tables.note(
-                        self._spec.series,
-                        self._attempt.load_number,
-                        one.number,
-                        one.named,
-                        rank=self._attempt.rank,
-                        is_complete=is_reached and not any(map(location.results.counts.get, _UNNAMED)),
-                        # A table of which no row can be read is nobody's baseline.
-                        is_mirror=self._spec.mirror is not None if is_reached and one.named.size else None,
-                    )
-        except LedgerError as error:
-            verdict.warnings.append(f"what the table names could not be noted: {error}")
-
-    def _note_end(
-        self, end: str, message: str, counts: dict[str, Any], is_well: bool = False, is_deferred: bool = False
-    ) -> LedgerError | None:
-        """Note the end of this attempt in the ledger, and delete the results of old loads."""
-        if self._attempt is None:
-            return None
+    def _end(self, end: str, message: str, counts: dict[str, Any], **ended: bool) -> LedgerError | None:
         if self._spending is not None:
             self._spending.write()
-        loads = self._ledger.loads
-        try:
-            loads.end(self._attempt, end=end, message=message, counts=counts, is_well=is_well, is_deferred=is_deferred)
-            loads.prune(self._ledger.time() - _KEPT.total_seconds())
-        except LedgerError as error:
-            return error
-        return None
+        return self._noted.end(end, message, counts, **ended)
 
 
 def _stopped(location: Location, now: float) -> StoppedLocation:
