@@ -266,7 +266,7 @@ class _Load:
 
     def _price(self, locations: Sequence[Location], mirror: MirrorEnd | None) -> Estimate:
         """What the load would cost."""
-        deletes = mirror.requests if mirror is not None else {}
+        deletes = mirror.price if mirror is not None else {}
         prices = [(one.steps.price + one.requests + deletes.get(one.id, 0), self._client.limit(one.id)) for one in locations]
         return estimate(prices)
 

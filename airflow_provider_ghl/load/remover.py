@@ -48,6 +48,8 @@ class Remover:
     #: What stopped it before the last removal, if anything did; and the locations that were stopped while others went on.
     stoppage: Stoppage | None = None
     stopped: dict[str, Stoppage] = field(default_factory=dict)
+    #: How many requests were sent, by location.
+    requests: dict[str, int] = field(default_factory=dict)
 
     def remove(self, removals: Mapping[str, Sequence[Removal]]) -> None:
         """Delete all of it. Each removal has its result then.
@@ -66,6 +68,7 @@ class Remover:
                     dispatch.halt()
         finally:
             workers.close()
+        self.requests = {location.id: location.requests for location in locations}
         if dispatch.stoppage is None:
             self.stopped = {location.id: location.stoppage for location in locations if location.stoppage is not None}
         self.stoppage = dispatch.stoppage or next(iter(self.stopped.values()), None)

@@ -10,7 +10,6 @@ from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.load.mirror.mirror import MirrorEnd
 from airflow_provider_ghl.load.results.outcomes import Outcome
 from airflow_provider_ghl.load.results.report import Report
-from airflow_provider_ghl.load.results.stoppage import Stoppage
 from airflow_provider_ghl.load.results.verdict import Ending
 from airflow_provider_ghl.load.send.location import Location
 from airflow_provider_ghl.load.spec import LoadSpec
@@ -42,8 +41,8 @@ def summarize(
         **_lookups(spec, locations),
     }
     if spec.has_several_locations:
-        stopped = mirror.stopped if mirror is not None else {}
-        summary["locations"] = {one.id: _of_location(spec, client, one, stopped.get(one.id)) for one in locations}
+        deletes = mirror or MirrorEnd()
+        summary["locations"] = {one.id: _of_location(spec, client, one, deletes) for one in locations}
     if mirror is not None:
         summary["deletes"] = mirror.counts
         if spec.plan_only:
@@ -51,13 +50,13 @@ def summarize(
     return summary
 
 
-def _of_location(spec: LoadSpec, client: Client, location: Location, while_deleting: Stoppage | None) -> dict[str, Any]:
+def _of_location(spec: LoadSpec, client: Client, location: Location, deletes: MirrorEnd) -> dict[str, Any]:
     """A location's part of the summary."""
-    stoppage = location.stoppage or while_deleting
+    stoppage = location.stoppage or deletes.stopped.get(location.id)
     return {
         **{str(outcome): 0 for outcome in Outcome},
         **location.results.counts,
-        "requests": location.requests,
+        "requests": location.requests + deletes.requests[location.id],
         "daily_remaining": client.limit(location.id).daily_left,
         "stopped_by": str(stoppage.by) if stoppage is not None and stoppage.by else None,
         "reason": stoppage.explanation if stoppage is not None else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -63,6 +64,8 @@ class Deletes:
         #: What stopped it before the last one, if anything did: the whole, or single locations.
         self.stoppage: Stoppage | None = None
         self.stopped: dict[str, Stoppage] = {}
+        #: How many requests were sent, by location.
+        self.requests: Counter[str] = Counter()
 
     def run(self, chosen: Sequence[Chosen]) -> None:
         """Delete them.
@@ -148,6 +151,7 @@ class Deletes:
         if prepare is not None:
             remover.prepare = prepare
         remover.remove(by_location)
+        self.requests.update(remover.requests)
         if remover.failure is not None:
             raise remover.failure
         self.stopped |= remover.stopped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -41,7 +42,8 @@ class MirrorEnd:
     :param stoppage: what stopped the reading of the parents, or the deletes, before the last one.
     :param stopped: the locations whose deletes were stopped while others went on.
     :param plan: what a load that only plans would do.
-    :param requests: how many requests a plan's deletes would take, by location.
+    :param requests: how many requests were sent, by location.
+    :param price: how many requests a plan's deletes would take, by location.
     :param is_complete: whether all was looked at and tried.
     """
 
@@ -52,7 +54,8 @@ class MirrorEnd:
     stopped: dict[str, Stoppage] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     plan: MirrorPlan | None = None
-    requests: dict[str, int] = field(default_factory=dict)
+    requests: Counter[str] = field(default_factory=Counter)
+    price: dict[str, int] = field(default_factory=dict)
     is_complete: bool = True
 
 
@@ -168,6 +171,7 @@ class Mirror:
             return [find_owned(location, scope, self._ledger, terms) for location, scope, terms in with_terms]
         reading = read_parents(with_terms, self._ports, self._ledger)
         self._end.notes += reading.notes
+        self._end.requests.update(reading.requests)
         if reading.stoppage is None:
             return reading.found
         # Guards that look at a part of what is there would let it all go, a part every night.
@@ -182,7 +186,7 @@ class Mirror:
 
     def _price(self, chosen: Sequence[Chosen]) -> None:
         for location, candidates in chosen:
-            self._end.requests[location.location_id] = count_requests(self._ledger, location, candidates)
+            self._end.price[location.location_id] = count_requests(self._ledger, location, candidates)
             for one in candidates:
                 self._note(location, one, RemovalResult(RemovalOutcome.NOT_ATTEMPTED, reason="planned only"))
         # With more than a guard allows, only the first of them were kept, to be shown.
@@ -194,6 +198,7 @@ class Mirror:
             deletes.run(chosen)
         finally:
             self._end.stoppage, self._end.stopped = deletes.stoppage, deletes.stopped
+            self._end.requests.update(deletes.requests)
 
     def _note(self, location: MirroredLocation, one: Candidate, result: RemovalResult) -> Deletion:
         self._end.counts[result.outcome] += 1

@@ -25,11 +25,13 @@ class Reading:
 
     :param found: what may be deleted, by position of the location; empty where the reading was stopped.
     :param stoppage: what stopped it before the last parent.
+    :param requests: how many requests were sent, by location.
     :param notes: parents that keep everything, since they could not be read.
     """
 
     found: list[Candidates] = field(default_factory=list)
     stoppage: Stoppage | None = None
+    requests: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
@@ -62,8 +64,8 @@ def read_parents(
     if reader.failure is not None:
         raise reader.failure
     if reader.stoppage is not None:
-        return Reading(stoppage=reader.stoppage)
+        return Reading(stoppage=reader.stoppage, requests=reader.requests)
     found = [one.sift(scope) for one, (_, scope, _) in zip(read, locations, strict=True)]
     keeps = "keeps" if unread == 1 else "keep"
     notes = [f"{plural(unread, 'parent')} could not be read, and {keeps} everything"] if unread else []
-    return Reading(found, notes=notes)
+    return Reading(found, requests=reader.requests, notes=notes)
