@@ -49,8 +49,8 @@ class MadeRelation:
 def remove(relation: MadeRelation) -> _Conversation:
     """Delete one relation.
 
-    An id that was not read lately is looked for among the relations of its first record. A relation of the same pair with
-    another id was made by somebody else since, and stays. An answer that cannot be understood never means that it is gone.
+    An id that was not read lately, or is not known, is looked for among the relations of its first record. A relation of the same
+    pair with another id was made by somebody else since, and stays. An answer that cannot be understood never means that it is gone.
     """
     relation_id = relation.relation_id if relation.is_read else None
     if relation_id is None:
@@ -87,7 +87,7 @@ def _find(relation: MadeRelation) -> Generator[Call, Answer, str | None]:
                 continue
             if is_pair and relation_id is not None:
                 return relation_id
-            if is_pair or relation_id is not None:
+            if is_pair or (relation.relation_id is not None and relation_id is not None):
                 text = "the answer shows another pair under the relation's id, or no id"
                 raise ServerError(text, method=call.method, path=call.template, status=200)
     search.check_absent()

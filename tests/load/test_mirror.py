@@ -119,6 +119,16 @@ class TestDeletes:
         assert set(world.relations) == set(TABLE)
         assert load.summary["requests"] == 1 + 5 + 1
 
+    def test_a_relation_whose_id_is_not_known_is_found_among_the_others(self, world: SimulatedServer, ledger: Ledger) -> None:
+        """The answer to its create was lost: it is presumed to be the load's."""
+        late = ("student0", "late")
+        world.faults = {world.requests + 1: "html_502_after"}
+        load = mirror([*TABLE, late], world, ledger, "second")
+        assert [one["evidence"] for one in load.verdict.results if one["second_record_id"] == "late"] == ["presumed"]
+        load = mirror(TABLE, world, ledger, "third")
+        assert (load.verdict.end, deletes(load)) == (End.GREEN, {"planned": 1, "deleted": 1})
+        assert set(world.relations) == {*TABLE, HAND}
+
     def test_records_that_are_parents_and_children_are_read_and_deleted_once(self, ledger: Ledger) -> None:
         """Between records of one object HighLevel lists each relation twice: for either record."""
         highlevel = server(object_keys=("contact", "contact"))
