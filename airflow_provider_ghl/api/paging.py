@@ -27,14 +27,36 @@ class Pages:
     def __init__(self, start: int = 0) -> None:
         #: Items to skip for the next page; ``None`` after the last one.
         self.skip: int | None = start
+        #: Pages that were read.
+        self.count = 0
         self._seen: set[str] = set()
+        self._totals: set[int | None] = set()
+        self._is_repeated = False
         self._longest = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every page gave one total, and so many items were seen.
+
+        Where items are deleted while others are read, the rest moves up, and paging by ``skip`` misses some. Then this is
+        false, unless as many were added meanwhile.
+        """
+        return self._totals == {len(self._seen)}
+
+    @property
+    def lacks_some(self) -> bool:
+        """Whether a page spoke of more items than were seen; or, without totals, the last page was an earlier one again."""
+        totals = [total for total in self._totals if total is not None]
+        return max(totals) > len(self._seen) if totals else self._is_repeated
 
     def take(self, items: Items, total: int | None) -> Items:
         """Note the page that was asked for, and return its items that were on no earlier page."""
         new = {_identity(item): item for item in items}
         new = {identity: item for identity, item in new.items() if identity not in self._seen}
         self._seen.update(new)
+        self.count += 1
+        self._totals.add(total)
+        self._is_repeated = bool(items) and not new
         skip = (self.skip or 0) + len(items)
         is_last = not new or (skip >= total if total is not None else len(items) < self._longest)
         self.skip = None if is_last else skip

@@ -6,13 +6,14 @@ answer that holds the relation's ``id`` (older code reads ``relationId``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any, TypedDict, cast
 
 from airflow_provider_ghl.api.budget import Budget
-from airflow_provider_ghl.api.calls import Call, Endpoint
+from airflow_provider_ghl.api.calls import Answer, Call, Endpoint
 from airflow_provider_ghl.api.client import Client
-from airflow_provider_ghl.api.paging import iterate_pages, read_total
+from airflow_provider_ghl.api.conversation import converse
+from airflow_provider_ghl.api.paging import PAGE_SIZE, Pages, iterate_pages, read_total
 from airflow_provider_ghl.exceptions import (
     DuplicateRelation,
     NotFound,
@@ -28,6 +29,7 @@ __all__ = [
     "Relations",
     "create_call",
     "delete_call",
+    "find_relation",
     "list_call",
     "read_page",
     "read_relation_id",
@@ -37,6 +39,8 @@ __all__ = [
 _CREATE = Endpoint("POST", "/associations/relations", "associations/relation.write", repeat_safe=True)
 _LIST = Endpoint("GET", "/associations/relations/{recordId}", "associations/relation.readonly")
 _DELETE = Endpoint("DELETE", "/associations/relations/{relationId}", "associations/relation.write")
+#: How often relations are read, at most, to know that one is not among them.
+_MOST_READINGS = 4
 
 
 class Relation(TypedDict, total=False):
@@ -99,6 +103,38 @@ def delete_call(location_id: str, relation_id: str) -> Call:
     return _DELETE.call(location_id, relation_id, params={"locationId": location_id})
 
 
+def find_relation(
+    location_id: str, search: PairSearch, records: tuple[str, str]
+) -> Generator[Call, Answer, dict[str, Any] | None]:
+    """Look for a relation; ``None`` where it is not there.
+
+    While others write, paging by ``skip`` can miss it. So it counts as absent only where a record's only page says so, or two
+    readings of several pages that saw as many as there are. The two records are read in turn: mostly one has a single page.
+
+    :param records: the pair's records; the first one's relations are read first.
+    :raises ServerError: an answer cannot be read, or the pages do not agree with each other. Nobody knows whether it is there.
+    """
+    complete = 0
+    for number in range(_MOST_READINGS):
+        pages, is_first = Pages(), number % 2 == 0
+        try:
+            while pages.skip is not None:
+                call = list_call(location_id, records[number % 2], [search.association_id], pages.skip, PAGE_SIZE)
+                answer = yield call
+                for relation in pages.take(*read_page(call, answer.data)):
+                    if search.is_it(relation):
+                        return relation
+        except RequestRejected:
+            if is_first:
+                raise
+            continue  # the other record may be gone
+        search.check_absent()
+        complete += not pages.lacks_some
+        if complete > 1 or (pages.count == 1 and pages.is_whole):
+            return None
+    raise _unreadable("the pages do not agree on how many relations the record has: others may be writing them")
+
+
 class Relations:
     """The relations of one location.
 
@@ -152,12 +188,10 @@ class Relations:
 
         :raises ServerError: an answer cannot be read, so that nobody knows whether there is one.
         """
-        search = PairSearch(association_id, first_record_id, second_record_id)
-        for relation in self.iterate(first_record_id, [association_id]):
-            if search.is_it(relation):
-                return relation
-        search.check_absent()
-        return None
+        records = first_record_id, second_record_id
+        steps = find_relation(self._location_id, PairSearch(association_id, *records), records)
+        found = converse(steps, lambda call: self._client.request(call, self._budget), self._client.sleep)
+        return cast(Relation | None, found)
 
     def delete(self, relation_id: str) -> dict[str, Any]:
         """Delete one.
@@ -178,15 +212,29 @@ class PairSearch:
     """Looks for the relation of one pair among those that are read. Order and case count.
 
     A relation that cannot be read may be the one: then nothing says that the pair is not linked.
+
+    :param relation_id: the relation with this id alone. Then the records may stand in either order.
     """
 
-    def __init__(self, association_id: str, first_record_id: str, second_record_id: str) -> None:
+    def __init__(
+        self, association_id: str, first_record_id: str, second_record_id: str, relation_id: str | None = None
+    ) -> None:
+        self.association_id = association_id
         self._wanted = {"associationId": association_id, "firstRecordId": first_record_id, "secondRecordId": second_record_id}
+        self._swapped = self._wanted | {"firstRecordId": second_record_id, "secondRecordId": first_record_id}
+        self._relation_id = relation_id
         self._is_unclear = False
 
     def is_it(self, relation: Mapping[str, Any]) -> bool:
-        """Whether it is this relation."""
+        """Whether it is this relation.
+
+        :raises ServerError: it has the wanted id, and is another pair's.
+        """
         texts = {name: relation.get(name) for name in self._wanted}
+        if self._relation_id is not None and (found := read_relation_id(relation)) is not None:
+            if found == self._relation_id and texts not in (self._wanted, self._swapped):
+                raise _unreadable("the answer shows another pair under the relation's id")
+            return found == self._relation_id
         is_read = {name: isinstance(text, str) and bool(text) for name, text in texts.items()}
         if any(is_read[name] and texts[name] != wanted for name, wanted in self._wanted.items()):
             return False
@@ -199,5 +247,8 @@ class PairSearch:
         :raises ServerError: a relation was not readable, and may be this one.
         """
         if self._is_unclear:
-            text = "the answer holds a relation whose records cannot be read"
-            raise ServerError(text, method=_LIST.method, path=_LIST.template, status=200)
+            raise _unreadable("the answer holds a relation whose records cannot be read")
+
+
+def _unreadable(text: str) -> ServerError:
+    return ServerError(text, method=_LIST.method, path=_LIST.template, status=200)

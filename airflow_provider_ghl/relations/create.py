@@ -10,8 +10,7 @@ from collections.abc import Generator
 
 from airflow_provider_ghl.api.answers import mask
 from airflow_provider_ghl.api.calls import Answer, Call
-from airflow_provider_ghl.api.paging import PAGE_SIZE, Pages
-from airflow_provider_ghl.api.relations import PairSearch, create_call, list_call, read_page, read_relation_id
+from airflow_provider_ghl.api.relations import PairSearch, create_call, find_relation, read_relation_id
 from airflow_provider_ghl.exceptions import (
     APIError,
     BudgetSpent,
@@ -110,18 +109,13 @@ def _settle_by_reading(
     The record that the answer names is full and may have thousands of relations. So the other record's relations are read,
     which is mostly a single page.
     """
-    other = second if first in error.message else first
-    pages, search = Pages(), PairSearch(association_id, first, second)
+    records = (second, first) if first in error.message else (first, second)
     try:
-        while pages.skip is not None:
-            call = list_call(location_id, other, [association_id], pages.skip, PAGE_SIZE)
-            answer = yield call
-            for relation in pages.take(*read_page(call, answer.data)):
-                if search.is_it(relation):
-                    return _existing(error, Evidence.READ, read_relation_id(relation), is_again)
-        search.check_absent()
+        found = yield from find_relation(location_id, PairSearch(association_id, first, second), records)
     except GHLError as unreadable:
         return _unsettled(error, unreadable)
+    if found is not None:
+        return _existing(error, Evidence.READ, read_relation_id(found), is_again)
     if isinstance(error, PossibleDuplicate) and (error.unanswered_before or is_again):
         # This load may have created it just now, and HighLevel may not list it yet.
         reason = mask(f"{error.message}; it is not listed")

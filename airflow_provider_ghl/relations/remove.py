@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from airflow_provider_ghl.api.answers import mask
 from airflow_provider_ghl.api.calls import Answer, Call
-from airflow_provider_ghl.api.paging import PAGE_SIZE, Pages
-from airflow_provider_ghl.api.relations import PairSearch, delete_call, list_call, read_page, read_relation_id
+from airflow_provider_ghl.api.relations import PairSearch, delete_call, find_relation, read_relation_id
 from airflow_provider_ghl.exceptions import (
     APIError,
     BudgetSpent,
@@ -49,8 +48,9 @@ class MadeRelation:
 def remove(relation: MadeRelation) -> _Conversation:
     """Delete one relation.
 
-    An id that was not read lately, or is not known, is looked for among the relations of its first record. A relation of the same
-    pair with another id was made by somebody else since, and stays. An answer that cannot be understood never means that it is gone.
+    An id that was not read lately, or is not known, is looked for among the relations of its records. A relation of the same
+    pair with another id was made by somebody else since, and stays. An answer that cannot be understood never means that it is
+    gone, nor do pages that do not agree with each other.
     """
     relation_id = relation.relation_id if relation.is_read else None
     if relation_id is None:
@@ -74,24 +74,18 @@ def remove(relation: MadeRelation) -> _Conversation:
 def _find(relation: MadeRelation) -> Generator[Call, Answer, str | None]:
     """The relation's id, as HighLevel has it now; ``None`` where it is not there.
 
-    :raises ServerError: an answer cannot be read, or the id is another pair's.
+    :raises ServerError: whether it is there cannot be read, or the id is another pair's.
     """
-    pages, search = Pages(), PairSearch(relation.association_id, relation.first_record_id, relation.second_record_id)
-    while pages.skip is not None:
-        call = list_call(relation.location_id, relation.first_record_id, [relation.association_id], pages.skip, PAGE_SIZE)
-        answer = yield call
-        for found in pages.take(*read_page(call, answer.data)):
-            relation_id = read_relation_id(found)
-            is_pair = search.is_it(found)
-            if relation.relation_id is not None and relation_id is not None and relation_id != relation.relation_id:
-                continue
-            if is_pair and relation_id is not None:
-                return relation_id
-            if is_pair or (relation.relation_id is not None and relation_id is not None):
-                text = "the answer shows another pair under the relation's id, or no id"
-                raise ServerError(text, method=call.method, path=call.template, status=200)
-    search.check_absent()
-    return None
+    records = relation.first_record_id, relation.second_record_id
+    found = yield from find_relation(
+        relation.location_id, PairSearch(relation.association_id, *records, relation.relation_id), records
+    )
+    if found is None:
+        return None
+    relation_id = read_relation_id(found)
+    if relation_id is None:
+        raise ServerError("the answer shows the relation without its id", method="GET", status=200)
+    return relation_id
 
 
 def _result_of_error(error: GHLError, before: str = "") -> RemovalResult:

@@ -148,6 +148,57 @@ def test_finding_minds_order_case_and_association() -> None:
     assert found == RELATION
 
 
+HUB = others(150)
+
+
+class TestAbsence:
+    """While others write, pages may miss a relation. That is no evidence that it is not there."""
+
+    def test_a_relation_that_moved_up_meanwhile_is_found(self) -> None:
+        left = [*HUB[:104], RELATION, *HUB[104:]]
+
+        def say(call: Call) -> RawAnswer:
+            said: RawAnswer = server(left)(call)
+            if len(left) > len(HUB):
+                del left[:10]  # it is on the first page now
+            return said
+
+        assert relations(FakeTransport(say)).find(ASSOCIATION, FIRST, SECOND) == RELATION
+
+    def test_the_other_record_settles_it_with_one_page(self) -> None:
+        transport = FakeTransport(page(HUB[:100], 150), page(HUB[110:], 140), page(others(1), 1))
+        assert relations(transport).find(ASSOCIATION, FIRST, SECOND) is None
+        assert [path.rpartition("/")[2] for _, path in sent_by(transport)] == [FIRST, FIRST, SECOND]
+
+    def test_several_pages_are_believed_the_second_time(self) -> None:
+        transport = FakeTransport(server(HUB))
+        assert relations(transport).find(ASSOCIATION, FIRST, SECOND) is None
+        assert len(transport.calls) == 4
+
+    @pytest.mark.parametrize(
+        "unclear",
+        [page([], 4), page(others(3), 4), page(others(100), 500), page(others(100), None)],
+        ids=["an empty page", "a page that lacks one", "skip is ignored", "skip is ignored, no total"],
+    )
+    def test_pages_that_do_not_agree_are_no_evidence(self, unclear: RawAnswer) -> None:
+        transport = FakeTransport(unclear)
+        with pytest.raises(ServerError, match="the pages do not agree"):
+            relations(transport).find(ASSOCIATION, FIRST, SECOND)
+        assert len(transport.calls) <= 8
+
+    @pytest.mark.parametrize("count", [0, 3, 150])
+    def test_without_totals_it_is_read_twice(self, count: int) -> None:
+        transport = FakeTransport(server(others(count), says_total=False))
+        assert relations(transport).find(ASSOCIATION, FIRST, SECOND) is None
+        assert {path.rpartition("/")[2] for _, path in sent_by(transport)} == {FIRST, SECOND}
+
+    def test_where_the_other_record_is_gone_the_first_one_is_read_again(self) -> None:
+        first, gone = server(HUB), refusal(404, "Record not found")
+        transport = FakeTransport(lambda call: first(call) if call.path.endswith(FIRST) else gone)
+        assert relations(transport).find(ASSOCIATION, FIRST, SECOND) is None
+        assert len(transport.calls) == 5
+
+
 UNREADABLE = [
     {"id": "r", "associationId": ASSOCIATION, "records": [FIRST, SECOND]},
     {**RELATION, "secondRecordId": None},

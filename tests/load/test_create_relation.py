@@ -204,6 +204,16 @@ def test_a_limit_is_settled_over_all_pages() -> None:
     assert finish(conversation, page((FIRST, SECOND), total=201, start=200)).outcome is Outcome.ALREADY_EXISTS
 
 
+def test_pages_that_do_not_agree_are_no_evidence_of_absence() -> None:
+    """While others delete relations of the record, the pages move up, and one of them may miss the pair."""
+    conversation, _ = settling()
+    for _ in range(3):
+        conversation.send(page(total=1))
+    result = finish(conversation, page(total=1))
+    assert (result.outcome, result.evidence) == (Outcome.FAILED, None)
+    assert "the pages do not agree" in str(result.reason)
+
+
 def test_a_limit_that_may_never_be_read_is_rejected() -> None:
     error = api_error(Unauthorized, 401, "The token is not authorized for this scope.")
     assert isinstance(error, Unauthorized)

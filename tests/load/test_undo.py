@@ -154,6 +154,30 @@ def test_an_answer_that_cannot_be_read_deletes_nothing(ledger: Ledger, time: Tim
     assert len(world.relations) == 10
 
 
+def test_what_moves_up_while_others_are_deleted_is_not_taken_for_gone(ledger: Ledger, time: Time) -> None:
+    """The pages of one record shift under the searches for its relations."""
+    world = server()
+    hub = [("hub", f"teacher{number}") for number in range(250)]
+    load_pairs(hub, world, ledger=ledger, load_id="monday")
+    world.relations = dict(sorted(world.relations.items(), key=lambda one: one[0][1][::-1]))  # not in the order of the rows
+    time.now += 40 * 86_400
+    undone = undo(ledger, world, "monday")
+    assert (deletes(undone), world.relations) == ({"planned": 250, "deleted": 250}, {})
+    assert known(ledger) == 0
+
+
+def test_an_empty_page_that_speaks_of_relations_is_no_evidence(
+    ledger: Ledger, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = server()
+    load_pairs(OLD, world, ledger=ledger, load_id="monday")
+    time.now += 40 * 86_400
+    monkeypatch.setattr(world, "_list", lambda call: (200, {"relations": [], "total": 4}))
+    undone = undo(ledger, world, "monday")
+    assert (deletes(undone), undone.failure) == ({"planned": 10, "failed": 10}, Failure.UNAVAILABLE)
+    assert (len(world.relations), known(ledger)) == (10, 10)
+
+
 def test_an_answer_that_is_lost_is_settled_by_the_next_one(ledger: Ledger) -> None:
     world = server()
     load_pairs(OLD, world, ledger=ledger, load_id="monday")
