@@ -79,6 +79,7 @@ class SimulatedServer(SimulatedLimits):
     refuse_token_from: int | None = None
     refuse_reads: bool = False
     garbles_relations: bool = False
+    ignores_skip: bool = False
     refuse_deletes: bool = False
     refusal: str = "Invalid JWT"
     #: The records that searches find, and when new ones among them get into the index (clock seconds).
@@ -236,7 +237,7 @@ class SimulatedServer(SimulatedLimits):
         if self.garbles_relations:
             of_record = [{"key": one["id"]} for one in of_record]
         params = call.params or {}
-        skip, limit = params["skip"], min(params["limit"], self.page_cap)
+        skip, limit = 0 if self.ignores_skip else params["skip"], min(params["limit"], self.page_cap)
         return 200, {"relations": of_record[skip : skip + limit], "total": len(of_record)}
 
     def _association(self, call: Call) -> tuple[int, Any]:

@@ -103,35 +103,35 @@ def read_all_relations(location_id: str, association_id: str, record: str) -> Ge
     """Read all relations that a record has by one association.
 
     While others write, paging by ``skip`` can miss a relation. So it is read until the pages agree with each other, or two
-    readings do. Where none of them do, or an answer cannot be read, the result has an error.
+    readings do. Where none of them do, where HighLevel speaks of more relations than it gives, or where an answer cannot be
+    read, the result has an error.
     """
     before: set[StoredRow] | None = None
     try:
         for _ in range(_MOST_READINGS):
-            found, is_consistent = yield from _read_once(location_id, association_id, record)
-            if is_consistent or found == before:
+            found, pages = yield from _read_once(location_id, association_id, record)
+            if pages.is_whole or (found == before and not pages.lacks_some):
                 return ReadResult(sorted(found, key=lambda row: row.values))
             before = found
-        raise ServerError("others write this record's relations while they are read", method="GET", status=200)
+        text = "the pages do not agree on how many relations the record has: others may be writing them"
+        raise ServerError(text, method="GET", status=200)
     except GHLError as error:
         # Also a token that only lacks the scope: no other record could be read with it.
         return ReadResult((), error, stops=StoppedBy.TOKEN if isinstance(error, Unauthorized) else None)
 
 
-def _read_once(location_id: str, association_id: str, record: str) -> Generator[Call, Answer, tuple[set[StoredRow], bool]]:
-    """All relations, and whether every page says that there are so many."""
-    pages, totals = Pages(), set()
+def _read_once(location_id: str, association_id: str, record: str) -> Generator[Call, Answer, tuple[set[StoredRow], Pages]]:
+    """All relations, and the pages that they stood on."""
+    pages = Pages()
     found: set[StoredRow] = set()
     while pages.skip is not None:
         call = list_call(location_id, record, [association_id], pages.skip, PAGE_SIZE)
         answer = yield call
-        relations, total = read_page(call, answer.data)
-        totals.add(total)
-        for relation in pages.take(relations, total):
+        for relation in pages.take(*read_page(call, answer.data)):
             if relation.get("associationId") != association_id and isinstance(relation.get("associationId"), str):
                 continue
             found.add(_stored_row(call, relation))
-    return found, totals == {len(found)}
+    return found, pages
 
 
 def _stored_row(call: Call, relation: Mapping[str, Any]) -> StoredRow:

@@ -159,6 +159,18 @@ class TestDeletes:
         assert deletes(mirror(TABLE[4:], world, ledger, "third")) == {"planned": 2, "deleted": 2}
 
 
+    def test_a_parent_of_which_highlevel_gives_only_some_relations_keeps_everything(self, ledger: Ledger) -> None:
+        """A server that ignores ``skip`` gives the same page again and again. The guard would not see the rest."""
+        highlevel = server(ignores_skip=True)
+        rows = [("student", f"teacher{number}") for number in range(150)]
+        mirror(rows[:1], highlevel, ledger, "first", owned=Owned.ALL)
+        highlevel.add(*rows[1:])
+        load = mirror(rows[:1], highlevel, ledger, "second", owned=Owned.ALL, max_deletes=100)
+        assert deletes(load) == {}
+        assert any("could not be read" in warning for warning in load.verdict.warnings)
+        assert set(highlevel.relations) == set(rows)
+
+
 class TestKeptParents:
     @pytest.mark.parametrize(
         ("bad", "why"),
