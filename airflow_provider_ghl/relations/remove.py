@@ -5,35 +5,22 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass
 
-from airflow_provider_ghl.api.answers import mask
 from airflow_provider_ghl.api.calls import Answer, Call
 from airflow_provider_ghl.api.relations import PairSearch, delete_call, find_relation, read_relation_id
-from airflow_provider_ghl.exceptions import (
-    APIError,
-    BudgetSpent,
-    GHLError,
-    NotFound,
-    QuotaExhausted,
-    RequestRejected,
-    ServerError,
-    Stopped,
-    TransportError,
-    Unauthorized,
-)
-from airflow_provider_ghl.load.results.outcomes import StoppedBy
-from airflow_provider_ghl.load.results.removals import RemovalOutcome, RemovalResult
+from airflow_provider_ghl.exceptions import GHLError, NotFound, ServerError
+from airflow_provider_ghl.load.results.removals import RemovalOutcome, RemovalResult, result_of_error
 
 __all__ = ["MadeRelation", "remove"]
 
 _Conversation = Generator[Call, Answer, RemovalResult]
-_ENDED_BY_US = (QuotaExhausted, BudgetSpent, Stopped)
 
 
 @dataclass(frozen=True, slots=True)
 class MadeRelation:
     """A relation that is to be deleted.
 
-    :param first_record_id: in the order in which HighLevel stores the sides.
+    :param first_record_id: in the order in which HighLevel stores the sides; in either order where the id is known and is read
+        first.
     :param is_read: whether its id was read to be this pair's lately, so that it is deleted without another look.
     """
 
@@ -57,7 +44,7 @@ def remove(relation: MadeRelation) -> _Conversation:
         try:
             relation_id = yield from _find(relation)
         except GHLError as error:
-            return _result_of_error(error, "whether it is there could not be read: ")
+            return result_of_error(error, "whether it is there could not be read: ")
         if relation_id is None:
             return RemovalResult(RemovalOutcome.ALREADY_GONE)
     try:
@@ -67,7 +54,7 @@ def remove(relation: MadeRelation) -> _Conversation:
         outcome = RemovalOutcome.DELETED if error.unanswered_before else RemovalOutcome.ALREADY_GONE
         return RemovalResult(outcome, error.status, None, error.trace_id)
     except GHLError as error:
-        return _result_of_error(error)
+        return result_of_error(error)
     return RemovalResult(RemovalOutcome.DELETED, answer.status, None, answer.trace_id)
 
 
@@ -86,16 +73,3 @@ def _find(relation: MadeRelation) -> Generator[Call, Answer, str | None]:
     if relation_id is None:
         raise ServerError("the answer shows the relation without its id", method="GET", status=200)
     return relation_id
-
-
-def _result_of_error(error: GHLError, before: str = "") -> RemovalResult:
-    status, trace_id = (error.status, error.trace_id) if isinstance(error, APIError) else (None, None)
-    text = error.message if isinstance(error, APIError | TransportError) else str(error)
-    reason = mask(f"{before}{text}")
-    if isinstance(error, Unauthorized):
-        return RemovalResult(RemovalOutcome.REJECTED, status, reason, trace_id, stops=StoppedBy.TOKEN)
-    if isinstance(error, RequestRejected):
-        return RemovalResult(RemovalOutcome.REJECTED, status, reason, trace_id)
-    if isinstance(error, _ENDED_BY_US) and not error.unanswered_before:
-        return RemovalResult(RemovalOutcome.NOT_ATTEMPTED, reason=reason)
-    return RemovalResult(RemovalOutcome.FAILED, status, reason, trace_id)

@@ -13,7 +13,7 @@ from airflow_provider_ghl.exceptions import ConfigurationError, GuardTripped
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.made import Made
 from airflow_provider_ghl.load.ledger.pairs import words_from_keys
-from airflow_provider_ghl.load.ledger.upkeep import RelationFilter
+from airflow_provider_ghl.load.ledger.upkeep import PairFilter
 from airflow_provider_ghl.load.plan.price import estimate
 from airflow_provider_ghl.load.remover import Remover
 from airflow_provider_ghl.load.results.attention import plural
@@ -74,7 +74,7 @@ class Undo:
         self._began = client.clock.monotonic()
         self._load = _find(load, ledger)
         self.number = int(self._load["number"])
-        self._made = list(ledger.made_by(self.number))
+        self._made = list(ledger.made_by(self.number, client.host))
         self._check()
         self._results: dict[int, dict[str, Any]] = {}
         self._budget = Budget()
@@ -133,6 +133,8 @@ class Undo:
             raise ConfigurationError(
                 f"load {self.number} was sent to {wrong.pop()}, and the connection is to {self._client.host}"
             )
+        if any(one.target_id is None for one in self._made):
+            raise ConfigurationError(f"load {self.number} was sent elsewhere, and the connection is to {self._client.host}")
 
     def _removals(self) -> list[Removal]:
         """What is to be deleted. The rest is noted as kept."""
@@ -149,14 +151,21 @@ class Undo:
     def _named_later(self) -> dict[int, int]:
         """Later loads whose tables name a relation, by its position."""
         found: dict[int, int] = {}
+        for target_id, numbers in self._by_target().items():
+            pairs = [(number, pair) for number in numbers for pair in self._made[number].pairs]
+            high, _ = words_from_keys(b"".join(pair for _, pair in pairs))
+            later = self._ledger.tables.later(self.number, target_id, high).tolist()
+            for (number, _), load in zip(pairs, later, strict=True):
+                found[number] = max(load, found.get(number, -1))
+        return found
+
+    def _by_target(self) -> dict[int, list[int]]:
+        """The positions of what was made, by target."""
         by_target: dict[int, list[int]] = {}
         for number, one in enumerate(self._made):
-            if one.target_id is not None and one.pair is not None:
+            if one.target_id is not None:
                 by_target.setdefault(one.target_id, []).append(number)
-        for target_id, numbers in by_target.items():
-            high, _ = words_from_keys(b"".join(self._made[number].pair or b"" for number in numbers))
-            found.update(zip(numbers, self._ledger.tables.later(self.number, target_id, high).tolist(), strict=True))
-        return found
+        return by_target
 
     def _is_read(self, one: Made) -> bool:
         return one.confirmed is not None and one.confirmed >= self._ledger.time() - _FRESH
@@ -165,8 +174,8 @@ class Undo:
         """If this process is killed, the ledger must not say of what it deleted that it is there."""
         by_target: dict[int, list[bytes]] = {}
         for one in (removal.subject for removal in removals):
-            if one.target_id is not None and one.pair is not None:
-                by_target.setdefault(one.target_id, []).append(one.pair)
+            if one.target_id is not None:
+                by_target.setdefault(one.target_id, []).extend(one.pairs)
         for target_id, pairs in by_target.items():
             self._ledger.relations.doubt(target_id, pairs)
 
@@ -176,8 +185,10 @@ class Undo:
         if result.outcome is RemovalOutcome.NOT_ATTEMPTED:
             return
         noted = {name: self._results[one.row][name] for name in _NOTED}
-        where = RelationFilter(host=self._client.host, location_id=one.location_id, relation_id=one.relation_id)
-        self._ledger.deletions.note(self.number, "undo", [noted], where if result.is_success else None)
+        gone = None
+        if result.is_success and one.target_id is not None:
+            gone = PairFilter(one.target_id, one.pairs, one.relation_id)
+        self._ledger.deletions.note(self.number, "undo", [noted], gone)
 
     def _note(self, one: Made, result: RemovalResult) -> None:
         self._results[one.row] = {

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from ledgers import NOW, Place
 
+from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.notes import KeyNotes, Notes
-from airflow_provider_ghl.load.ledger.upkeep import RelationFilter
+from airflow_provider_ghl.load.ledger.upkeep import PairFilter, RelationFilter
 
 
 def filled(place: Place) -> Any:
@@ -66,6 +68,40 @@ def test_what_matches_is_forgotten(place: Place, asked: dict[str, Any], rows: in
     assert ledger.forget(wanted) == rows
     assert (ledger.count_to_forget(wanted), ledger.count_keys_to_forget(wanted)) == (0, 0)
     assert (ledger.count_to_forget(everything), ledger.count_keys_to_forget(everything)) == (5 - rows, 3 - keys)
+
+
+@pytest.mark.parametrize("place", ["memory", "postgresql"], indirect=True)
+def test_what_is_gone_is_forgotten_unless_it_has_another_id(place: Place) -> None:
+    mine = place.worker("mine")
+    mine.learned("a-b", relation_id="first")
+    mine.learned("c-a", relation_id=None)
+    pairs = tuple(mine.pairs("a-b", "b-a", "a-c", "c-a").keys)
+    deletions, before = mine.ledger.deletions, mine.ledger.times_forgotten()
+    deletions.note(1, "undo", [], PairFilter(mine.target_id, pairs[:2], "another"))
+    deletions.note(1, "undo", [], PairFilter(mine.target_id + 1, pairs, "first"))
+    assert mine.ledger.statistics()["relations"] == 2
+    deletions.note(1, "undo", [], PairFilter(mine.target_id, pairs[:2], "first"))
+    assert mine.ids("a-b", "c-a") == [None, None]
+    assert mine.ledger.statistics()["relations"] == 1
+    deletions.note(1, "undo", [], PairFilter(mine.target_id, pairs[2:], "first"))
+    assert mine.ledger.statistics()["relations"] == 0
+    assert mine.ledger.times_forgotten() == before + 4
+
+
+def test_a_pair_is_forgotten_by_its_key_however_many_relations_its_records_have() -> None:
+    engine = sa.create_engine("sqlite://")
+    ledger = Ledger(engine)
+    plans: list[str] = []
+
+    @sa.event.listens_for(engine, "before_cursor_execute")
+    def explain(connection: Any, cursor: Any, statement: str, parameters: Any, *rest: Any) -> None:
+        if statement.startswith("DELETE"):
+            plans.append(str(connection.connection.cursor().execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()))
+
+    ledger.deletions.note(1, "undo", [], PairFilter(1, (b"a" * 16, b"b" * 16), "id"))
+    assert len(plans) == 1
+    assert "SEARCH ghl_relations USING PRIMARY KEY (target_id=? AND pair=?)" in plans[0]
+    ledger.close()
 
 
 @pytest.mark.parametrize("asked", [{}, {"everything": True, "host": "https://x"}, {"record_id": None}], ids=str)

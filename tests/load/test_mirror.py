@@ -158,7 +158,6 @@ class TestDeletes:
         assert "max_requests is spent: 0 rows were not attempted, and 2 deletes" in load.verdict.warnings
         assert deletes(mirror(TABLE[4:], world, ledger, "third")) == {"planned": 2, "deleted": 2}
 
-
     def test_a_parent_of_which_highlevel_gives_only_some_relations_keeps_everything(self, ledger: Ledger) -> None:
         """A server that ignores ``skip`` gives the same page again and again. The guard would not see the rest."""
         highlevel = server(ignores_skip=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
+from keyed_world import contact_id, keyed_server, load_keys, policy_id, table
 from remembering import PAIRS, Time, known, server
 from simulated_highlevel import LOCATION, SimulatedServer
 from simulated_load import SimulatedWorkers, load_pairs, make_client
@@ -152,6 +154,53 @@ def test_an_answer_that_cannot_be_read_deletes_nothing(ledger: Ledger, time: Tim
     assert deletes(undone) == {"planned": 10, "failed": 10}
     assert undone.failure is Failure.UNAVAILABLE
     assert len(world.relations) == 10
+
+
+FORGET: list[dict[str, Any]] = [{"everything": True}, {"record_id": "student1"}, {"confirmed_before": 1e12}]
+
+
+@pytest.mark.parametrize("what", FORGET)
+def test_what_a_later_table_names_is_kept_though_the_ledger_forgot_its_id(ledger: Ledger, what: dict[str, Any]) -> None:
+    """HighLevel's answer "duplicate" teaches the pair again, without its id."""
+    world = server()
+    load_pairs(OLD, world, ledger=ledger, load_id="monday", series="table")
+    ledger.forget(RelationFilter(**what))
+    load_pairs(OLD, world, ledger=ledger, load_id="tuesday", series="table")
+    assert deletes(undo(ledger, world, "monday")) == {"kept": 10}
+    assert set(world.relations) == set(OLD)
+    load_pairs(OLD[:6], world, ledger=ledger, load_id="wednesday", series="table")
+    assert deletes(undo(ledger, world, "monday")) == {"planned": 4, "deleted": 4, "kept": 6}
+    assert (set(world.relations), known(ledger)) == (set(OLD[:6]), 6)
+
+
+def test_what_is_deleted_though_the_ledger_forgot_its_id_is_doubted_before(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that is killed amid the deletes leaves no ledger that says that they are there."""
+    world = server()
+    load_pairs(OLD, world, ledger=ledger, load_id="monday", series="table")
+    ledger.forget(RelationFilter(everything=True))
+    load_pairs(OLD, world, ledger=ledger, load_id="tuesday", series="table")
+    load_pairs(OLD[:1], world, ledger=ledger, load_id="wednesday", series="table")
+    monkeypatch.setattr(ledger.deletions, "note", lambda *args: sys.exit())
+    with pytest.raises(SystemExit):
+        undo(ledger, world, "monday")
+    assert set(world.relations) != set(OLD)
+    load_pairs(OLD, world, ledger=ledger, load_id="thursday", series="table")
+    assert set(world.relations) == set(OLD)
+
+
+@pytest.mark.parametrize("is_forgotten", [True, False])
+def test_columns_may_be_the_other_way_round(ledger: Ledger, is_forgotten: bool) -> None:
+    """Then results have the records in the table's order, and only the ledger has HighLevel's."""
+    world = keyed_server()
+    load_keys(table((1, 1), (2, 2)), world, ledger=ledger, load_id="monday", series="table")
+    if is_forgotten:
+        ledger.forget(RelationFilter(everything=True))
+    load_keys(table((1, 1)), world, ledger=ledger, load_id="tuesday", series="table")
+    assert deletes(undo(ledger, world, "monday")) == {"planned": 1, "deleted": 1, "kept": 1}
+    assert set(world.relations) == {(contact_id(1), policy_id(1))}
+    assert known(ledger) == 1
 
 
 def test_what_moves_up_while_others_are_deleted_is_not_taken_for_gone(ledger: Ledger, time: Time) -> None:

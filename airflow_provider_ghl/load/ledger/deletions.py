@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from airflow_provider_ghl.load.ledger.database import Database
 from airflow_provider_ghl.load.ledger.tables import deletions
-from airflow_provider_ghl.load.ledger.upkeep import RelationFilter, delete
+from airflow_provider_ghl.load.ledger.upkeep import PairFilter, RelationFilter, delete, delete_pairs
 
 __all__ = ["DONE", "LedgerDeletions"]
 
@@ -26,7 +26,11 @@ class LedgerDeletions:
         self._database = database
 
     def note(
-        self, load_number: int, why: Why, results: Sequence[Mapping[str, Any]], gone: RelationFilter | None = None
+        self,
+        load_number: int,
+        why: Why,
+        results: Sequence[Mapping[str, Any]],
+        gone: RelationFilter | PairFilter | None = None,
     ) -> None:
         """Note the results of deletions, and forget what is gone by them: both or neither.
 
@@ -36,7 +40,9 @@ class LedgerDeletions:
         """
 
         def write(connection: sa.Connection) -> None:
-            if gone is not None:
+            if isinstance(gone, PairFilter):
+                delete_pairs(connection, gone)
+            elif gone is not None:
                 delete(connection, gone)
             if results:
                 last = sa.select(sa.func.coalesce(sa.func.max(deletions.c.number), -1)).filter_by(load=load_number)

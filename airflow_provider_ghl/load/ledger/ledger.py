@@ -111,9 +111,12 @@ class Ledger:
         """The moment by the database's clock, in unix seconds."""
         return self._database.read(self._database.now)
 
-    def made_by(self, load_number: int) -> Iterator[Made]:
-        """The relations that a load made, by HighLevel's word to it, as far as the results of its rows are kept."""
-        return made_by(self._database, load_number)
+    def made_by(self, load_number: int, host: str) -> Iterator[Made]:
+        """The relations that a load made, by HighLevel's word to it, as far as the results of its rows are kept.
+
+        :param host: base URL of the API to which the load was sent.
+        """
+        return made_by(self._database, load_number, host, self.identity)
 
     def write(self, attempt: Attempt, target_id: int | None, notes: Notes) -> None:
         """Write all of the notes, the attempt's totals and its heartbeat; all or nothing. Twice is as good as once.

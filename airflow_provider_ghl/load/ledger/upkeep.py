@@ -26,7 +26,7 @@ from airflow_provider_ghl.load.ledger.tables import (
     targets,
 )
 
-__all__ = ["RelationFilter", "delete", "overview", "statistics", "times_forgotten"]
+__all__ = ["PairFilter", "RelationFilter", "delete", "delete_pairs", "overview", "statistics", "times_forgotten"]
 
 _FORGETS = "forgets"
 #: Of a :class:`RelationFilter`: what keys have as well.
@@ -120,6 +120,24 @@ class RelationFilter:
         return 0 if condition is None else _count(connection, record_keys, condition)
 
 
+@dataclass(frozen=True, slots=True)
+class PairFilter:
+    """One relation by its pair, which is found at once, however many relations its records have.
+
+    :param pairs: the keys that it may have.
+    :param relation_id: where the ledger knows another id, it is another relation, and does not match.
+    """
+
+    target_id: int
+    pairs: tuple[bytes, ...]
+    relation_id: str
+
+    def condition(self) -> sa.ColumnElement[bool]:
+        """On ``ghl_relations``."""
+        is_its = sa.or_(relations.c.relation_id.is_(None), relations.c.relation_id == self.relation_id)
+        return sa.and_(relations.c.target_id == self.target_id, relations.c.pair.in_(self.pairs), is_its)
+
+
 def times_forgotten(connection: sa.Connection) -> int:
     """How often something was to be forgotten."""
     return int(connection.scalar(sa.select(ledger.c.value).where(ledger.c.name == _FORGETS)) or 0)
@@ -127,9 +145,7 @@ def times_forgotten(connection: sa.Connection) -> int:
 
 def delete(connection: sa.Connection, wanted: RelationFilter) -> int:
     """Delete these relations, and the keys that match as well. Returns how many relations there were."""
-    times = str(times_forgotten(connection) + 1)
-    insert = insert_into(connection, ledger).values(name=_FORGETS, value=times)
-    connection.execute(insert.on_conflict_do_update(index_elements=[ledger.c.name], set_={"value": times}))
+    _count_time(connection)
     if wanted.everything:
         count = wanted.count(connection)
         for table in (relations, record_keys, named):
@@ -140,6 +156,18 @@ def delete(connection: sa.Connection, wanted: RelationFilter) -> int:
     if (is_key := wanted.key_condition()) is not None:
         connection.execute(sa.delete(record_keys).where(is_key))
     return connection.execute(sa.delete(relations).where(wanted.condition())).rowcount
+
+
+def delete_pairs(connection: sa.Connection, wanted: PairFilter) -> int:
+    """Delete this relation. Returns how many rows it had."""
+    _count_time(connection)
+    return connection.execute(sa.delete(relations).where(wanted.condition())).rowcount
+
+
+def _count_time(connection: sa.Connection) -> None:
+    times = str(times_forgotten(connection) + 1)
+    insert = insert_into(connection, ledger).values(name=_FORGETS, value=times)
+    connection.execute(insert.on_conflict_do_update(index_elements=[ledger.c.name], set_={"value": times}))
 
 
 def statistics(connection: sa.Connection, database: Database) -> dict[str, Any]:
