@@ -18,7 +18,7 @@ from airflow_provider_ghl.load.plan.price import estimate
 from airflow_provider_ghl.load.remover import Remover
 from airflow_provider_ghl.load.results.attention import plural
 from airflow_provider_ghl.load.results.failure import Failure
-from airflow_provider_ghl.load.results.outcomes import StoppedBy
+from airflow_provider_ghl.load.results.outcomes import End, StoppedBy
 from airflow_provider_ghl.load.results.removals import RemovalOutcome, RemovalResult
 from airflow_provider_ghl.load.results.stoppage import Stoppage
 from airflow_provider_ghl.load.send.removals import Removal
@@ -122,6 +122,11 @@ class Undo:
     def _check(self) -> None:
         if self._load["state"] == "running":
             raise ConfigurationError(f"load {self.number} has not ended: wait for its end, or stop its task")
+        if self._load["state"] == End.DEFERRED:
+            raise ConfigurationError(
+                f"load {self.number} is deferred, and goes on when the quota of another day begins: wait for its end; if its "
+                "task was stopped meanwhile, run the task again to its end"
+            )
         created = (self._load["counts"] or {}).get("created")
         if created and not self._made:
             raise ConfigurationError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from airflow_provider_ghl.exceptions import ConfigurationError, GuardTripped
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.upkeep import RelationFilter
 from airflow_provider_ghl.load.results.failure import Failure
+from airflow_provider_ghl.load.results.outcomes import End
 from airflow_provider_ghl.relations.undo import Undo, Undone
 
 OLD, NEW, HAND = PAIRS[:10], PAIRS[10:40], ("byhand", "teacher1")
@@ -31,6 +33,14 @@ def two_nights(ledger: Ledger, **options: Any) -> SimulatedServer:
     load_pairs(OLD, world, ledger=ledger, load_id="monday", series="table")
     world.add(HAND, *NEW[:5])
     load_pairs([*OLD, *NEW], world, ledger=ledger, load_id="tuesday", series="table")
+    return world
+
+
+def deferred(ledger: Ledger) -> SimulatedServer:
+    """HighLevel amid a load that waits for another day of quota."""
+    world = server(faults={4: "day_spent"})
+    options: dict[str, Any] = {"load_id": "deferred", "defer_timeout": timedelta(days=2)}
+    assert load_pairs(PAIRS[50:70], world, ledger=ledger, **options).verdict.end is End.DEFERRED
     return world
 
 
@@ -275,6 +285,8 @@ def test_loads_that_cannot_be_taken_back(ledger: Ledger, time: Time) -> None:
     ledger.loads.begin("running", try_number=1, is_resumed=False, location_id=LOCATION, association="a")
     with pytest.raises(ConfigurationError, match="has not ended"):
         undo(ledger, world, "running")
+    with pytest.raises(ConfigurationError, match=r"load 4 is deferred, and goes on .*: wait for its end"):
+        undo(ledger, deferred(ledger), "deferred", plan_only=True)
     # The same task instance, run again: what it created before counts as having been there.
     load_pairs([*OLD, *NEW], world, ledger=ledger, load_id="tuesday", series="table")
     assert deletes(undo(ledger, world, "tuesday")) == {}
