@@ -81,6 +81,7 @@ class SimulatedServer(SimulatedLimits):
     garbles_relations: bool = False
     ignores_skip: bool = False
     refuse_deletes: bool = False
+    refuse_deletes_of: frozenset[tuple[str, str]] = frozenset()
     refusal: str = "Invalid JWT"
     #: The records that searches find, and when new ones among them get into the index (clock seconds).
     records: HighLevel | None = None
@@ -222,6 +223,8 @@ class SimulatedServer(SimulatedLimits):
         if self.refuse_deletes:
             return _refused("Relation is locked")
         for pair, key in self.relations.items():
+            if key == relation_id and pair in self.refuse_deletes_of:
+                return _refused("Relation is locked")
             if key == relation_id:
                 del self.relations[pair]
                 return 200, {"id": relation_id}

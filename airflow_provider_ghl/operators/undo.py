@@ -23,13 +23,14 @@ _MOST_RESULTS = 1_000
 class UndoLoadOperator(GHLOperator):
     """Deletes exactly the relations that one load created.
 
-    A relation is kept where the table of a later load names it. So is one that the load is only presumed to have made, since an
-    answer was lost. What HighLevel's workflows did when the relations appeared cannot be undone.
+    A relation is kept where the table of a later load names it, or may name it. So is one that the load is only presumed to
+    have made, since an answer was lost. What HighLevel's workflows did when the relations appeared cannot be undone.
 
     Returns ``load_id``, ``load`` (its number in the ledger), ``deletes`` (a dict with ``planned``, ``deleted``,
     ``already_gone``, ``kept``, ``rejected``, ``failed``, ``not_attempted``), ``stopped_by``, ``requests``, ``retries``,
     ``rate_limited``, ``seconds``; with ``plan_only`` also ``plan``. Pushes the XCom ``results``: a dict for each relation,
-    1,000 at most. Both are pushed before the task fails. Another run deletes what is left.
+    1,000 at most. Those that need attention come first: ``rejected`` and ``failed``, then ``not_attempted``. Both are pushed
+    before the task fails. Another run deletes what is left.
 
     :param load_id: the load's id as in its summary, or its number as in ``airflow ghl loads`` (templated).
     :param max_deletes: with more relations to be deleted nothing is deleted, and the task is red. ``None``: no limit.

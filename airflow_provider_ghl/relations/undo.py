@@ -32,6 +32,8 @@ _FRESH = 30 * 86_400.0
 #: What a plan says besides.
 CANNOT_UNDO = "What HighLevel's workflows did since then cannot be undone."
 _IN_ORDER = tuple(RemovalOutcome)
+#: Which results come first: as in loads.
+_RANKS = {str(RemovalOutcome.REJECTED): 0, str(RemovalOutcome.FAILED): 0, str(RemovalOutcome.NOT_ATTEMPTED): 1}
 #: What the ledger keeps of a result.
 _NOTED = (
     *("location_id", "association_id", "first_record_id", "second_record_id", "relation_id"),
@@ -44,7 +46,8 @@ class Undone:
     """How it went.
 
     :param summary: as JSON can hold it.
-    :param results: one for each relation that the load created.
+    :param results: one for each relation that the load created: what failed or was refused first, then what was not attempted,
+        then the rest, each in the order of the rows.
     :param failure: which exception to raise; ``None`` for none.
     """
 
@@ -211,7 +214,8 @@ class Undo:
         }
 
     def _in_order(self) -> list[dict[str, Any]]:
-        return [self._results[row] for row in sorted(self._results)]
+        """Those that need attention first: a list that is cut loses none of them to what went well."""
+        return sorted(self._results.values(), key=lambda result: (_RANKS.get(result["outcome"], 2), result["row"]))
 
     def _summary(self, planned: int, stoppage: Stoppage | None) -> dict[str, Any]:
         outcomes = [result["outcome"] for result in self._results.values()]

@@ -245,6 +245,19 @@ def test_an_answer_that_is_lost_is_settled_by_the_next_one(ledger: Ledger) -> No
     assert world.relations == {}
 
 
+def test_what_needs_attention_comes_first(ledger: Ledger) -> None:
+    """An XCom has room for so many results, and what went well is cut."""
+    world = two_nights(ledger)
+    load_pairs(NEW[10:12], world, ledger=ledger, load_id="another", series="another table")
+    world.refuse_deletes_of = frozenset({NEW[20], NEW[8]})
+    world.faults = {world.requests + 12: "day_spent"}
+    results = undo(ledger, world, "tuesday").results
+    ranks = {"rejected": 0, "failed": 0, "not_attempted": 1, "deleted": 2, "already_gone": 2, "kept": 2}
+    assert {"rejected", "not_attempted", "deleted", "kept"} <= {result["outcome"] for result in results}
+    places = [(ranks[result["outcome"]], result["row"]) for result in results]
+    assert places == sorted(places)
+
+
 def test_after_a_spent_quota_another_run_goes_on(ledger: Ledger) -> None:
     world = two_nights(ledger)
     world.faults = {world.requests + 8: "day_spent"}
