@@ -110,7 +110,8 @@ class PairOperator(GHLOperator):
     def _record(self, side: str) -> str | Key:
         """A record's id (text or an int, as in a bulk load), or its key.
 
-        :raises ConfigurationError: it has another type, or a template rendered to nothing.
+        :raises ConfigurationError: it has another type, or is an e-mail address without a look-up, or a template rendered to
+            nothing.
         """
         name = f"{side}_record_id"
         value = getattr(self, name)
@@ -120,7 +121,10 @@ class PairOperator(GHLOperator):
         value = required(name, value)
         if isinstance(value, bool) or not isinstance(value, str | Integral):
             raise ConfigurationError(f"{name} must be text or an int, not a value of type {type(value).__name__}")
-        return str(value).strip()
+        text = str(value).strip()
+        if "@" in text:  # no id contains one
+            raise ConfigurationError(f"{name} looks like an e-mail address; keys need a look-up: see {side}_lookup")
+        return text
 
     def _look_up(self, records: Sequence[str | Key]) -> list[str]:
         """The ids of both records. Keys of one kind are looked up together."""

@@ -81,6 +81,18 @@ def test_a_look_up_by_id_says_only_whose_it_is(ghl: Sandbox) -> None:
     assert not {SEARCH, DUPLICATE, EVENTS} & set(ghl.stats()["by_route"])
 
 
+@pytest.mark.parametrize("make", [create, delete])
+@pytest.mark.parametrize("side", ["first", "second"])
+@pytest.mark.parametrize("by_id", [None, Contact(by="id")], ids=["no look-up", "a look-up by id"])
+def test_an_e_mail_address_needs_a_look_up(ghl: Sandbox, attended: str, make: Any, side: str, by_id: Any) -> None:
+    """No record has it for its id: to delete such a relation would look as if there were none."""
+    ids: dict[str, Any] = {"first_record_id": "a", "first_lookup": None, "second_record_id": "b", "second_lookup": None}
+    said = ids | {f"{side}_record_id": f" {EMAIL} ", f"{side}_lookup": by_id}
+    expected = f"{side}_record_id looks like an e-mail address; keys need a look-up: see {side}_lookup"
+    assert fail(make(**said), GHLMisconfigured) == expected
+    assert ghl.stats()["requests"] == 0
+
+
 def test_two_keys_of_one_kind_are_one_request(ghl: Sandbox) -> None:
     """Between two records of one object, the first stays the first."""
     association = ghl.state.add_association("attended", "contact", "contact", "Student", "Teacher")
