@@ -21,14 +21,20 @@ class Pages:
     ``total`` is reached; without a total, a page that is empty or shorter than an earlier one. A page without a new item is
     the last too: a server that ignores ``skip`` would give it for ever.
 
+    While others write, what stands behind a deleted item moves up, and paging by ``skip`` misses one. Pages that overlap show
+    that.
+
     :param start: items to skip for the first one.
+    :param overlap: have each page begin with the last item of the page before.
     """
 
-    def __init__(self, start: int = 0) -> None:
+    def __init__(self, start: int = 0, *, overlap: bool = False) -> None:
         #: Items to skip for the next page; ``None`` after the last one.
         self.skip: int | None = start
-        #: Pages that were read.
-        self.count = 0
+        self._overlap = overlap
+        #: What the next page is to begin with.
+        self._first: str | None = None
+        self._has_moved = False
         self._seen: set[str] = set()
         self._totals: set[int | None] = set()
         self._is_repeated = False
@@ -36,30 +42,31 @@ class Pages:
 
     @property
     def is_whole(self) -> bool:
-        """Whether every page gave one total, and so many items were seen.
-
-        Where items are deleted while others are read, the rest moves up, and paging by ``skip`` misses some. Then this is
-        false, unless as many were added meanwhile.
-        """
-        return self._totals == {len(self._seen)}
+        """Whether every page gave one total, so many items were seen, and pages that ought to overlap did so."""
+        return self._totals == {len(self._seen)} and not self._has_moved
 
     @property
     def lacks_some(self) -> bool:
-        """Whether a page spoke of more items than were seen; or, without totals, the last page was an earlier one again."""
+        """Whether items may be missing: a page spoke of more than were seen, or pages do not overlap that ought to.
+
+        Without totals also: the last page was an earlier one again.
+        """
         totals = [total for total in self._totals if total is not None]
-        return max(totals) > len(self._seen) if totals else self._is_repeated
+        return self._has_moved or (max(totals) > len(self._seen) if totals else self._is_repeated)
 
     def take(self, items: Items, total: int | None) -> Items:
         """Note the page that was asked for, and return its items that were on no earlier page."""
-        new = {_identity(item): item for item in items}
-        new = {identity: item for identity, item in new.items() if identity not in self._seen}
+        identities = [_identity(item) for item in items]
+        new = {identity: item for identity, item in zip(identities, items, strict=True) if identity not in self._seen}
+        self._has_moved |= self._first is not None and self._first not in identities[:1]
+        self._is_repeated = bool(items) and not new and identities != [self._first]
         self._seen.update(new)
-        self.count += 1
         self._totals.add(total)
-        self._is_repeated = bool(items) and not new
         skip = (self.skip or 0) + len(items)
         is_last = not new or (skip >= total if total is not None else len(items) < self._longest)
-        self.skip = None if is_last else skip
+        overlaps = self._overlap and len(items) > 1
+        self._first = identities[-1] if overlaps else None
+        self.skip = None if is_last else skip - overlaps
         self._longest = max(self._longest, len(items))
         return list(new.values())
 

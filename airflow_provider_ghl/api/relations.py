@@ -108,15 +108,15 @@ def find_relation(
 ) -> Generator[Call, Answer, dict[str, Any] | None]:
     """Look for a relation; ``None`` where it is not there.
 
-    While others write, paging by ``skip`` can miss it. So it counts as absent only where a record's only page says so, or two
-    readings of several pages that saw as many as there are. The two records are read in turn: mostly one has a single page.
+    While others write, paging by ``skip`` can miss it. So it counts as absent only where pages that overlap saw as many as
+    there are; without totals two readings must agree. The two records are read in turn: mostly one of them has a single page.
 
     :param records: the pair's records; the first one's relations are read first.
     :raises ServerError: an answer cannot be read, or the pages do not agree with each other. Nobody knows whether it is there.
     """
     complete = 0
     for number in range(_MOST_READINGS):
-        pages, is_first = Pages(), number % 2 == 0
+        pages, is_first = Pages(overlap=True), number % 2 == 0
         try:
             while pages.skip is not None:
                 call = list_call(location_id, records[number % 2], [search.association_id], pages.skip, PAGE_SIZE)
@@ -130,7 +130,7 @@ def find_relation(
             continue  # the other record may be gone
         search.check_absent()
         complete += not pages.lacks_some
-        if complete > 1 or (pages.count == 1 and pages.is_whole):
+        if complete > 1 or pages.is_whole:
             return None
     raise _unreadable("the pages do not agree on how many relations the record has: others may be writing them")
 

@@ -122,7 +122,7 @@ def read_all_relations(location_id: str, association_id: str, record: str) -> Ge
 
 def _read_once(location_id: str, association_id: str, record: str) -> Generator[Call, Answer, tuple[set[StoredRow], Pages]]:
     """All relations, and the pages that they stood on."""
-    pages = Pages()
+    pages = Pages(overlap=True)
     found: set[StoredRow] = set()
     while pages.skip is not None:
         call = list_call(location_id, record, [association_id], pages.skip, PAGE_SIZE)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_ghl.api.calls import Call
-from airflow_provider_ghl.api.paging import PAGE_SIZE, iterate_pages
+from airflow_provider_ghl.api.paging import PAGE_SIZE, Pages, iterate_pages
 from airflow_provider_ghl.api.relations import Relations, read_relation_id
 from airflow_provider_ghl.api.transport import RawAnswer
 from airflow_provider_ghl.exceptions import ConfigurationError, DuplicateRelation, NotFound, RequestRejected, ServerError
@@ -137,6 +137,27 @@ def test_paging_ends_rightly_for_any_server(total: int, cap: int, says_total: bo
     assert len(asked) <= total // min(cap, PAGE_SIZE) + 2
 
 
+@given(total=st.integers(0, 450), cap=st.integers(1, 130), says_total=st.booleans())
+def test_pages_that_overlap_end_rightly_too(total: int, cap: int, says_total: bool) -> None:
+    pages, found, asked = Pages(overlap=True), list[str](), 0
+    while pages.skip is not None:
+        items = [{"id": str(number)} for number in range(total)][pages.skip : pages.skip + min(PAGE_SIZE, cap)]
+        found += [item["id"] for item in pages.take(items, total if says_total else None)]
+        asked += 1
+    assert found == [str(number) for number in range(total)]
+    assert (pages.is_whole, pages.lacks_some) == (says_total, False)
+    assert asked <= total // max(1, min(cap, PAGE_SIZE) - 1) + 2
+
+
+@pytest.mark.parametrize("total", [250, None])
+def test_pages_that_ought_to_overlap_and_do_not_lack_some(total: int | None) -> None:
+    """Two items were deleted and two added at the end, then two added at the front: as many were seen as there are."""
+    pages = Pages(overlap=True)
+    for there in (range(100), range(101, 201), range(199, 251)):
+        pages.take([{"id": str(number)} for number in there], total)
+    assert (pages.is_whole, pages.lacks_some) == (False, True)
+
+
 def test_finding_minds_order_case_and_association() -> None:
     near = [
         {**RELATION, "id": "swapped", "firstRecordId": SECOND, "secondRecordId": FIRST},
@@ -165,15 +186,28 @@ class TestAbsence:
 
         assert relations(FakeTransport(say)).find(ASSOCIATION, FIRST, SECOND) == RELATION
 
+    def test_as_many_that_were_added_do_not_hide_it(self) -> None:
+        """Every page has the same total, and so many are seen."""
+        left = [*HUB[:100], RELATION, *HUB[100:]]
+
+        def say(call: Call) -> RawAnswer:
+            said: RawAnswer = server(left)(call)
+            if left[0] == HUB[0]:
+                left[:] = [*left[2:], *others(2, 200)]
+            return said
+
+        assert relations(FakeTransport(say)).find(ASSOCIATION, FIRST, SECOND) == RELATION
+
     def test_the_other_record_settles_it_with_one_page(self) -> None:
-        transport = FakeTransport(page(HUB[:100], 150), page(HUB[110:], 140), page(others(1), 1))
+        transport = FakeTransport(page(HUB[:100], 150), page(HUB[109:], 140), page(others(1), 1))
         assert relations(transport).find(ASSOCIATION, FIRST, SECOND) is None
         assert [path.rpartition("/")[2] for _, path in sent_by(transport)] == [FIRST, FIRST, SECOND]
 
-    def test_several_pages_are_believed_the_second_time(self) -> None:
-        transport = FakeTransport(server(HUB))
+    @pytest.mark.parametrize("count", [100, 150, 200])
+    def test_pages_that_overlap_are_believed(self, count: int) -> None:
+        transport = FakeTransport(server(others(count)))
         assert relations(transport).find(ASSOCIATION, FIRST, SECOND) is None
-        assert len(transport.calls) == 4
+        assert [(call.params or {})["skip"] for call in transport.calls] == [0, 99, 198][: 1 + (count > 100) + (count > 199)]
 
     @pytest.mark.parametrize(
         "unclear",
@@ -193,8 +227,15 @@ class TestAbsence:
         assert {path.rpartition("/")[2] for _, path in sent_by(transport)} == {FIRST, SECOND}
 
     def test_where_the_other_record_is_gone_the_first_one_is_read_again(self) -> None:
-        first, gone = server(HUB), refusal(404, "Record not found")
-        transport = FakeTransport(lambda call: first(call) if call.path.endswith(FIRST) else gone)
+        left, gone = list(HUB), refusal(404, "Record not found")
+
+        def say(call: Call) -> RawAnswer:
+            said: RawAnswer = server(left)(call)
+            if len(left) == len(HUB):
+                del left[0]
+            return said if call.path.endswith(FIRST) else gone
+
+        transport = FakeTransport(say)
         assert relations(transport).find(ASSOCIATION, FIRST, SECOND) is None
         assert len(transport.calls) == 5
 
