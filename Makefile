@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --cache-dir $(VENV)/cache --disable-pip-version-check
 PYTEST_ARGS ?=
-# One process for each core; the tests of a file stay together. `make test PYTEST_ARGS="-n 0"` runs one test after the other.
+# Two processes more than cores; the tests of a file stay together. `make test PYTEST_ARGS="-n 0"` runs one test after the other.
 PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 # The tests' Airflow; the demo has a home of its own.
 export AIRFLOW_HOME := $(CURDIR)/.airflow

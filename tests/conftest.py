@@ -41,8 +41,8 @@ def postgresql() -> Iterator[str]:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """How many processes ``-n auto`` starts: one for each core that this process may use, and at least two."""
-    return max(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2)
+    """How many processes ``-n auto`` starts: two more than there are cores, since many tests wait for processes of their own."""
+    return 2 + (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

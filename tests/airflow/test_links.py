@@ -197,7 +197,7 @@ class TestRecords:
         assert set(buttons(operator)) == {"GHLLocationLink"}
 
     def test_not_what_cannot_be_an_id(self, ghl: Sandbox) -> None:
-        operator = self.one(first_record_id="ann@example.org")
+        operator = self.one(first_record_id="no id at all")
         fail(operator, GHLRequestRefused)
         assert set(buttons(operator)) == {"GHLLocationLink"}
 

@@ -79,10 +79,8 @@ def at_once(world: World, first_job: dict[str, Any], load_id: str, rows: list[Pa
     ("place", "second_id", "is_shuffled"),
     [
         ("sqlite", "another load", False),
-        ("sqlite", "another load", True),
         ("sqlite", "load", True),
         ("postgresql", "another load", True),
-        ("postgresql", "load", True),
     ],
     indirect=["place"],
 )

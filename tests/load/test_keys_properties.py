@@ -141,7 +141,7 @@ def run(records: HighLevel, rows: list[Any], world: dict[str, Any], spec: dict[s
     return load
 
 
-@settings(max_examples=80 * LONGER)
+@settings(max_examples=35 * LONGER)
 @given(
     rows=ROWS,
     there=st.tuples(PEOPLE, POLICIES),
@@ -175,7 +175,7 @@ def test_any_table_of_keys_in_any_world(
                 assert result["outcome"] in {"unresolved", "invalid", "not_attempted"}
 
 
-@settings(max_examples=50 * LONGER)
+@settings(max_examples=35 * LONGER)
 @given(rows=ROWS, there=st.tuples(PEOPLE, POLICIES), lies=LIES, world=WORLDS, spec=SPECS, another=st.tuples(PEOPLE, POLICIES))
 def test_a_night_after_which_all_records_were_made_anew(
     rows: list[Any], there: Records, lies: dict[str, Any], world: dict[str, Any], spec: dict[str, Any], another: Records
@@ -351,7 +351,7 @@ PLACES = st.lists(
 )
 
 
-@settings(max_examples=50 * LONGER)
+@settings(max_examples=35 * LONGER)
 @given(
     rows=PLACES,
     there=st.lists(st.tuples(PEOPLE, POLICIES), min_size=3, max_size=3),

@@ -243,11 +243,11 @@ def test_high_words_may_collide(place: Place) -> None:
 def test_large_look_ups_are_read_in_pieces(place: Place) -> None:
     mine, chance = place.worker(), np.random.default_rng(5)
     of = memory(mine)
-    keys = {chance.bytes(16): "r" * int(chance.integers(1, 30)) for _ in range(5_000)}
+    keys = {chance.bytes(16): "r" * int(chance.integers(1, 30)) for _ in range(1_500)}
     mine.ledger.write_all(mine.attempt, {None: Notes()}, {of.lookup_id: KeyNotes(list(keys.items()), set())})
     expected = {(int.from_bytes(key[:8], "big"), int.from_bytes(key[8:], "big")): one for key, one in keys.items()}
     assert known(of) == expected
-    for piece in (10, 700, 5_000):
+    for piece in (10, 700, 1_500):
         mine.ledger.keys = LedgerKeys(Database(place.engine()), keys_in_a_piece=piece)
         assert known(of) == expected
 

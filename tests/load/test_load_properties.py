@@ -121,7 +121,7 @@ def check(load: Load, rows: list[Any], before: set[Pair]) -> None:
     check_requests(load)
 
 
-@settings(max_examples=200 * LONGER)
+@settings(max_examples=120 * LONGER)
 @given(rows=TABLES, world=WORLDS, spec=SPECS, before=st.sets(st.tuples(st.sampled_from(IDS), st.sampled_from(IDS)), max_size=8))
 def test_any_small_table_in_any_world(rows: list[Any], world: dict[str, Any], spec: dict[str, Any], before: set[Pair]) -> None:
     server = SimulatedServer(FakeClock(), latencies=spread_around(0.3, 0.3, 1), **world)
@@ -132,7 +132,7 @@ def test_any_small_table_in_any_world(rows: list[Any], world: dict[str, Any], sp
     assert load.workers.is_closed
 
 
-@settings(max_examples=100 * LONGER)
+@settings(max_examples=60 * LONGER)
 @given(rows=TABLES, world=WORLDS, after=st.floats(0.0, 30.0), counts_at=st.sampled_from([0.0, 1.0]))
 def test_any_small_table_that_is_stopped(rows: list[Any], world: dict[str, Any], after: float, counts_at: float) -> None:
     stop, clock = Stop(), FakeClock()

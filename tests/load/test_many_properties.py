@@ -138,7 +138,7 @@ def make_agency(worlds: list[dict[str, Any]], before: set[Place]) -> SimulatedAg
     return agency
 
 
-@settings(SLOWLY, max_examples=80 * LONGER)
+@settings(SLOWLY, max_examples=50 * LONGER)
 @given(
     rows=TABLES,
     is_sorted=st.booleans(),
@@ -184,7 +184,7 @@ def test_any_small_table_in_any_world(
     check(load, agency, rows, before)
 
 
-@settings(SLOWLY, max_examples=60 * LONGER)
+@settings(SLOWLY, max_examples=40 * LONGER)
 @given(rows=TABLES, worlds=st.lists(WORLD, max_size=4), spec=SPECS, seed=st.integers(0, 9))
 def test_any_small_table_is_done_by_another_try(
     rows: list[Row], worlds: list[dict[str, Any]], spec: dict[str, Any], seed: int
