@@ -41,7 +41,7 @@ def postgresql() -> Iterator[str]:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """How many processes ``-n auto`` starts: two more than there are cores, since many tests wait for processes of their own."""
+    """How many processes ``-n auto`` starts: two more than there are cores, since many tests wait for other processes."""
     return 2 + (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2)
 
 
