@@ -14,7 +14,7 @@ from waits import TOO_LONG
 #: ``make install`` puts it there.
 OLDEST = Path(sys.prefix) / "sqlalchemy-2.0"
 HERE = Path(__file__).parent
-FILES = [f"test_ledger_{name}.py" for name in ("claims", "notes", "keys", "loads", "schema")]
+FILES = [f"test_ledger_{name}.py" for name in ("claims", "notes", "loads", "schema")]
 PROGRAM = """
 import sys, pytest, sqlalchemy
 print("SQLAlchemy", sqlalchemy.__version__)
