@@ -146,26 +146,31 @@ class Undo:
 
     def _removals(self) -> list[Removal]:
         """What is to be deleted. The rest is noted as kept."""
-        later = self._named_later()
+        later, unsure = self._named_later()
         removals = []
         for number, one in enumerate(self._made):
             if (load := later.get(number, -1)) >= 0:
-                self._note(one, RemovalResult(RemovalOutcome.KEPT, reason=f"load {load} names it too"))
+                reason = f"load {load} names it too"
+                if load in unsure:
+                    reason = f"load {load} may name it too: rows of its table are not accounted for"
+                self._note(one, RemovalResult(RemovalOutcome.KEPT, reason=reason))
                 continue
             relation = MadeRelation(one.location_id, one.association_id, *one.values, one.relation_id, self._is_read(one))
             removals.append(Removal(number, one.values, partial(remove, relation), one))
         return removals
 
-    def _named_later(self) -> dict[int, int]:
-        """Later loads whose tables name a relation, by its position."""
+    def _named_later(self) -> tuple[dict[int, int], set[int]]:
+        """Later loads whose tables name a relation, by its position; and those of which that is not certain."""
         found: dict[int, int] = {}
+        unsure: set[int] = set()
         for target_id, numbers in self._by_target().items():
             pairs = [(number, pair) for number in numbers for pair in self._made[number].pairs]
             high, _ = words_from_keys(b"".join(pair for _, pair in pairs))
             later = self._ledger.tables.later(self.number, target_id, high).tolist()
             for (number, _), load in zip(pairs, later, strict=True):
                 found[number] = max(load, found.get(number, -1))
-        return found
+            unsure |= self._ledger.tables.may_be_of_earlier(later, target_id)
+        return found, unsure
 
     def _by_target(self) -> dict[int, list[int]]:
         """The positions of what was made, by target."""

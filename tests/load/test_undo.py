@@ -91,7 +91,11 @@ def test_a_later_load_that_was_stopped_keeps_what_its_table_named_before(ledger:
     world = two_nights(ledger)
     load_pairs([*OLD, *NEW], world, ledger=ledger, load_id="wednesday", series="table")
     load_pairs([*OLD, ("new", "teacher1")], world, ledger=ledger, load_id="thursday", series="table", max_requests=1)
-    assert deletes(undo(ledger, world, "tuesday")) == {"kept": 25}
+    undone = undo(ledger, world, "tuesday")
+    assert deletes(undone) == {"kept": 25}
+    number = ledger.loads.list(1)[0]["number"]
+    reason = f"load {number} may name it too: rows of its table are not accounted for"
+    assert {result["reason"] for result in undone.results} == {reason}
 
 
 def test_a_plan_sends_nothing(ledger: Ledger) -> None:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from airflow_provider_ghl.load.ledger.database import Database
 from airflow_provider_ghl.load.ledger.tables import deletions
-from airflow_provider_ghl.load.ledger.upkeep import PairFilter, RelationFilter, delete, delete_pairs
+from airflow_provider_ghl.load.ledger.upkeep import PairFilter, delete_pairs
 
 __all__ = ["DONE", "LedgerDeletions"]
 
@@ -30,7 +30,7 @@ class LedgerDeletions:
         load_number: int,
         why: Why,
         results: Sequence[Mapping[str, Any]],
-        gone: RelationFilter | PairFilter | None = None,
+        gone: PairFilter | None = None,
     ) -> None:
         """Note the results of deletions, and forget what is gone by them: both or neither.
 
@@ -40,10 +40,8 @@ class LedgerDeletions:
         """
 
         def write(connection: sa.Connection) -> None:
-            if isinstance(gone, PairFilter):
+            if gone is not None:
                 delete_pairs(connection, gone)
-            elif gone is not None:
-                delete(connection, gone)
             if results:
                 last = sa.select(sa.func.coalesce(sa.func.max(deletions.c.number), -1)).filter_by(load=load_number)
                 first, now = connection.execute(last).scalar_one() + 1, self._database.now(connection)

@@ -125,16 +125,18 @@ class PairFilter:
     """One relation by its pair, which is found at once, however many relations its records have.
 
     :param pairs: the keys that it may have.
-    :param relation_id: where the ledger knows another id, it is another relation, and does not match.
+    :param relation_id: where the ledger knows another id, it is another relation, and does not match. ``None``: any id.
     """
 
     target_id: int
     pairs: tuple[bytes, ...]
-    relation_id: str
+    relation_id: str | None
 
     def condition(self) -> sa.ColumnElement[bool]:
         """On ``ghl_relations``."""
-        is_its = sa.or_(relations.c.relation_id.is_(None), relations.c.relation_id == self.relation_id)
+        is_its: sa.ColumnElement[bool] = sa.true()
+        if self.relation_id is not None:
+            is_its = sa.or_(relations.c.relation_id.is_(None), relations.c.relation_id == self.relation_id)
         return sa.and_(relations.c.target_id == self.target_id, relations.c.pair.in_(self.pairs), is_its)
 
 

@@ -12,7 +12,7 @@ from airflow_provider_ghl.load.kind import ReadResult
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.notes import Freshness
 from airflow_provider_ghl.load.ledger.relations import Side
-from airflow_provider_ghl.load.ledger.upkeep import RelationFilter
+from airflow_provider_ghl.load.ledger.upkeep import PairFilter
 from airflow_provider_ghl.load.mirror.candidates import Candidate
 from airflow_provider_ghl.load.mirror.ports import MirrorPorts
 from airflow_provider_ghl.load.plan.scope import MirroredLocation
@@ -166,16 +166,9 @@ class Deletes:
         result = replace(result, requests=result.requests + self._spent.pop((location.location_id, one.pair), 0))
         self._unwritten.append(self._note(location, one, result))
         if result.is_success:
-            first, second = one.values
-            gone = RelationFilter(
-                host=self._ports.client.host,
-                location_id=location.location_id,
-                association_id=location.target_id,
-                pair=(first, second),
-            )
-            self._write_account(gone)
+            self._write_account(PairFilter(location.number, (one.pair,), one.made_id))
 
-    def _write_account(self, gone: RelationFilter | None = None) -> None:
+    def _write_account(self, gone: PairFilter | None = None) -> None:
         """Have the ledger remember what was deleted, and no longer that it is there."""
         if self._load_number is not None:
             self._ledger.deletions.note(self._load_number, "mirror", [one.as_noted() for one in self._unwritten], gone)
