@@ -321,7 +321,8 @@ class _Load:
             self._deliver(verdict)
         self._noted.note_tables(locations, verdict, is_all_reached=self._is_all_reached)
         ended = {"is_well": verdict.is_green, "is_deferred": verdict.wait is not None}
-        if error := self._end(str(verdict.end), verdict.message, verdict.summary, **ended):
+        counts = verdict.summary | {"evidence": self._report.evidence()}
+        if error := self._end(str(verdict.end), verdict.message, counts, **ended):
             verdict.warnings.append(f"how the load ended could not be noted: {error}")
         return verdict
 

@@ -154,6 +154,18 @@ def test_several_locations_and_deletes() -> None:
     assert "1,000 with 1 request" in text
 
 
+def test_outcomes_have_their_evidence() -> None:
+    counts = {"rows": 12, "created": 5, "already_exists": 7}
+    evidence = {"created": {"answer": 4, "presumed": 1}, "already_exists": {"ledger": 7}}
+    load = a_load(outcomes={"created": 5, "already_exists": 7}, counts={**counts, "evidence": evidence})
+    text = text_of(a_page(FakeLedger(FakeViews([load]))).get("/ghl/loads/7").text)
+    assert (
+        "in any of its attempts. 4: HighLevel's answer to this load 1: sent before without an answer, and found there"
+        in text
+    )
+    assert "7: HighLevel's, to an earlier load or attempt" in text
+
+
 def test_the_locations_and_the_ledger() -> None:
     client = a_page(FakeLedger(FakeViews(places=[a_location()])))
     places = client.get("/ghl/locations").text

@@ -46,6 +46,16 @@ class TestAccount:
         assert [load["load_id"] for load in ledger.loads.list()] == ["second"]
         assert known(ledger) == 5
 
+    def test_it_counts_the_evidence(self, ledger: Ledger) -> None:
+        world = server()
+        world.add(PAIRS[0])
+        load_pairs(PAIRS[:3], world, ledger=ledger, load_id="first")
+        world.faults = {world.requests + 2: "reset_after"}
+        load_pairs(PAIRS[:5], world, ledger=ledger, load_id="second")
+        second, first = (load["counts"]["evidence"] for load in ledger.loads.list())
+        assert first == {"already_exists": {"answer": 1}, "created": {"answer": 2}}
+        assert second == {"already_exists": {"ledger": 3}, "created": {"answer": 1, "presumed": 1}}
+
     def test_an_attempt_that_breaks_off_holds_no_claims(self, ledger: Ledger) -> None:
         """Airflow's timeout may interrupt a load anywhere."""
         world = server()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -18,7 +18,7 @@ from airflow_provider_ghl.load.reasons import MOST_REASONS, OTHERS, general_reas
 from airflow_provider_ghl.load.results.attention import FIRST_ROWS, Reason, keep_first
 from airflow_provider_ghl.load.results.destinations import Destinations
 from airflow_provider_ghl.load.results.fields import ResultFields
-from airflow_provider_ghl.load.results.outcomes import FAILURES, OUTCOMES, Outcome, RowResult
+from airflow_provider_ghl.load.results.outcomes import FAILURES, OUTCOMES, Evidence, Outcome, RowResult
 from airflow_provider_ghl.load.results.removals import Deletion
 from airflow_provider_ghl.load.results.row_results import LocationResults, OpenBatch, RowWriter
 
@@ -65,6 +65,7 @@ class Report:
         self._deletions: list[dict[str, Any]] = []
         self._left_out = False
         self._reasons: dict[tuple[Outcome, str], Reason] = {}
+        self._evidence: Counter[tuple[Outcome, Evidence]] = Counter()
         #: How many rows have an outcome.
         self.done = 0
 
@@ -123,6 +124,8 @@ class Report:
             raise RuntimeError(f"row {row} has an outcome already")
         self._codes[row] = _CODE[result.outcome]
         batch.details[row - batch.start] = result
+        if result.evidence is not None:
+            self._evidence[result.outcome, result.evidence] += 1
         fields = self._writer.as_dict(batch, row - batch.start, result.outcome)
         if result.outcome in FAILURES:
             self._count_reason(batch, row, result, fields)
@@ -161,6 +164,8 @@ class Report:
         if not len(offsets):
             return []
         batch, is_ours = self._batch_with(start), knowledge == Knowledge.OURS
+        self._evidence[Outcome.CREATED, Evidence.LEDGER] += int(is_ours.sum())
+        self._evidence[Outcome.ALREADY_EXISTS, Evidence.LEDGER] += int((~is_ours).sum())
         self._settle(start, offsets[is_ours], Outcome.CREATED)
         self._settle(start, offsets[~is_ours], Outcome.ALREADY_EXISTS)
         if batch.by_ledger is None:
@@ -217,6 +222,14 @@ class Report:
         if int(numbers[_PENDING]) or sum(counts.values()) != self.rows:
             raise RuntimeError(f"{int(numbers[_PENDING])} of {self.rows} rows have no outcome")
         return counts
+
+    def evidence(self) -> dict[str, dict[str, int]]:
+        """How many rows of an outcome stand on which evidence."""
+        found: dict[str, dict[str, int]] = {}
+        for (outcome, evidence), count in sorted(self._evidence.items()):
+            if count:
+                found.setdefault(str(outcome), {})[str(evidence)] = count
+        return found
 
     def failures(self) -> int:
         """How many rows failed, repeats of failed rows included."""
