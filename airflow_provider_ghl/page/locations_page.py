@@ -14,6 +14,8 @@ __all__ = ["locations_values"]
 
 _PAGE = 50
 _HOUR = 3600.0
+#: From so many on, relations and keys are estimated: to count them takes too long for a page.
+_COUNTED = 100_000
 
 
 def locations_values(ledger: Any, dag_ids: frozenset[str], query: Query) -> dict[str, Any]:
@@ -32,6 +34,7 @@ def locations_values(ledger: Any, dag_ids: frozenset[str], query: Query) -> dict
         "is_cut": len(found) > len(shown),
         "is_first_page": not after,
         "chosen": begins,
+        "is_about": sum(one.relations + one.keys for one in found) >= _COUNTED,
         "now": now,
     }
 

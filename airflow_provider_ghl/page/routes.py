@@ -123,7 +123,7 @@ def show_ledger(request: Request, viewer: ViewerDep) -> Response:
     with _readers(request).reading(conn_id) as opened:
         if opened.ledger is None:
             return _no_ledger_yet(request, opened, conn_id)
-        found = opened.ledger.statistics()
+        found = opened.ledger.overview()
     values = {"found": found, "opened": opened, "others": request.app.state.ledger_conn_ids()}
     return page(request, "ledger.html", ledger=conn_id, title="Ledger", **values)
 

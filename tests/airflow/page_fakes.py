@@ -156,9 +156,9 @@ class FakeLedger:
     views: FakeViews = field(default_factory=FakeViews)
     is_closed: bool = False
 
-    def statistics(self) -> dict[str, Any]:
-        numbers = {"loads": 1_500, "results": 2_000_000, "relations": 3_000_000, "claims": 0, "keys": 40_000}
-        moments = {"oldest_confirmed": NOW - 10**6, "newest_confirmed": NOW, "made_at": NOW - 10**7}
+    def overview(self) -> dict[str, Any]:
+        numbers = {"loads": 1_500, "results": 2_000_000, "relations": 3_000_000, "keys": 40_000}
+        moments = {"oldest_load": NOW - 10**6, "made_at": NOW - 10**7}
         return {"where": WHERE, "id": "a1b2", "schema_version": 3, "bytes": 5 * 1024**2, **numbers, **moments}
 
     def close(self) -> None:

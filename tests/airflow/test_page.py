@@ -176,7 +176,7 @@ def test_the_locations_and_the_ledger() -> None:
     ledger = client.get("/ghl/ledger")
     told = text_of(ledger.text)
     assert "Where postgresql://db.example/ledger Connection ghl_ledger Version 3" in told
-    assert "Size 5.0 MiB Loads 1,500 Rows kept 2,000,000" in told
+    assert "Size 5.0 MiB Loads 1,500 Rows kept 2,000,000 Relations known about 3,000,000 Keys known 40,000 Oldest load" in told
     assert 'href="/ghl/ledger?ledger=second"' in ledger.text
 
 
