@@ -160,8 +160,7 @@ def test_outcomes_have_their_evidence() -> None:
     load = a_load(outcomes={"created": 5, "already_exists": 7}, counts={**counts, "evidence": evidence})
     text = text_of(a_page(FakeLedger(FakeViews([load]))).get("/ghl/loads/7").text)
     assert (
-        "in any of its attempts. 4: HighLevel's answer to this load 1: sent before without an answer, and found there"
-        in text
+        "in any of its attempts. 4: HighLevel's answer to this load 1: sent before without an answer, and found there" in text
     )
     assert "7: HighLevel's, to an earlier load or attempt" in text
 

@@ -43,6 +43,8 @@ class Place:
         self.kind = kind
         self.url = url
         self.schema = schema
+        #: Of the database's transactions; ``None``: its default.
+        self.isolation_level: str | None = None
         self._opened: list[ResultsTable] = []
 
     def name(self, table: str = "results") -> str:
@@ -54,7 +56,8 @@ class Place:
         if self.kind == "driver":
             path = str(sa.make_url(self.url).database)
             return DriverWarehouse(lambda: sqlite3.connect(path), "qmark")
-        return EngineWarehouse(lambda: sa.create_engine(self.url, hide_parameters=True))
+        isolation = {} if self.isolation_level is None else {"isolation_level": self.isolation_level}
+        return EngineWarehouse(lambda: sa.create_engine(self.url, hide_parameters=True, **isolation))
 
     def table(self, load_id: str = "a load", table: str = "results", fields: Sequence[str] = RESULT_FIELDS) -> ResultsTable:
         """The results table of a load."""

@@ -71,6 +71,39 @@ def test_it_reads(place: Place, readers: Any) -> None:
     ask_all(readers())
 
 
+@KEPT
+def test_what_is_read_together_is_of_one_moment(place: Place) -> None:
+    """The load ends between two statements, and in the second its attempt has ended, while in the first the load had not."""
+    mine = place.worker()
+    engine = place.engine()
+    reader, ended = LedgerReader(engine, database_time=place.clock), False
+    database: Any = reader.views._database
+
+    @sa.event.listens_for(database._engine, "before_cursor_execute")
+    def end_it(connection: Any, cursor: Any, statement: str, *more: Any) -> None:
+        nonlocal ended
+        if "FROM ghl_attempts" in statement and not ended:
+            ended = True
+            mine.end()
+
+    assert [load.state for load in reader.views.loads(ViewFilter())] == ["running"]
+    assert ended
+    assert [load.state for load in reader.views.loads(ViewFilter())] == ["retryable"]
+    reader.close()
+
+
+@SQLITE
+def test_a_link_to_the_file_leads_to_what_is_written_beside_the_file(place: Place, tmp_path: Path) -> None:
+    mine = place.worker()
+    mine.note(results=[refused(0)])
+    real = Path(str(sa.make_url(place.url).database))
+    (link := tmp_path / "elsewhere").mkdir()
+    (link / "ledger.db").symlink_to(real)
+    reader = LedgerReader(sa.create_engine(f"sqlite:///{link}/ledger.db"), database_time=place.clock)
+    assert [load.outcomes for load in reader.views.loads(ViewFilter())] == [{"rejected": 1}]
+    reader.close()
+
+
 @SQLITE
 def test_a_file_that_nobody_has_open_stays_as_it_is(place: Place, readers: Any, tmp_path: Path) -> None:
     leave(place)

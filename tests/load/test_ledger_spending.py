@@ -124,6 +124,15 @@ def test_nobody_knows_when_a_day_ended_that_was_noted_after_its_end(place: Place
     assert one_location(place).requests_today == 9
 
 
+def test_where_highlevel_names_no_day_any_more_the_hours_count(place: Place) -> None:
+    mine = place.worker()
+    spend(mine, 5, resets_in=10.0, seen_ago=0.0)
+    for _ in range(3):
+        place.clock.now += 24 * HOUR
+        spend(mine, 2)
+    assert one_location(place).requests_today == 2
+
+
 def test_locations_are_shown_to_who_may_see_their_loads(place: Place) -> None:
     spend(place.worker("a/r/t/-1"), 1, "north")
     b = place.worker("ab/r/t/-1")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ledgers import NOW, Place
 from result_rows import refused, result
 
+from airflow_provider_ghl.exceptions import LedgerError
 from airflow_provider_ghl.load.ledger.process import Process
 from airflow_provider_ghl.load.ledger.views import LedgerViews, ViewFilter
 from airflow_provider_ghl.load.outcome import FAILURES
@@ -227,6 +228,23 @@ def test_pages_of_results_neither_skip_nor_repeat_one_while_others_come(place: P
         everything = [row["row"] for row in views.all_results(number, outcome=outcome)]
         assert [row for row in everything if isinstance(row, int) and row < 60] == wanted
     assert views.results(number, outcome="created", limit=30).next_after is None
+
+
+def test_what_another_attempt_has_deleted_is_not_left_out_silently(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airflow_provider_ghl.load.ledger.views._PAGE", 5)
+    mine = place.worker()
+    mine.note(results=[refused(row) for row in range(20)])
+    rows = mine.ledger.views.all_results(mine.attempt.load_number)
+    assert [next(rows)["row"] for _ in range(5)] == list(range(5))
+    place.worker(try_number=2)
+    with pytest.raises(LedgerError, match="has begun another attempt"):
+        next(rows)
+
+
+def test_a_number_that_no_load_can_have(place: Place) -> None:
+    views = place.worker().ledger.views
+    assert len(views.loads(ViewFilter(), before=10**15)) == len(views.loads(ViewFilter())) == 1
+    assert views.load(10**15) is None
 
 
 def test_days_without_loads_are_shown_too(place: Place) -> None:

@@ -186,8 +186,10 @@ class TestPostgreSQL:
             place.tell(f"DROP OWNED BY {role}")
             place.tell(f"DROP ROLE {role}")
 
-    def test_two_attempts_at_once_are_written_one_after_the_other(self, place: Place) -> None:
-        """Neither would see the other's rows, so that both would stay."""
+    @pytest.mark.parametrize("level", ["READ COMMITTED", "REPEATABLE READ"])
+    def test_two_attempts_at_once_are_written_one_after_the_other(self, place: Place, level: str) -> None:
+        """Neither would see the other's rows, so that both would stay; whatever the server's default."""
+        place.isolation_level = level
         first, second = place.table(), place.table()
         for table in (first, second):
             table.append(results(["created"] * 3))

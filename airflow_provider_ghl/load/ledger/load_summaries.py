@@ -60,7 +60,8 @@ def _summary(load: sa.Row[Any], of_load: list[sa.Row[Any]], *, is_running: bool)
         "association": load.association,
         "began": load.chain_began,
         "updated": max([load.updated, *(attempt.heartbeat for attempt in of_load)]),
-        "state": load.end if has_ended else "running" if is_running else "lost",
+        # Where its end is noted at this very moment, the attempt may have one before the load.
+        "state": (load.end or "running") if has_ended else "running" if is_running else "lost",
         "tries": len({attempt.try_number for attempt in of_load}),
         "requests": sum(attempt.requests for attempt in of_load),
         "rate_limited": sum(attempt.rate_limited for attempt in of_load),

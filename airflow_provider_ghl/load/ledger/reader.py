@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -99,7 +100,11 @@ class ReadOnlyDatabase(Database):
 
     def __init__(self, engine: sa.Engine, database_time: Callable[[sa.Connection], float] | None = None) -> None:
         super().__init__(engine, database_time, Clock(), longest_outage=0.0)
-        self._path = None if self._file is None else self._file.path
+        if not self.is_sqlite:
+            # What is read together is of one moment: a load may end between two statements.
+            self._engine = engine.execution_options(isolation_level="REPEATABLE READ")
+        # SQLite has its files beside the real one, wherever links to it are.
+        self._path = None if self._file is None else Path(os.path.realpath(self._file.path))
         self._file = None
         if self._path is not None:
             engine.dispose()

@@ -19,6 +19,8 @@ __all__ = ["chosen_loads", "matching", "outcomes_by_day", "values_of_loads"]
 
 _OPEN = ("running", "lost")
 _DAY = 86_400
+#: The largest number that a load may have.
+_LARGEST = 2**31 - 1
 
 
 def matching(connection: sa.Connection, wanted: ViewFilter, now: float, here: Process) -> sa.ColumnElement[bool]:
@@ -45,7 +47,7 @@ def matching(connection: sa.Connection, wanted: ViewFilter, now: float, here: Pr
 def chosen_loads(condition: sa.ColumnElement[bool], before: int | None, limit: int) -> sa.Select[Any]:
     """The newest loads that match, newest first."""
     # Only numbers at first: with all columns, a database would carry summaries along while it sorts.
-    is_before = sa.true() if before is None else loads.c.number < before
+    is_before = sa.true() if before is None or before > _LARGEST else loads.c.number < before
     numbers = sa.select(loads.c.number).where(condition, is_before).order_by(loads.c.number.desc()).limit(limit)
     return sa.select(loads).where(loads.c.number.in_(numbers)).order_by(loads.c.number.desc())
 

@@ -87,6 +87,8 @@ def _by_hour(connection: sa.Connection, now: float) -> dict[_Place, tuple[RatePo
 def _requests_today(quota: sa.Row[Any] | None, points: tuple[RatePoint, ...], now: float) -> int:
     if quota is None or quota.resets_at is None:
         return sum(point.requests for point in points)
+    if now >= quota.resets_at + DAY:  # HighLevel has named no day since, and none has ended what was counted
+        return sum(point.requests for point in points)
     # Whose day is over has sent nothing since, or that was noted later and counted anew.
     return int(quota.requests) if now < quota.resets_at or quota.noted >= quota.resets_at else 0
 

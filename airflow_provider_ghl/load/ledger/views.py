@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
+from airflow_provider_ghl.exceptions import LedgerError
 from airflow_provider_ghl.load.ledger.database import Database
 from airflow_provider_ghl.load.ledger.process import Process
 from airflow_provider_ghl.load.ledger.spending import SPAN
-from airflow_provider_ghl.load.ledger.tables import deletions, load_locations, loads, spans
+from airflow_provider_ghl.load.ledger.tables import attempts, deletions, load_locations, loads, spans
 from airflow_provider_ghl.load.ledger.view_loads import chosen_loads, matching, outcomes_by_day, values_of_loads
 from airflow_provider_ghl.load.ledger.view_locations import location_views
 from airflow_provider_ghl.load.ledger.view_results import problem_groups, result_page
@@ -116,12 +118,24 @@ class LedgerViews:
         return self._database.read(lambda connection: result_page(connection, number, search, outcome, after, limit))
 
     def all_results(self, number: int, *, search: str = "", outcome: str | None = None) -> Iterator[Mapping[str, object]]:
-        """The same, all of them, read as they are asked for: no transaction stays open meanwhile."""
-        after: int | None = -1
-        while after is not None:
-            page = self.results(number, search=search, outcome=outcome, after=after, limit=_PAGE)
+        """The same, all of them, read as they are asked for: no transaction stays open meanwhile.
+
+        :raises LedgerError: also where the load begins another attempt meanwhile, which deletes the rest of them.
+        """
+        search = search.strip()
+        last = sa.select(sa.func.max(attempts.c.number)).where(attempts.c.load == number)
+
+        def look(connection: sa.Connection, after: int) -> tuple[int | None, ResultPage]:
+            attempt = connection.execute(last).scalar()
+            return attempt, result_page(connection, number, search, outcome, after, _PAGE)
+
+        attempt, page = self._database.read(partial(look, after=-1))
+        yield from page.rows
+        while page.next_after is not None:
+            now, page = self._database.read(partial(look, after=page.next_after))
+            if now != attempt:
+                raise LedgerError(f"load {number} has begun another attempt: the results of the one before are gone")
             yield from page.rows
-            after = page.next_after
 
     def rate(self, number: int) -> list[RatePoint]:
         """Requests over the time of a load, without gaps, in spans of ten seconds or of a multiple of that; kept for days."""

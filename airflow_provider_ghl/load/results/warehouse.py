@@ -58,6 +58,9 @@ class EngineWarehouse:
     def begin(self) -> Iterator[Session]:
         """See :class:`Warehouse`."""
         engine = self._make_engine()
+        if engine.dialect.name == "postgresql":
+            # A stricter default would hide what others commit while a lock is waited for.
+            engine = engine.execution_options(isolation_level="READ COMMITTED")
         try:
             with engine.begin() as connection:
                 yield _EngineSession(connection)
