@@ -25,6 +25,11 @@ SANDBOX_PORT = FOLDER / "port"
 EXAMPLE_DAGS = ROOT / "example_dags"
 DATA = EXAMPLE_DAGS / "data"
 ATTENDANCE = DATA / "attendance.csv"
+#: The contacts of ``ghl_mirror``.
+MIRRORED = [
+    *(f"StudentStudentStu{number:03d}" for number in range(20)),
+    *(f"TeacherTeacherTea{number:03d}" for number in range(3)),
+]
 #: Sub-accounts of the agency in the example ``ghl_agency``.
 AGENCY_SUB_ACCOUNTS = 5
 #: Connections of the example ``ghl_sub_accounts``, and their sub-accounts.
@@ -63,6 +68,8 @@ def fill(sandbox: Sandbox) -> FixedAgency:
     for row in read(ATTENDANCE):
         state.add_record("contact", row["contact_id"])
         state.add_record("custom_objects.event", row["event_id"])
+    for contact_id in MIRRORED:
+        state.add_record("contact", contact_id)
     add_signers(sandbox)
     return FixedAgency.of(sandbox, AGENCY_SUB_ACCOUNTS)
 

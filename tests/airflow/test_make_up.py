@@ -33,6 +33,10 @@ def test_the_red_one_is_red_and_has_its_results(ghl: Sandbox) -> None:
 
 
 def test_the_mirror_deletes_what_left_its_table(ghl: Sandbox) -> None:
+    sys.path.append(str(SCRIPTS))
+    import workspace
+
+    workspace.fill(ghl)
     dag = DagBag(str(DAGS)).get_dag("ghl_mirror")
     assert dag is not None
     first, second = run_dag(dag), run_dag(dag)
