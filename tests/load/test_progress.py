@@ -184,3 +184,28 @@ def test_reading_parents_and_deleting_have_lines_of_their_own() -> None:
     lines = Lines(server.clock, 250)
     load_pairs(rows, server, load_id="third", progress=lines.progress, max_delete_share=None, **options | {"parent": 0})
     assert any(re.match(r"\d+ of 250 parents read \(\d+%\)", line) for line in lines.lines)
+
+
+def test_rows_that_the_ledger_knew_say_nothing_of_the_time_left() -> None:
+    clock = FakeClock()
+    lines = Lines(clock, 20_000)
+    lines.progress.tick(3_485, 8_000, 0, [ONE])
+    for second in range(1, 121):
+        clock.now = 1_000.0 + second
+        lines.progress.tick(3_485 + 10 * second, 8_000, 10 * second, [ONE])
+    left = [re.search(r"about ([\w ]+) left", line) for line in lines.lines]
+    assert [found[1] for found in left if found is not None] == [
+        *("27 min", "27 min", "27 min", "27 min", "27 min", "27 min", "26 min", "26 min"),
+    ]
+
+
+def test_a_burst_at_the_start_does_not_double_the_time_left() -> None:
+    """A window's requests go out at once, and nothing follows until the next one."""
+    server = SimulatedServer(FakeClock(), limit=100)
+    lines = Lines(server.clock, 3_000)
+    load = load_pairs([(f"s{n}", f"t{n}") for n in range(3_000)], server, progress=lines.progress)
+    for line, second in zip(lines.lines[1:], lines.seconds[1:], strict=True):
+        found = re.search(r"about (?:(\d+) min)? ?(?:(\d+) s)? left", line)
+        assert found is not None, line
+        minutes, seconds = (int(group or 0) for group in found.groups())
+        assert minutes * 60 + seconds == pytest.approx(load.seconds - second, abs=25.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from airflow_provider_ghl.api.clock import Clock
 from airflow_provider_ghl.api.limits import Limit
@@ -33,6 +34,12 @@ class LocationStatus:
     trouble: str = ""
 
 
+class _Moment(NamedTuple):
+    at: float
+    done: int
+    requests: int
+
+
 class Progress:
     """Writes a line now and then: rows done, requests per second, use of the limit, time left, and what delays the load.
 
@@ -57,6 +64,8 @@ class Progress:
         self._estimate = estimate
         self._what = what
         self._began: float | None = None
+        #: When the last line was written, or the first one was due to come.
+        self._before = _Moment(0.0, 0, 0)
         self._next = 0.0
         self._lines = 0
         self._troubles: set[str] = set()
@@ -85,12 +94,13 @@ class Progress:
         """
         now = self._clock.monotonic()
         if self._began is None:
-            self._began, self._next = now, now + _SOON
+            self._began, self._next, self._before = now, now + _SOON, _Moment(now, done, requests)
         if now < self._next:
             return
         self._lines += 1
         self._next = now + (_SOON if self._lines < _EARLY_LINES else _LATER)
         parts = self._parts(now - self._began, done, read, requests, statuses, now)
+        self._before = _Moment(now, done, requests)
         if looked_up:
             parts.insert(1, f"{looked_up:,} {'key' if looked_up == 1 else 'keys'} looked up")
         self._write(", ".join(parts))
@@ -123,15 +133,25 @@ class Progress:
         used = sum(limit.used_recently(now) for limit in limits) / max(sum(limit.capacity for limit in limits), 1)
         parts = [self._rows_done(done, read)]
         total = self._total or max(self._estimate or 0, read)
-        if (self._total or self._estimate) and 0 < done <= total:
-            # Where the limit sets the pace, the first window of requests was sent at once and took no time.
-            paced = seconds + max((limit.interval for limit in limits), default=0.0) * (used >= _AT_THE_LIMIT)
-            parts.append(f"about {time_span((total - done) * paced / done)} left")
+        pace = self._pace(done, requests, now, limits if used >= _AT_THE_LIMIT else [])
+        if (self._total or self._estimate) and done <= total and pace > 0.0:
+            parts.append(f"about {time_span(_rounded((total - done) / pace))} left")
         parts += [f"{requests / seconds:.1f} requests/s", self._usage(used, limits, now)]
         left = [limit.daily_left for limit in limits if limit.daily_left is not None]
         if left:
             parts.append(f"{min(left):,} requests left of the day{' where fewest are' if len(limits) > 1 else ''}")
         return parts + _of_locations(statuses, at_work)
+
+    def _pace(self, done: int, requests: int, now: float, limits: Sequence[Limit]) -> float:
+        """Rows a second since the last line: what came before, such as rows that the ledger knew, says little of the rest.
+
+        :param limits: those that set the pace; none where something else does.
+        """
+        before = self._before
+        rows, sent = done - before.done, requests - before.requests
+        if limits and sent > 0:  # a window's requests may all be sent at its start
+            return rows / sent * sum(limit.capacity / limit.interval for limit in limits)
+        return rows / max(now - before.at, 1e-9)
 
     def _rows_done(self, done: int, read: int) -> str:
         if self._total:
@@ -149,6 +169,12 @@ class Progress:
             return ours
         whose = "these locations" if several else "this location"
         return f"{ours} by this load, others use {others:.1f} requests/s of {whose}"
+
+
+def _rounded(seconds: float) -> float:
+    """No more exact than it is known."""
+    step = 60 if seconds >= 600 else 10 if seconds >= 60 else 1
+    return round(seconds / step) * step
 
 
 def _of_locations(statuses: Sequence[LocationStatus], at_work: Sequence[LocationStatus]) -> list[str]:
