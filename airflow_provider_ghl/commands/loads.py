@@ -155,7 +155,8 @@ def _duration(load: dict[str, Any]) -> float:
 def _counts(load: dict[str, Any]) -> str | None:
     counts, so_far = load["counts"], load["counts_so_far"]
     if not counts:
-        return f"so far {', '.join(_by_outcome(so_far))}" if so_far else None
+        of_all = f", of about {counted(load['total'], 'row')}" if load["total"] else ""
+        return f"so far {', '.join(_by_outcome(so_far))}{of_all}" if so_far else None
     parts = _by_outcome(counts)
     return f"{counted(counts.get('rows', 0), 'row')}{': ' if parts else ''}{', '.join(parts)}"
 

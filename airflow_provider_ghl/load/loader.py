@@ -125,7 +125,9 @@ class _Load:
             )
             return self._conclude(ending, feeder.locations, plan, mirror)
         except BaseException:
-            self._end("retryable", "broken off", {})
+            self._end(
+                "retryable", f"It was broken off when {self._report.done:,} rows had a result. The others were not reached.", {}
+            )
             raise
         finally:
             self._workers.close()

@@ -48,6 +48,7 @@ class NotedLoad:
                     location_id=spec.location_id or SEVERAL,
                     association=spec.kind.target_name,
                     series=spec.series,
+                    total=spec.about if spec.total is None else spec.total,
                 )
                 budget.carry_on(*self.attempt.spent_before)
             except LedgerError as error:

@@ -113,6 +113,8 @@ class LoadSpec:
     mirror: MirrorSpec | None = None
     #: How many rows the source has, where that is known.
     total: int | None = None
+    #: About how many it has, where it is not.
+    about: int | None = None
     #: The size of the source in bytes, uncompressed, where that is known.
     source_bytes: int | None = None
 

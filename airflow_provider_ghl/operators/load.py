@@ -250,6 +250,7 @@ class LoadOperator(TableOperator):
             defer_timeout=self.defer_timeout if self.deferrable else None,
             shortest_wait=self.shortest_wait,
             total=self.count_rows(),
+            about=self.estimate_rows(),
             source_bytes=self.source_bytes(),
         )
 
@@ -277,7 +278,7 @@ class LoadOperator(TableOperator):
             client=client,
             ledger=ledger,
             budget=budget,
-            progress=Progress(self.log.info, client.clock, spec.total, self.estimate_rows()),
+            progress=Progress(self.log.info, client.clock, spec.total, spec.about),
             results=results,
             deliver=deliver,
         )

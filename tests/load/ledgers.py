@@ -42,7 +42,7 @@ _CAME = {
             "ghl_quotas",
             "ghl_spans",
         ),
-        *(("ghl_loads", "dag_id"), ("ghl_loads", "rank"), ("ghl_load_results", "problem")),
+        *(("ghl_loads", "dag_id"), ("ghl_loads", "rank"), ("ghl_loads", "total"), ("ghl_load_results", "problem")),
         *(("ghl_named", "rank"), ("ghl_named", "has_earlier")),
     },
 }

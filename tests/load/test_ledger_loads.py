@@ -79,7 +79,7 @@ def test_the_list_says_how_loads_are(place: Place) -> None:
     place.clock.now += 30
     place.worker("late", OTHER)
     place.clock.now += 40
-    place.worker("running", try_number=2).note(requests=5)
+    place.worker("running", try_number=2, total=1_000).note(requests=5)
     loads = place.ledger().loads.list()
     states = {load["load_id"]: load["state"] for load in loads}
     assert states == {name: name for name in ("green", "retryable", "final", "deferred", "running", "lost")} | {
@@ -101,6 +101,7 @@ def test_the_list_says_how_loads_are(place: Place) -> None:
         "rate_limited": 0,
         "counts": None,
         "message": None,
+        "total": 1_000,
         "counts_so_far": {},
     }
     final = place.ledger().loads.find("final")

@@ -67,4 +67,5 @@ def _summary(load: sa.Row[Any], of_load: list[sa.Row[Any]], *, is_running: bool)
         "rate_limited": sum(attempt.rate_limited for attempt in of_load),
         "counts": None if load.counts is None else json.loads(load.counts),
         "message": load.message,
+        "total": load.total,
     }

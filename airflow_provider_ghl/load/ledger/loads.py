@@ -68,6 +68,7 @@ class LedgerLoads:
         location_id: str,
         association: str,
         series: str | None = None,
+        total: int | None = None,
     ) -> Attempt:
         """Note a new attempt of a load.
 
@@ -76,6 +77,7 @@ class LedgerLoads:
 
         :param association: its id or its key, as it was asked for.
         :param series: loads of one series load the same table, one after the other; ``None``: it belongs to none.
+        :param total: about how many rows the source has, where that is known.
         """
         names = {"load_id": load_id, "location_id": location_id, "association": association, "series": series}
         begun: Attempt | None = None
@@ -84,7 +86,7 @@ class LedgerLoads:
             nonlocal begun
             # The server may have been lost in the commit of an earlier run, and the attempt may be noted all the same.
             if begun is None or not self._is_noted(connection, begun):
-                begun = self._begin(connection, names, try_number, is_resumed=is_resumed)
+                begun = self._begin(connection, names, try_number, total, is_resumed=is_resumed)
             return begun
 
         return self._database.write(work)
@@ -216,7 +218,9 @@ class LedgerLoads:
     def _summaries(self, connection: sa.Connection, query: sa.Select[Any]) -> _Dicts:
         return load_summaries(connection, query, self._database.now(connection), self._process)
 
-    def _begin(self, connection: sa.Connection, names: dict[str, str | None], try_number: int, *, is_resumed: bool) -> Attempt:
+    def _begin(
+        self, connection: sa.Connection, names: dict[str, str | None], try_number: int, total: int | None, *, is_resumed: bool
+    ) -> Attempt:
         now = self._database.now(connection)
         load = self._lock_load(connection, names, now)
         is_of_load = attempts.c.load == load.number
@@ -231,7 +235,7 @@ class LedgerLoads:
             spent = (int(requests), int(retries), int(limited))
         deferred_since = load.deferred_since if is_resumed else None
         values = {**names, "dag_id": dag_id_of(load.load_id), "deferred_since": deferred_since, "updated": now}
-        values |= dict.fromkeys(("end", "message", "counts"))
+        values |= {**dict.fromkeys(("end", "message", "counts")), "total": total}
         connection.execute(sa.update(loads).where(loads.c.number == load.number).values(values))
         if (location_id := names["location_id"]) is not None and location_id != SEVERAL:
             note_locations(connection, load.number, [location_id])

@@ -67,6 +67,7 @@ def _add_what_people_look_at(connection: sa.Connection) -> None:
     METADATA.create_all(connection, tables=tables)
     connection.execute(sa.text("ALTER TABLE ghl_loads ADD COLUMN dag_id TEXT"))
     connection.execute(sa.text("ALTER TABLE ghl_loads ADD COLUMN rank INTEGER"))
+    connection.execute(sa.text("ALTER TABLE ghl_loads ADD COLUMN total BIGINT"))
     # A ledger of version 1 has got the table in the step before, as it is now.
     there = {column["name"] for column in sa.inspect(connection).get_columns("ghl_named")}
     for column, kind in {"rank": "INTEGER", "has_earlier": "BOOLEAN"}.items():

@@ -134,6 +134,8 @@ loads = sa.Table(
     # Where it runs again after it had ended well: the number that it had first, which keeps its place in its series. NULL: it
     # still has that.
     sa.Column("rank", sa.Integer),
+    # About how many rows its source has, where that is known.
+    sa.Column("total", sa.BigInteger),
     sqlite_autoincrement=True,
 )
 attempts = sa.Table(

@@ -133,6 +133,7 @@ def _value(load: Mapping[str, Any]) -> LoadView:
         message=load["message"],
         counts=load["counts"],
         outcomes=rows_by_outcome(load["counts"]) if load["counts"] else load["counts_so_far"] or {},
+        total=load["total"],
     )
 
 

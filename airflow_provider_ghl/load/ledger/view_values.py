@@ -39,6 +39,7 @@ class LoadView:
     :param message: its end in the load's own words; ``None`` while it has none.
     :param counts: the summary of its end; ``None`` while it has none.
     :param outcomes: rows by outcome: of its end; before it, those with a result that is kept.
+    :param total: about how many rows its source has, where that is known.
     """
 
     number: int
@@ -58,6 +59,7 @@ class LoadView:
     message: str | None
     counts: Mapping[str, object] | None
     outcomes: Mapping[str, int]
+    total: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
