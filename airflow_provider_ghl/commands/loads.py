@@ -158,7 +158,9 @@ def _counts(load: dict[str, Any]) -> str | None:
         of_all = f", of about {counted(load['total'], 'row')}" if load["total"] else ""
         return f"so far {', '.join(_by_outcome(so_far))}{of_all}" if so_far else None
     parts = _by_outcome(counts)
-    return f"{counted(counts.get('rows', 0), 'row')}{': ' if parts else ''}{', '.join(parts)}"
+    deleted = (counts.get("deletes") or {}).get("deleted")
+    gone = f"; {counted(deleted, 'relation')} deleted" if deleted else ""
+    return f"{counted(counts.get('rows', 0), 'row')}{': ' if parts else ''}{', '.join(parts)}{gone}"
 
 
 def _by_outcome(counts: dict[str, int]) -> list[str]:

@@ -41,6 +41,16 @@ def lines(result: Result) -> list[str]:
     return result.text.splitlines()
 
 
+def test_what_a_load_deleted_is_told(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ledger = open_ledger(None)
+    begun: dict[str, Any] = {"is_resumed": False, "location_id": "location", "association": "attended", "try_number": 1}
+    attempt = ledger.loads.begin("nightly/run/mirror/-1", **begun)
+    counts = {"rows": 5, "created": 5, "deletes": {"planned": 3, "deleted": 2, "failed": 1}}
+    ledger.loads.end(attempt, end="green", message="well", counts=counts, is_well=True)
+    ledger.close()
+    assert "5 rows: 5 created; 2 relations deleted" in run_command(capsys, "loads").text
+
+
 class TestList:
     def test_without_a_ledger(self, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert "There is no ledger at sqlite:///" in run_command(capsys, "loads").text

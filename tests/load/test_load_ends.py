@@ -281,3 +281,11 @@ def test_max_requests_spent_while_a_limit_is_settled_is_green_too() -> None:
     load = load_pairs([("hub", "a")], server, max_requests=2)
     assert (load.verdict.end, load.outcomes) == (End.GREEN, ["not_attempted"])
     assert load.results[0]["requests"] == 1
+
+
+@pytest.mark.parametrize(("rows", "was_stopped"), [(20, False), (60, True)])
+def test_a_load_with_no_row_left_is_not_said_to_be_stopped(rows: int, was_stopped: bool) -> None:
+    server = SimulatedServer(FakeClock(), missing=frozenset(f"s{number}" for number in range(rows)))
+    load = load_pairs([(f"s{number}", "t") for number in range(rows)], server)
+    assert load.verdict.headline.startswith("The same answer again and again with no success between")
+    assert ("so that the load was stopped" in load.verdict.headline) is was_stopped is bool(load.summary["not_attempted"])

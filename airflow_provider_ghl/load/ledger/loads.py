@@ -130,7 +130,7 @@ class LedgerLoads:
 
     def list(self, limit: int = 50, wanted: LoadFilter = _ALL) -> _Dicts:
         """The latest loads first: number, load_id, location_id, association, began, updated, state, tries, requests,
-        rate_limited, counts.
+        rate_limited, counts, total (about how many rows the source has; ``None`` where that is not known).
 
         ``state`` is ``running``, ``lost`` (it has not ended, and is not alive), or how it ended. ``counts_so_far`` are the kept
         results by outcome of a load that has no ``counts``, since it has not ended or was broken off; else ``None``.

@@ -338,8 +338,9 @@ class _Judgement:
             return _sentence(_explained(error))
         if stoppage.is_outage:
             return _sentence(f"The load was stopped: {stoppage.text}")
-        again = "The same answer again and again with no success between, so that the load was stopped"
-        return _sentence(f"{again}: {stoppage.text}")
+        again = "The same answer again and again with no success between"
+        was_stopped = ", so that the load was stopped" if self._summary[Outcome.NOT_ATTEMPTED] else ""
+        return _sentence(f"{again}{was_stopped}: {stoppage.text}")
 
 
 def _spent(error: QuotaExhausted) -> str:
