@@ -70,11 +70,11 @@ class Shares:
 
 
 def nights(days: Sequence[DayOutcomes]) -> tuple[Panel, Panel]:
-    """A bar for each day, twice: rows that are there, and rows that need attention, which have a scale of their own.
+    """A bar for each day, twice: rows that HighLevel holds, and rows that need attention, which have a scale of their own.
 
     On one scale three rows that failed would not be seen beside a million that did not.
     """
-    return _night_panel("rows that are there", days, WELL), _night_panel("rows that need attention", days, ATTENTION)
+    return _night_panel("rows in HighLevel", days, WELL), _night_panel("rows that need attention", days, ATTENTION)
 
 
 def rates(points: Sequence[RatePoint]) -> Panel | None:

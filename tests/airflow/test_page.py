@@ -68,11 +68,15 @@ def test_a_month_has_a_bar_for_each_night_and_a_table() -> None:
         a_load(1, outcomes={"created": 10, "failed": 3}),
         a_load(2, began=NOW - 86_400, outcomes={"already_exists": 99_000}),
     ]
-    shown = a_page(FakeLedger(FakeViews(loads))).get("/ghl/loads").text
+    client = a_page(FakeLedger(FakeViews(loads)))
+    shown = client.get("/ghl/loads").text
     assert "<title>2026-11-27: 10 created; 1 load</title>" in shown
     assert "<title>2026-11-27: 3 failed; 1 load</title>" in shown
     assert "<title>2026-11-26: 99,000 already_exists; 1 load</title>" in shown
-    assert "at most 3 a night" in text_of(shown)
+    assert "highest: 3" in text_of(shown)
+    filtered = text_of(client.get("/ghl/loads?state=final").text)
+    assert "Outcomes a day, of loads in any state" in filtered
+    assert "of loads in any state" not in text_of(shown)
     assert re.search(r'<th scope="row"><time datetime="2026-11-26">2026-11-26</time></th>\s*<td class="n">1</td>', shown)
 
 
@@ -152,6 +156,11 @@ def test_several_locations_and_deletes() -> None:
     assert "3 relations to be deleted: 2 deleted, 1 kept." in text
     assert "kept c1 e1 r1 named" in text
     assert "1,000 with 1 request" in text
+
+
+def test_the_list_tells_what_was_deleted() -> None:
+    load = a_load(counts={"rows": 12, "deletes": {"planned": 3, "deleted": 2}})
+    assert "; 2 deleted" in text_of(a_page(FakeLedger(FakeViews([load]))).get("/ghl/loads").text)
 
 
 def test_outcomes_have_their_evidence() -> None:
