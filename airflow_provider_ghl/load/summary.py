@@ -45,6 +45,9 @@ def summarize(
         summary["locations"] = {one.id: _of_location(spec, client, one, deletes) for one in locations}
     if mirror is not None:
         summary["deletes"] = mirror.counts
+        summary["baseline"] = bool(mirror.baselines)
+        for location_id in mirror.baselines if spec.has_several_locations else ():
+            summary["locations"][location_id]["baseline"] = True
         if spec.plan_only:
             summary["plan_id"] = mirror.plan.id if mirror.plan is not None else None
     return summary

@@ -44,6 +44,7 @@ def mirrored_once(ledger: Ledger, time: Time) -> SimulatedServer:
     highlevel = server()
     first = mirror(TABLE, highlevel, ledger, "first")
     assert first.verdict.is_green
+    assert first.summary["baseline"]
     assert "the next one deletes what its table does not name" in first.verdict.warnings[0]
     highlevel.add(HAND)
     time.now += 3_600

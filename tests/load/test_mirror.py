@@ -44,7 +44,7 @@ class TestDeletes:
 
     def test_an_unchanged_table_costs_nothing(self, world: SimulatedServer, ledger: Ledger) -> None:
         load = mirror(TABLE, world, ledger, "second")
-        assert (deletes(load), load.summary["requests"]) == ({}, 1)
+        assert (deletes(load), load.summary["requests"], load.summary["baseline"]) == ({}, 1, False)
         assert load.verdict.message.endswith("Nothing to be deleted.")
 
     def test_a_parent_that_left_the_table_altogether_keeps_everything(self, world: SimulatedServer, ledger: Ledger) -> None:

@@ -87,6 +87,14 @@ class TestLocations:
         assert load_rows(self.ROWS, agency, ledger=ledger, load_id="first", **self.OPTIONS).verdict.is_green
         return agency
 
+    def test_a_new_location_has_its_baseline(self, agency: SimulatedAgency, ledger: Ledger) -> None:
+        agency.locations |= SimulatedAgency.build(["c"]).locations
+        agency["c"].clock = agency.clock
+        rows = [*self.ROWS[6:], *make_rows(["c"], 3)]
+        load = load_rows(rows, agency, ledger=ledger, load_id="second", **self.OPTIONS)
+        assert (load.summary["baseline"], deletes(load)["deleted"]) == (True, 6)
+        assert [name for name, line in load.summary["locations"].items() if line.get("baseline")] == ["c"]
+
     def test_each_deletes_what_left_its_table(self, agency: SimulatedAgency, ledger: Ledger) -> None:
         before = agency.asked.copy()
         load = load_rows(self.ROWS[6:], agency, ledger=ledger, load_id="second", **self.OPTIONS)

@@ -42,6 +42,7 @@ class MirrorEnd:
     :param stoppage: what stopped the reading of the parents, or the deletes, before the last one.
     :param stopped: the locations whose deletes were stopped while others went on.
     :param plan: what a load that only plans would do.
+    :param baselines: the locations in which nothing was deleted, since no mirror of the table had run there.
     :param requests: how many requests were sent, by location.
     :param price: how many requests a plan's deletes would take, by location.
     :param is_complete: whether all was looked at and tried.
@@ -54,6 +55,7 @@ class MirrorEnd:
     stopped: dict[str, Stoppage] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     plan: MirrorPlan | None = None
+    baselines: set[str] = field(default_factory=set)
     requests: Counter[str] = field(default_factory=Counter)
     price: dict[str, int] = field(default_factory=dict)
     is_complete: bool = True
@@ -132,6 +134,7 @@ class Mirror:
         series = self._series_of(location)
         if self._ledger.tables.has_baseline(series, location.number, self._rank):
             return False
+        self._end.baselines.add(location.location_id)
         self._end.notes.append(
             f"{self._where(location)}the ledger knows of no earlier mirror of this table, so that nothing was deleted: "
             "this run is the baseline, and the next one deletes what its table does not name"
