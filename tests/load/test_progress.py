@@ -13,6 +13,7 @@ from simulated_time import FakeClock
 
 from airflow_provider_ghl.api.limits import Limit
 from airflow_provider_ghl.load.ledger.ledger import Ledger
+from airflow_provider_ghl.load.plan.price import Estimate
 from airflow_provider_ghl.load.results.progress import LocationStatus, Progress
 from airflow_provider_ghl.load.spec import Owned
 
@@ -134,6 +135,33 @@ def test_a_line_has_rows_done_rate_and_time_left(total: int | None, done: int, l
     lines.progress.tick(0, 0, 0, [ONE])
     clock.now += 20.0
     lines.progress.tick(done, 4000, 250, [ONE])
+    assert lines.lines == [line]
+
+
+@pytest.mark.parametrize(
+    ("rows", "price", "line"),
+    [
+        (
+            1,
+            Estimate(1, 0.0, 1, 1.0, 1),
+            "1 row: 1 request, less than 1 s at the current limit, 100.0% of the 1 request that is left today",
+        ),
+        (
+            2,
+            Estimate(3, 0.0, 199_996, 0.0, 1),
+            "2 rows: 3 requests, less than 1 s at the current limit, "
+            "less than 0.1% of the 199,996 requests that are left today",
+        ),
+        (
+            1_000,
+            Estimate(0, 0.0, 199_996, 0.0, 1),
+            "1,000 rows: 0 requests, less than 1 s at the current limit, 0.0% of the 199,996 requests that are left today",
+        ),
+    ],
+)
+def test_the_first_line_counts_rows_and_requests(rows: int, price: Estimate, line: str) -> None:
+    lines = Lines(FakeClock(), None)
+    lines.progress.announce(rows, str(price), is_exact=True)
     assert lines.lines == [line]
 
 

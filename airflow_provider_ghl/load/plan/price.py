@@ -12,6 +12,9 @@ from airflow_provider_ghl.load.results.time_span import time_span
 
 __all__ = ["Estimate", "estimate"]
 
+#: The smallest share of the day that is given as a number.
+_LEAST_SHARE = 0.001
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -40,9 +43,12 @@ class Estimate:
         }
 
     def __str__(self) -> str:
-        parts = [f"{self.requests:,} requests, {time_span(self.seconds)} at the current limit"]
+        parts = [f"{_requests(self.requests)}, {time_span(self.seconds)} at the current limit"]
         if self.left_today is not None and self.share_of_today is not None:
-            parts.append(f"{self.share_of_today:.1%} of the {self.left_today:,} requests that are left today")
+            is_little = self.requests and self.share_of_today < _LEAST_SHARE
+            share = f"less than {_LEAST_SHARE:.1%}" if is_little else f"{self.share_of_today:.1%}"
+            are = "is" if self.left_today == 1 else "are"
+            parts.append(f"{share} of the {_requests(self.left_today)} that {are} left today")
         if self.days is not None and self.days > 1:
             parts.append(f"so that it takes {self.days} days")
         return ", ".join(parts)
@@ -73,6 +79,10 @@ def _estimate(requests: int, limit: Limit) -> Estimate:
     today = max(limit.daily_left - limit.daily_reserve, 0)
     share = round(requests / today, 4) if today else (0.0 if not requests else None)
     return Estimate(requests, seconds, today, share, _days(requests, today, limit.daily_limit - limit.daily_reserve))
+
+
+def _requests(count: int) -> str:
+    return f"{count:,} {'request' if count == 1 else 'requests'}"
 
 
 def _days(requests: int, today: int, a_day: int) -> int | None:

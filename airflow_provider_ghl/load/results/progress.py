@@ -111,7 +111,7 @@ class Progress:
         :param price: the cost, as text.
         :param is_exact: whether all rows were counted, and not only the first ones.
         """
-        self._write(f"{rows:,} rows: {'' if is_exact else 'about '}{price}")
+        self._write(f"{rows:,} {'row' if rows == 1 else 'rows'}: {'' if is_exact else 'about '}{price}")
 
     def log_trouble(self, location_id: str, trouble: str) -> None:
         """Write at once that a location is delayed, or that it goes on again.
