@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ghl.exceptions import DuplicateAssociation, NotFound
@@ -68,10 +69,8 @@ class CreateAssociationOperator(GHLOperator):
             for name in _DEFINITION:
                 required(name, getattr(self, name))
             if self.if_exists != "fail":
-                try:
+                with suppress(NotFound):
                     return self._use(self.hook.get_association_by_key(self.key))
-                except NotFound:
-                    self.log.info("There is no association %s yet", self.key)
             try:
                 return self._create()
             except DuplicateAssociation:
@@ -81,13 +80,15 @@ class CreateAssociationOperator(GHLOperator):
                 return self._use(self.hook.get_association_by_key(self.key))
 
     def _create(self) -> Association:
-        return self.hook.create_association(
+        created = self.hook.create_association(
             key=self.key,
             first_object_key=self.first_object_key,
             first_object_label=self.first_object_label,
             second_object_key=self.second_object_key,
             second_object_label=self.second_object_label,
         )
+        self.log.info("Created association %s (id %s)", created.get("key", self.key), created.get("id"))
+        return created
 
     def _use(self, found: Association) -> Association:
         """Use an association that exists. HighLevel may have stored it in lower case and with its sides swapped."""
@@ -98,9 +99,11 @@ class CreateAssociationOperator(GHLOperator):
         sides = Sides(self.first_object_key, self.second_object_key, self._first_label_in(there))
         labels = (second, first) if is_swapped(found, sides) else (first, second)
         if self.if_exists == "reuse" or labels == there:
-            self.log.info("The association %s is there", found.get("id"))
+            self.log.info("The association %s (id %s) is there", found.get("key", self.key), found.get("id"))
             return found
-        return self.hook.update_association(str(found["id"]), *labels)
+        updated = self.hook.update_association(str(found["id"]), *labels)
+        self.log.info("The association %s (id %s) is there, and has new labels", found.get("key", self.key), found["id"])
+        return updated
 
     def _first_label_in(self, there: tuple[str | None, str | None]) -> str | None:
         """The current label of the side that the user names first; ``None`` where neither of the user's labels is in use.

@@ -58,6 +58,16 @@ class TestCreate:
         assert again["id"] == first["id"]
         assert keys(ghl) == ["attended"]
 
+    def test_the_log_says_whether_it_was_made(self, ghl: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+        made = run(create())
+        assert f"Created association attended (id {made['id']})" in capsys.readouterr().out
+        run(create())
+        said = capsys.readouterr().out
+        assert f"The association attended (id {made['id']}) is there" in said
+        assert "Created" not in said
+        run(create(first_object_label="Guest", if_exists="update_labels"))
+        assert f"The association attended (id {made['id']}) is there, and has new labels" in capsys.readouterr().out
+
     def test_reuse_leaves_labels_alone(self, ghl: Sandbox) -> None:
         run(create())
         assert run(create(first_object_label="Guest"))["firstObjectLabel"] == "Attendee"
