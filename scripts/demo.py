@@ -103,6 +103,7 @@ def report(sandbox: Sandbox, agency: FixedAgency, first: Xcoms, second: Xcoms, t
     print_load("The third night", third[LOAD, "return_value", -1], third[LOAD, "results", -1])
     print_deletes(sandbox, third[LOAD, "return_value", -1], third[LOAD, "results", -1])
     print_what_is_there(sandbox)
+    write_line("\nNext: `make up` shows this in Airflow.")
 
 
 def print_deletes(sandbox: Sandbox, summary: dict[str, Any], results: list[dict[str, Any]]) -> None:
@@ -115,7 +116,8 @@ def print_deletes(sandbox: Sandbox, summary: dict[str, Any], results: list[dict[
             pair = f"{documents[one['first_record_id']]}, {contacts[one['second_record_id']]}"
             write_line(f"    {one['outcome']}: {pair}")
     for row, because in kept_rows(results):
-        write_line(f"    kept: {row['document']}, {row['email']}: {because} is of this document too, and names nobody for sure")
+        why = f"row {because} of the same document names no known contact, so nothing of this document is deleted"
+        write_line(f"    kept: {row['document']}, {row['email']}: {why}")
 
 
 def kept_rows(results: list[dict[str, Any]]) -> list[tuple[dict[str, str], str]]:

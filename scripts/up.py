@@ -41,13 +41,16 @@ DESCRIPTIONS = {
     "warehouse": "The table of ghl_attendance",
 }
 WHAT_TO_LOOK_AT = """
-What to look at:
+First: Browse > HighLevel loads, and the tab "HighLevel load" of any task that loaded something.
+
+Then:
   ghl_signatures    loads a table by e-mail addresses and codes: its results say which keys name nobody, and why
   ghl_large         runs for half an hour: its log shows how far it is, and how fast
-  ghl_refused       is red: its log says why and for which rows; its results are in its XComs
+  ghl_refused       is red, on purpose: its log and its tab say why and for which rows
   ghl_mirror        trigger it again: each morning its table lacks other rows, and what left it is deleted
-  ghl_attendance    trigger it twice: the second time the ledger knows every relation, and no request is spent
-  ghl_notify        trigger it: it is red, and its log ends with the text that a chat would get
+  ghl_attendance    trigger it twice: the second time the ledger knows every relation, and one request is enough
+  ghl_notify        trigger it: it is red, on purpose; the text that a chat would get is at the end of its log,
+                    in the group "Post Execute"
   ghl_agency        trigger it: a load for each sub-account of an agency, then one for all
   ghl_sub_accounts  trigger it: two sub-accounts, each with a connection of its own
   Admin > Connections: press Test beside one of type ghl; edit one to see its form
@@ -153,10 +156,10 @@ def import_connections(connections: dict[str, dict[str, Any]], env: dict[str, st
 
 
 def standalone_settings() -> dict[str, str]:
-    """Settings of ``airflow standalone``: free ports, one user, the DAGs of two folders, short intervals."""
+    """Settings of ``airflow standalone``: its ports, one user, the DAGs of two folders, short intervals."""
     passwords = workspace.AIRFLOW_HOME / "passwords.json"
     passwords.write_text(json.dumps({LOGIN: LOGIN}))
-    port = free_port()
+    port = workspace.port(workspace.AIRFLOW_PORT)
     bundle = "airflow.dag_processing.bundles.local.LocalDagBundle"
     folders = {"examples": workspace.EXAMPLE_DAGS, "make_up": DAGS}
     bundles = [{"name": name, "classpath": bundle, "kwargs": {"path": str(path)}} for name, path in folders.items()]
@@ -172,7 +175,8 @@ def standalone_settings() -> dict[str, str]:
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
         "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
-        # What Ctrl-C interrupted is tried again soon after the next start.
+        # What Ctrl-C interrupted is tried again soon after the next start, and not after five minutes.
+        "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "15",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
     }
 

@@ -22,6 +22,7 @@ AIRFLOW_HOME = FOLDER / "airflow"
 WAREHOUSE = FOLDER / "warehouse.db"
 SANDBOX_STATE = FOLDER / "highlevel.jsonl"
 SANDBOX_PORT = FOLDER / "port"
+AIRFLOW_PORT = FOLDER / "airflow_port"
 EXAMPLE_DAGS = ROOT / "example_dags"
 DATA = EXAMPLE_DAGS / "data"
 ATTENDANCE = DATA / "attendance.csv"
@@ -48,16 +49,19 @@ def prepare() -> None:
     database.close()
 
 
-def port() -> int:
-    """The sandbox's port: the same each time if it is free, since the ledger knows a HighLevel by its address."""
-    last = int(SANDBOX_PORT.read_text()) if SANDBOX_PORT.exists() else 0
+def port(kept: Path = SANDBOX_PORT) -> int:
+    """A port, the same each time if it is free: the ledger knows the sandbox by its address, and logs link to Airflow's.
+
+    :param kept: the file that remembers it.
+    """
+    last = int(kept.read_text()) if kept.exists() else 0
     for number in (last, 0):
         with socket.socket() as free, contextlib.suppress(OSError):
             free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             free.bind(("127.0.0.1", number))
-            SANDBOX_PORT.write_text(str(free.getsockname()[1]))
+            kept.write_text(str(free.getsockname()[1]))
             break
-    return int(SANDBOX_PORT.read_text())
+    return int(kept.read_text())
 
 
 def fill(sandbox: Sandbox) -> FixedAgency:
