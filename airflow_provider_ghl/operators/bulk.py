@@ -99,8 +99,8 @@ class BulkCreateRelationsOperator(LoadOperator):
         evenly over the days.
     :param failure_tolerance: how many rows (int), or which share of the rows (float in [0, 1)), may fail before the task is
         red.
-    :param abort_after: this many equal refusals with no success in between stop the load. Until the first success, at most
-        this many requests are in flight.
+    :param abort_after: this many equal refusals with no success in between stop the load. Refusals that name a record count
+        once for each record, however many rows it has. Until the first success, at most this many requests are in flight.
     :param outage_timeout: how long HighLevel may give no answer. Meanwhile rows wait, and one request at a time is sent to
         notice when it answers again. After that the load is red and retryable.
     :param max_per_first: how many relations of the association one first record may have. Rows beyond that are ``invalid``,
