@@ -30,8 +30,8 @@ class SyncRelationsOperator(BulkCreateRelationsOperator):
     to forget. What the table of another task names is kept as well.
 
     The summary has ``deletes`` as well, a dict with ``planned``, ``deleted``, ``already_gone``, ``kept``, ``rejected``,
-    ``failed``, ``not_attempted``; and ``baseline``: whether it was the first run in a sub-account. ``results`` has a dict for each
-    relation that was to be deleted, after the rows. With ``plan_only`` the summary has ``plan_id``.
+    ``failed``, ``not_attempted``; and ``baseline``: whether it was the first run in a sub-account. ``results`` has a dict
+    for each relation that was to be deleted, after the rows. With ``plan_only`` the summary has ``plan_id``.
 
     :param parent: whose relations become exactly the table's: the records in the ``first`` or the ``second`` column, or those
         of the whole ``association``.
