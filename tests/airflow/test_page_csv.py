@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -41,18 +42,47 @@ def test_it_is_what_was_found_on_all_pages() -> None:
     assert [row["row"] for row in read(answer.text)] == [str(row) for row in range(1, 3_000, 2)]
 
 
-@pytest.mark.parametrize("key", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "=cmd|' /C calc'!A0"])
-def test_no_cell_is_a_formula(key: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        *((f"{sign}1", f"'{sign}1") for sign in ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")),
+        *((f"{unseen}=1", f"'{unseen}=1") for unseen in (" ", "\xa0", "\u3000", "\ufeff", "\u200b", "\x00", "\x0b", '"')),
+        ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
+        ("\t=1", "\t'=1"),
+        ("\r=1", "\r'=1"),
+        ("x;=HYPERLINK(1)", "x;'=HYPERLINK(1)"),
+        ("x; \ufeff @SUM(A1)", "x;' \ufeff @SUM(A1)"),
+        ("a\t=1\r\n+2\n-3;;\uff1d4", "a\t'=1\r\n'+2\n'-3;;'\uff1d4"),
+        ("'=1", "'=1"),
+    ],
+)
+def test_no_cell_is_a_formula(key: str, told: str) -> None:
     text = b"".join(csv_pieces([a_row(0, "rejected", row_key=key, reason=key, first_record_id=key)])).decode()
     (row,) = read(text)
-    assert {row["row_key"], row["reason"], row["first_record_id"]} == {f"'{key}"}
+    assert {row["row_key"], row["reason"], row["first_record_id"]} == {told}
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_no_cell_is_a_formula_wherever_it_is_split(delimiter: str) -> None:
+    keys = ['x;"=1"', "a,b;=1", "a;\n=1", 'a";\t"=1', "one\n=1", 'x;""=1']
+    text = b"".join(csv_pieces([a_row(-5, row_key=key, reason=key) for key in keys])).decode()
+    cells = [cell for line in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) for cell in line]
+    # A row number is none of people's texts.
+    assert [cell for cell in cells if cell.startswith(("=", "+", "-", "@")) and not cell.startswith("-5")] == []
+
+
+def test_long_texts_take_no_time() -> None:
+    began = time.process_time()
+    for text in (" " * 10**6, ";" * 10**6, "\n " * 10**6, '"\x00 ' * 10**6):
+        next(csv_pieces([a_row(0, row_key=text)]))
+    assert time.process_time() - began < 5
 
 
 def test_other_values_stay_as_they_are() -> None:
-    values = ['a "quoted", one', "two\nlines", "Zoë ✓", -5, True, None, "'quoted"]
+    values = ['a "quoted", one', "two\nlines", "Zoë ✓", -5, True, None, "'quoted", "a-b; c=d"]
     text = b"".join(csv_pieces([a_row(at, row_key=value) for at, value in enumerate(values)])).decode()
     told = [row["row_key"] for row in read(text)]
-    assert told == ['a "quoted", one', "two\nlines", "Zoë ✓", "-5", "True", "", "'quoted"]
+    assert told == ['a "quoted", one', "two\nlines", "Zoë ✓", "-5", "True", "", "'quoted", "a-b; c=d"]
 
 
 def test_it_is_made_piece_by_piece() -> None:
