@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from airflow_provider_ghl.load.ledger.views import LoadView
@@ -47,7 +47,9 @@ OUTCOMES: Mapping[str, str] = {
 }
 #: Outcomes of rows that somebody should look at.
 ATTENTION = ("invalid", "unresolved", "rejected", "failed", "not_attempted")
-#: The others.
+#: Those that count as failed whatever the load's arguments say.
+_FAILED = ("invalid", "rejected", "failed")
+#: Outcomes of the other rows.
 WELL = tuple(name for name in OUTCOMES if name not in ATTENTION)
 EVIDENCE: Mapping[str, str] = {
     "answer": "HighLevel's answer to this load",
@@ -80,12 +82,24 @@ _ADVICE = {
 
 def advice(load: LoadView) -> str:
     """What to do now."""
-    failures = sum(load.outcomes.get(outcome, 0) for outcome in ("invalid", "unresolved", "rejected", "failed"))
-    if load.state == "green" and failures:
-        return f"The task is green, since failure_tolerance allows the {counted(failures, 'row')} that failed. See why below."
-    if load.state == "green" and load.outcomes.get("not_attempted"):
-        return "The task is green, and the next run reaches the rows that were not attempted."
-    return _ADVICE[load.state]
+    return " ".join(_remarks_on_green(load)) if load.state == "green" and _has_attention(load) else _ADVICE[load.state]
+
+
+def _has_attention(load: LoadView) -> bool:
+    return any(load.outcomes.get(outcome) for outcome in ATTENTION)
+
+
+def _remarks_on_green(load: LoadView) -> Iterator[str]:
+    """Why it is green all the same."""
+    if failures := sum(load.outcomes.get(outcome, 0) for outcome in _FAILED):
+        yield f"The task is green, since failure_tolerance allows the {counted(failures, 'row')} that failed. See why below."
+    if unresolved := load.outcomes.get("unresolved"):
+        # The ledger does not know which of the two it was.
+        are = "is" if unresolved == 1 else "are"
+        yield f'{counted(unresolved, "row")} {are} unresolved, which on_unresolved="skip" or failure_tolerance lets pass.'
+        yield "Correct the keys, or the records in HighLevel: the next run looks them up again."
+    if load.outcomes.get("not_attempted"):
+        yield "The task is green, and the next run reaches the rows that were not attempted."
 
 
 def rows_of(load: LoadView) -> int:

@@ -20,7 +20,7 @@ NASTY = "\"><script>alert(1)</script>' onload=x {{ 6*7 }} ${7*7} ; DROP TABLE gh
 
 def text_of(html: str) -> str:
     """What a reader sees, more or less."""
-    return " ".join(re.sub(r"<[^>]+>", " ", html).split()).replace("&lt;", "<").replace("&gt;", ">").replace("&#39;", "'")
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split()).replace("&lt;", "<").replace("&gt;", ">").replace("&#39;", "'").replace("&#34;", '"')
 
 
 def test_the_words_are_those_of_the_manual() -> None:
@@ -100,6 +100,14 @@ def test_one_load_says_what_failed_why_and_what_to_do() -> None:
         (a_load(state="green", outcomes={"created": 2}), "What to do Nothing to do."),
         (a_load(state="green", outcomes={"failed": 2}), "failure_tolerance allows the 2 rows that failed"),
         (a_load(state="green", outcomes={"not_attempted": 2}), "the next run reaches the rows"),
+        (
+            a_load(state="green", outcomes={"created": 2, "unresolved": 2}),
+            'What to do 2 rows are unresolved, which on_unresolved="skip" or failure_tolerance lets pass. Correct the keys',
+        ),
+        (
+            a_load(state="green", outcomes={"rejected": 1, "unresolved": 1, "not_attempted": 3}),
+            "allows the 1 row that failed. See why below. 1 row is unresolved, which",
+        ),
     ],
 )
 def test_the_advice_is_that_of_the_end(load: Any, told: str) -> None:
