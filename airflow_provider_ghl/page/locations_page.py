@@ -25,7 +25,8 @@ def locations_values(ledger: Any, dag_ids: frozenset[str], query: Query) -> dict
     """
     now = datetime.now(UTC).timestamp()
     begins, after = query.text("location_id"), query.position("after") or 0
-    found = [one for one in ledger.views.locations(dag_ids) if begins is None or one.location_id.startswith(begins)]
+    all_of_viewer = [_as_of(one, now) for one in ledger.views.locations(dag_ids)]
+    found = [one for one in all_of_viewer if begins is None or one.location_id.startswith(begins)]
     found.sort(key=_left)
     shown = [replace(one, by_hour=_whole_day(one.by_hour, now)) for one in found[after : after + _PAGE]]
     return {
@@ -37,6 +38,12 @@ def locations_values(ledger: Any, dag_ids: frozenset[str], query: Query) -> dict
         "is_about": sum(one.relations + one.keys for one in found) >= _COUNTED,
         "now": now,
     }
+
+
+def _as_of(location: LocationView, now: float) -> LocationView:
+    """Without what was left of a day that is over: of the new one HighLevel has said nothing yet."""
+    is_over = location.resets_at is not None and location.resets_at <= now
+    return replace(location, daily_left=None) if is_over else location
 
 
 def _whole_day(points: Sequence[RatePoint], now: float) -> tuple[RatePoint, ...]:

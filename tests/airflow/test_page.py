@@ -185,7 +185,8 @@ def test_outcomes_have_their_evidence() -> None:
 def test_the_locations_and_the_ledger() -> None:
     client = a_page(FakeLedger(FakeViews(places=[a_location()])))
     places = client.get("/ghl/locations").text
-    assert "Requests of the day 185,000 of 200,000 Left 15,000 Next reset 2026-11-27 07:00:00 UTC" in text_of(places)
+    told = r"Requests of the day 185,000 of 200,000 Left 15,000 Next reset 20\d\d-\S+ \d\d:00:00 UTC , in \d+ "
+    assert re.search(told, text_of(places))
     assert 'aria-label="185,000 of 200,000 requests of the day are spent"' in places
     assert 23 <= re.findall(r'<path class="sent" d="([^"]+)"', places)[0].count("M") <= 24
     assert "no location" in a_page().get("/ghl/locations").text
@@ -194,6 +195,18 @@ def test_the_locations_and_the_ledger() -> None:
     assert "Where postgresql://db.example/ledger Connection ghl_ledger Version 3" in told
     assert "Size 5.0 MiB Loads 1,500 Rows kept 2,000,000 Relations known about 3,000,000 Keys known 40,000 Oldest load" in told
     assert 'href="/ghl/ledger?ledger=second"' in ledger.text
+
+
+def test_a_day_that_is_over_says_nothing_of_the_new_one() -> None:
+    """The location whose quota was spent yesterday is not the one to look at."""
+    over = replace(a_location(), location_id="of_yesterday", daily_left=0, resets_at=NOW - 60, requests_today=5)
+    places = [over, replace(a_location(), location_id="of_today", daily_left=50_000)]
+    shown = a_page(FakeLedger(FakeViews(places=places))).get("/ghl/locations").text
+    assert re.findall(r'class="id">(of_\w+)</h2>', shown) == ["of_today", "of_yesterday"]
+    told = "Requests of the day 5 of 200,000 Left not said since the reset Last reset 2026-11-27 05:59:00 UTC Relations known"
+    assert told in text_of(shown)
+    assert shown.count('class="meter"') == 1
+    assert "200,000 of 200,000" not in shown
 
 
 def test_many_locations_have_pages_and_the_fullest_come_first() -> None:
