@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_ghl.load.ledger.views import LoadView, ViewFilter
+from airflow_provider_ghl.load.ledger.views import EarlierLoad, LoadView
 from airflow_provider_ghl.page import charts
 from airflow_provider_ghl.page.query import Query
 from airflow_provider_ghl.page.words import OUTCOMES, advice, rows_of, took
@@ -15,8 +15,8 @@ __all__ = ["History", "load_values", "row_filter"]
 
 _PAGE = 100
 _FIRST_ROWS = 5
-#: How many of a DAG's earlier loads are looked through.
-_EARLIER = 200
+#: How many earlier loads of the same task are looked through.
+_EARLIER = 1_000
 _RED = ("retryable", "final", "lost")
 
 
@@ -24,16 +24,19 @@ _RED = ("retryable", "final", "lost")
 class History:
     """What came before a load of the same task.
 
-    :param red_since: of a red load: the first red one since the task last ended well, and how many have been red since.
+    :param red_since: of a red load: when the first red one since the task last ended well began.
+    :param red_loads: how many have been red since then, this one included.
     :param last_success: the last load before it that was green.
+    :param looked_through: how many loads were looked through for it in vain, where there may be more; else ``None``.
     """
 
-    red_since: LoadView | None
+    red_since: float | None
     red_loads: int
-    last_success: LoadView | None
+    last_success: EarlierLoad | None
+    looked_through: int | None
 
 
-def load_values(ledger: Any, load: LoadView, dag_ids: frozenset[str], query: Query) -> dict[str, Any]:
+def load_values(ledger: Any, load: LoadView, query: Query) -> dict[str, Any]:
     """The values of the template.
 
     :raises HTTPException: 400: a parameter cannot be right.
@@ -48,7 +51,7 @@ def load_values(ledger: Any, load: LoadView, dag_ids: frozenset[str], query: Que
         "rows": rows_of(load),
         "seconds": took(load),
         "advice": advice(load),
-        "history": _history(views, load, dag_ids),
+        "history": _history(views, load),
         "is_live": load.state == "running",
         "problems": views.problems(load.number, _FIRST_ROWS),
         "rate": charts.rates(points),
@@ -68,17 +71,18 @@ def row_filter(query: Query) -> dict[str, Any]:
     return {"search": query.text("search") or "", "outcome": query.one_of("outcome", tuple(OUTCOMES))}
 
 
-def _history(views: Any, load: LoadView, dag_ids: frozenset[str]) -> History:
-    wanted = ViewFilter(dag_ids=dag_ids, dag_id=load.dag_id)
-    task = load.task_id, load.map_index
-    before = views.loads(wanted, before=load.number, limit=_EARLIER)
-    red = [load] if load.state in _RED else []
-    for earlier in (one for one in before if (one.task_id, one.map_index) == task):
+def _history(views: Any, load: LoadView) -> History:
+    before: list[EarlierLoad] = views.before(load.number, _EARLIER)
+    red: list[LoadView | EarlierLoad] = [load] if load.state in _RED else []
+    last_success = None
+    for earlier in before:
         if earlier.state == "green":
-            return History(red[-1] if red else None, len(red), earlier)
+            last_success = earlier
+            break
         if red and earlier.state in _RED:
             red.append(earlier)
-    return History(red[-1] if red else None, len(red), None)
+    looked_through = _EARLIER if last_success is None and len(before) == _EARLIER else None
+    return History(red[-1].began if red else None, len(red), last_success, looked_through)
 
 
 def _locations(counts: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:

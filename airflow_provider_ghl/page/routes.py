@@ -80,7 +80,7 @@ def show_load(request: Request, viewer: ViewerDep, number: str) -> Response:
         if opened.ledger is None:
             return _no_ledger_yet(request, opened, conn_id)
         load = _load(opened, viewer, load_number(number))
-        values = load_values(opened.ledger, load, viewer.dag_ids, query)
+        values = load_values(opened.ledger, load, query)
     return page(request, "load.html", ledger=conn_id, title=f"Load {load.number:,}", **values)
 
 

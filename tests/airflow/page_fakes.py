@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from airflow_provider_ghl.exceptions import LedgerError
 from airflow_provider_ghl.load.ledger.views import (
     DayOutcomes,
+    EarlierLoad,
     LoadView,
     LocationView,
     ProblemGroup,
@@ -102,6 +103,12 @@ class FakeViews:
     def find(self, load_id: str) -> LoadView | None:
         self._note(load_id)
         return next((load for load in self.all_loads if load.load_id == load_id), None)
+
+    def before(self, number: int, limit: int) -> list[EarlierLoad]:
+        mine = next(load for load in self.all_loads if load.number == number)
+        found = [load for load in self.all_loads if load.number < number and _task(load) == _task(mine)]
+        newest = sorted(found, key=lambda load: -load.number)[:limit]
+        return [EarlierLoad(load.number, load.state, load.began) for load in newest]
 
     def choices(self, dag_ids: frozenset[str] | None) -> Mapping[str, list[str]]:
         shown = [load for load in self.all_loads if dag_ids is None or load.dag_id in dag_ids]
@@ -201,6 +208,10 @@ def _matches(load: LoadView, wanted: ViewFilter) -> bool:
         and all(getattr(wanted, name) in (None, getattr(load, name)) for name in chosen)
         and (wanted.outcome is None or bool(load.outcomes.get(wanted.outcome)))
     )
+
+
+def _task(load: LoadView) -> tuple[str, str, int]:
+    return load.dag_id, load.task_id, load.map_index
 
 
 def _is_found(row: Mapping[str, Any], search: str, outcome: str | None) -> bool:

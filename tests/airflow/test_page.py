@@ -20,7 +20,13 @@ NASTY = "\"><script>alert(1)</script>' onload=x {{ 6*7 }} ${7*7} ; DROP TABLE gh
 
 def text_of(html: str) -> str:
     """What a reader sees, more or less."""
-    return " ".join(re.sub(r"<[^>]+>", " ", html).split()).replace("&lt;", "<").replace("&gt;", ">").replace("&#39;", "'").replace("&#34;", '"')
+    return (
+        " ".join(re.sub(r"<[^>]+>", " ", html).split())
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&#39;", "'")
+        .replace("&#34;", '"')
+    )
 
 
 def test_the_words_are_those_of_the_manual() -> None:
@@ -132,6 +138,19 @@ def test_since_when_it_is_red() -> None:
     text = text_of(a_page(FakeLedger(FakeViews(loads))).get("/ghl/loads/7").text)
     assert "Red since 2026-11-27 02:00:00 UTC , 3 loads in a row" in text
     assert "Last success before load 2" in text
+
+
+def test_earlier_loads_are_those_of_the_task_alone() -> None:
+    """Hundreds of mapped tasks run every night."""
+    nights = [a_load(300 * night + index, map_index=index, state="green") for night in range(3) for index in range(300)]
+    text = text_of(a_page(FakeLedger(FakeViews(nights))).get("/ghl/loads/607").text)
+    assert "Last success before load 307 , 2026-11-27" in text
+    red = [a_load(number) for number in range(1_200)]
+    text = text_of(a_page(FakeLedger(FakeViews(red))).get("/ghl/loads/1199").text)
+    assert "Red since before 2026-11-27 02:00:00 UTC , at least 1,001 loads in a row" in text
+    assert "Last success before none among the 1,000 loads before " in text
+    text = text_of(a_page(FakeLedger(FakeViews(red))).get("/ghl/loads/900").text)
+    assert "Red since 2026-11-27 02:00:00 UTC , 901 loads in a row Last success before none that the ledger has" in text
 
 
 def test_rows_are_searched_and_paged() -> None:

@@ -266,6 +266,30 @@ def test_days_without_loads_are_shown_too(place: Place) -> None:
     assert [day.loads for day in mine.ledger.views.outcomes_by_day(ViewFilter(outcome="repeated"), days=2)] == [0, 1]
 
 
+def test_earlier_loads_are_those_of_the_same_task(place: Place) -> None:
+    ids = ["dag/1/t/-1", "dag/1/t/1", "dag/1/T/-1", "dag/1/at/-1", "dag/1/other/t/-1", "other/1/t/-1", "dag/2/t/-1"]
+    for number, load_id in enumerate(ids):
+        parts = load_id.split("/")
+        series = None if number == 0 else f"{parts[0]}/{parts[-2]}/{parts[-1]}"  # the first as version 1 has it
+        worker = place.worker(load_id, ELSEWHERE, series=series)
+        if load_id != "dag/2/t/-1":
+            worker.end(end="green" if number else "final", is_well=True)
+        place.clock.now += 1
+    last = place.worker("dag/3/t/-1", series="dag/t/-1")
+    views = last.ledger.views
+    assert [(one.number, one.state, one.began) for one in views.before(last.attempt.load_number, 10)] == [
+        (7, "running", NOW + 6),
+        (5, "green", NOW + 4),
+        (1, "final", NOW),
+    ]
+    place.clock.now += 3600
+    assert [one.state for one in views.before(last.attempt.load_number, 2)] == ["lost", "green"]
+    assert views.before(2, 10) == views.before(99, 10) == []
+    place.worker("dag/4/another/-1")
+    old = place.worker("dag/4/t/-1")
+    assert [one.number for one in views.before(old.attempt.load_number, 10)] == [1], "which has no series"
+
+
 def test_deletions_are_shown_with_their_load(place: Place) -> None:
     mine = place.worker()
     shown = {"location_id": "north", "association_id": "a", "first_record_id": "x", "second_record_id": "y"}

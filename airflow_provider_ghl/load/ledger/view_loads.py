@@ -12,10 +12,10 @@ from airflow_provider_ghl.load.ledger.load_ids import SEVERAL, LoadId
 from airflow_provider_ghl.load.ledger.load_summaries import load_summaries, running_loads
 from airflow_provider_ghl.load.ledger.process import Process
 from airflow_provider_ghl.load.ledger.tables import load_locations, load_outcomes, loads, problems
-from airflow_provider_ghl.load.ledger.view_values import DayOutcomes, LoadView, ViewFilter
+from airflow_provider_ghl.load.ledger.view_values import DayOutcomes, EarlierLoad, LoadView, ViewFilter
 from airflow_provider_ghl.load.outcome import rows_by_outcome
 
-__all__ = ["chosen_loads", "matching", "outcomes_by_day", "values_of_loads"]
+__all__ = ["chosen_loads", "earlier_loads", "matching", "outcomes_by_day", "values_of_loads"]
 
 _OPEN = ("running", "lost")
 _DAY = 86_400
@@ -55,6 +55,27 @@ def chosen_loads(condition: sa.ColumnElement[bool], before: int | None, limit: i
 def values_of_loads(connection: sa.Connection, query: sa.Select[Any], now: float, here: Process) -> list[LoadView]:
     """The loads of a query. Parameters as in :func:`matching`."""
     return [_value(load) for load in load_summaries(connection, query, now, here)]
+
+
+def earlier_loads(connection: sa.Connection, number: int, limit: int, now: float, here: Process) -> list[EarlierLoad]:
+    """The loads before this one that load the same table, newest first. Other parameters as in :func:`matching`."""
+    mine = connection.execute(
+        sa.select(loads.c.load_id, loads.c.dag_id, loads.c.series).where(loads.c.number == number)
+    ).first()
+    if mine is None:
+        return []
+    # The DAG has an index, and answers alone where loads are of version 1, which noted no series.
+    is_earlier = sa.and_(loads.c.dag_id == mine.dag_id, loads.c.number < number)
+    is_of_series = sa.and_(loads.c.series.is_(None), _is_of_task(mine.load_id))
+    if mine.series is not None:
+        is_of_series = sa.or_(loads.c.series == mine.series, is_of_series)
+    # Neither counts nor messages, which are long where a load has many locations.
+    asked = sa.select(loads.c.number, loads.c.end, loads.c.chain_began).where(is_earlier, is_of_series)
+    found = connection.execute(asked.order_by(loads.c.number.desc()).limit(limit)).all()
+    running = running_loads(connection, [one.number for one in found if one.end is None], now, here)
+    return [
+        EarlierLoad(one.number, one.end or ("running" if one.number in running else "lost"), one.chain_began) for one in found
+    ]
 
 
 def outcomes_by_day(connection: sa.Connection, condition: sa.ColumnElement[bool], days: int, now: float) -> list[DayOutcomes]:
@@ -97,6 +118,14 @@ def _of_dags(connection: sa.Connection, dag_ids: Collection[str] | None) -> sa.C
     # A viewer may read thousands of DAGs; those that load are few.
     known = connection.scalars(sa.select(loads.c.dag_id).distinct()).all()
     return loads.c.dag_id.in_(sorted(set(dag_ids).intersection(one for one in known if one is not None)))
+
+
+def _is_of_task(load_id: str) -> sa.ColumnElement[bool]:
+    """Whether a load of the same DAG is one of the same task and map index, by how its id ends."""
+    parts = LoadId.parse(load_id)
+    end = f"/{parts.task_id}/{parts.map_index}"
+    # No LIKE: to SQLite it says that "Task" is "task".
+    return sa.func.substr(loads.c.load_id, sa.func.length(loads.c.load_id) - (len(end) - 1)) == end
 
 
 def _has_outcome(outcome: str) -> sa.ColumnElement[bool]:

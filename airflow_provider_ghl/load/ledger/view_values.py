@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["DayOutcomes", "LoadView", "LocationView", "ProblemGroup", "RatePoint", "ResultPage", "ViewFilter"]
+__all__ = ["DayOutcomes", "EarlierLoad", "LoadView", "LocationView", "ProblemGroup", "RatePoint", "ResultPage", "ViewFilter"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,15 @@ class LoadView:
     counts: Mapping[str, object] | None
     outcomes: Mapping[str, int]
     total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierLoad:
+    """A load that came before another one of the same task. Its values are those of :class:`LoadView`."""
+
+    number: int
+    state: str
+    began: float
 
 
 @dataclass(frozen=True, slots=True)

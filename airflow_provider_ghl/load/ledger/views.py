@@ -13,11 +13,18 @@ from airflow_provider_ghl.load.ledger.database import Database
 from airflow_provider_ghl.load.ledger.process import Process
 from airflow_provider_ghl.load.ledger.spending import SPAN
 from airflow_provider_ghl.load.ledger.tables import attempts, deletions, load_locations, loads, spans
-from airflow_provider_ghl.load.ledger.view_loads import chosen_loads, matching, outcomes_by_day, values_of_loads
+from airflow_provider_ghl.load.ledger.view_loads import (
+    chosen_loads,
+    earlier_loads,
+    matching,
+    outcomes_by_day,
+    values_of_loads,
+)
 from airflow_provider_ghl.load.ledger.view_locations import location_views
 from airflow_provider_ghl.load.ledger.view_results import problem_groups, result_page
 from airflow_provider_ghl.load.ledger.view_values import (
     DayOutcomes,
+    EarlierLoad,
     LoadView,
     LocationView,
     ProblemGroup,
@@ -28,6 +35,7 @@ from airflow_provider_ghl.load.ledger.view_values import (
 
 __all__ = [
     "DayOutcomes",
+    "EarlierLoad",
     "LedgerViews",
     "LoadView",
     "LocationView",
@@ -75,6 +83,14 @@ class LedgerViews:
     def find(self, load_id: str) -> LoadView | None:
         """The load with this id."""
         return self._one(loads.c.load_id == load_id)
+
+    def before(self, number: int, limit: int) -> list[EarlierLoad]:
+        """The loads before this one of the same task (and map index), newest first. Of other tasks of its DAG none is read."""
+
+        def look(connection: sa.Connection) -> list[EarlierLoad]:
+            return earlier_loads(connection, number, limit, self._database.now(connection), self._process)
+
+        return self._database.read(look)
 
     def choices(self, dag_ids: frozenset[str] | None) -> Mapping[str, list[str]]:
         """What there is to filter loads by: ``dag_id``, ``location_id`` and ``association``, each sorted.
