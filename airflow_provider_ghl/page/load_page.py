@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_ghl.load.ledger.views import EarlierLoad, LoadView
+from airflow_provider_ghl.load.ledger.views import DeletionGroup, EarlierLoad, LoadView
 from airflow_provider_ghl.page import charts
 from airflow_provider_ghl.page.query import Query
 from airflow_provider_ghl.page.words import OUTCOMES, advice, rows_of, took
@@ -15,6 +15,8 @@ __all__ = ["History", "load_values", "row_filter"]
 
 _PAGE = 100
 _FIRST_ROWS = 5
+#: How many of a mirror's deletions are shown, and how many of an undo's.
+_DELETIONS = 1_000
 #: How many earlier loads of the same task are looked through.
 _EARLIER = 1_000
 _RED = ("retryable", "final", "lost")
@@ -43,6 +45,7 @@ def load_values(ledger: Any, load: LoadView, query: Query) -> dict[str, Any]:
     """
     views, counts = ledger.views, load.counts or {}
     wanted, after = row_filter(query), query.position("after")
+    groups = {group.why: group for group in views.deletion_groups(load.number)}
     deletes = counts.get("deletes")
     points = views.rate(load.number)
     return {
@@ -58,7 +61,10 @@ def load_values(ledger: Any, load: LoadView, query: Query) -> dict[str, Any]:
         "points": points,
         "locations": _locations(counts),
         "deletes": deletes if isinstance(deletes, Mapping) else None,
-        "deletions": views.deletions(load.number) if deletes else [],
+        "deletions": [(group, views.deletions(load.number, _DELETIONS, why)) for why, group in groups.items()],
+        "has_mirrored": "mirror" in groups,
+        "undone": groups.get("undo"),
+        "can_undo": _can_undo(load, groups.get("undo")),
         "results": views.results(load.number, **wanted, after=-1 if after is None else after, limit=_PAGE),
         "wanted": {name: value for name, value in wanted.items() if value},
         "is_first_page": after is None,
@@ -83,6 +89,14 @@ def _history(views: Any, load: LoadView) -> History:
             red.append(earlier)
     looked_through = _EARLIER if last_success is None and len(before) == _EARLIER else None
     return History(red[-1].began if red else None, len(red), last_success, looked_through)
+
+
+def _can_undo(load: LoadView, undone: DeletionGroup | None) -> bool:
+    """Whether an undo would still find something that is certain to be the load's."""
+    evidence: Any = (load.counts or {}).get("evidence") or {}
+    presumed = evidence.get("created", {}).get("presumed", 0)
+    made = load.outcomes.get("created", 0) - presumed
+    return load.state not in ("running", "deferred") and made > (undone.gone if undone else 0)
 
 
 def _locations(counts: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +15,7 @@ from starlette.testclient import TestClient
 from airflow_provider_ghl.exceptions import LedgerError
 from airflow_provider_ghl.load.ledger.views import (
     DayOutcomes,
+    DeletionGroup,
     EarlierLoad,
     LoadView,
     LocationView,
@@ -76,6 +79,23 @@ def a_row(row: int, outcome: str = "created", **values: Any) -> dict[str, Any]:
     }
 
 
+def a_deletion(number: int, why: str = "mirror", outcome: str = "deleted", **values: Any) -> dict[str, Any]:
+    """What became of a relation that was to be deleted."""
+    return {
+        "why": why,
+        "at": NOW + number,
+        "location_id": "Lc4RtYw8KzPb2NcVx7Qm",
+        "association_id": "63f0a1b2c3d4e5f6a7b8c9d0",
+        "first_record_id": f"first{number:015d}",
+        "second_record_id": f"{number:024x}",
+        "relation_id": f"{number + 2**64:024x}",
+        "outcome": outcome,
+        "status_code": 200 if outcome == "deleted" else None,
+        "reason": None,
+        **values,
+    }
+
+
 ROWS = [a_row(row) for row in range(9)] + [a_row(9, "rejected"), a_row(10, "rejected"), a_row(11, "invalid", row_key="=1+1")]
 
 
@@ -85,7 +105,7 @@ class FakeViews:
 
     all_loads: list[LoadView] = field(default_factory=lambda: [a_load()])
     rows: list[dict[str, Any]] = field(default_factory=lambda: list(ROWS))
-    removed: list[Mapping[str, object]] = field(default_factory=list)
+    removed: Sequence[Mapping[str, Any]] = field(default_factory=list)
     points: list[RatePoint] = field(default_factory=lambda: [RatePoint(NOW + 10 * at, 10.0, 90, at % 2) for at in range(30)])
     places: list[LocationView] = field(default_factory=list)
     failure: str | None = None
@@ -147,8 +167,14 @@ class FakeViews:
         self._note(dag_ids)
         return self.places if dag_ids is None or dag_ids else []
 
-    def deletions(self, number: int, limit: int = 1000) -> list[Mapping[str, object]]:
-        return self.removed[:limit]
+    def deletions(self, number: int, limit: int = 1000, why: str | None = None) -> list[Mapping[str, object]]:
+        return [one for one in self.removed if why in (None, one["why"])][:limit]
+
+    def deletion_groups(self, number: int) -> list[DeletionGroup]:
+        by_why: dict[str, list[Mapping[str, Any]]] = {}
+        for one in sorted(self.removed, key=lambda one: str(one["why"])):
+            by_why.setdefault(str(one["why"]), []).append(one)
+        return [_deletion_group(why, of_why) for why, of_why in by_why.items()]
 
     def _note(self, what: Any) -> None:
         if self.failure:
@@ -201,6 +227,17 @@ def a_page(ledger: FakeLedger | None = None, dag_ids: frozenset[str] = frozenset
     return TestClient(outer, follow_redirects=False, headers={"Accept": "text/html"})
 
 
+def text_of(html: str) -> str:
+    """What a reader sees, more or less."""
+    return (
+        " ".join(re.sub(r"<[^>]+>", " ", html).split())
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&#39;", "'")
+        .replace("&#34;", '"')
+    )
+
+
 def _matches(load: LoadView, wanted: ViewFilter) -> bool:
     chosen = ("dag_id", "location_id", "association", "state")
     return (
@@ -212,6 +249,16 @@ def _matches(load: LoadView, wanted: ViewFilter) -> bool:
 
 def _task(load: LoadView) -> tuple[str, str, int]:
     return load.dag_id, load.task_id, load.map_index
+
+
+def _deletion_group(why: str, removed: list[Mapping[str, Any]]) -> DeletionGroup:
+    by_relation: dict[Any, str] = {}
+    for one in removed:
+        if by_relation.get(one["relation_id"]) not in ("deleted", "already_gone"):
+            by_relation[one["relation_id"]] = one["outcome"]
+    outcomes = Counter(by_relation.values())
+    gone = outcomes["deleted"] + outcomes["already_gone"]
+    return DeletionGroup(why, dict(outcomes.most_common()), gone, max(one["at"] for one in removed), len(removed))
 
 
 def _is_found(row: Mapping[str, Any], search: str, outcome: str | None) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from page_fakes import MESSAGE, NOW, ROWS, FakeLedger, FakeViews, a_load, a_location, a_page, a_row
+from page_fakes import MESSAGE, NOW, ROWS, FakeLedger, FakeViews, a_deletion, a_load, a_location, a_page, a_row, text_of
 
 from airflow_provider_ghl.commands.description import STATES as PRINTED
 from airflow_provider_ghl.load.ledger.views import RatePoint, ViewFilter
@@ -16,17 +16,6 @@ from airflow_provider_ghl.load.results.removals import RemovalOutcome
 from airflow_provider_ghl.page import charts, words
 
 NASTY = "\"><script>alert(1)</script>' onload=x {{ 6*7 }} ${7*7} ; DROP TABLE ghl_loads --"
-
-
-def text_of(html: str) -> str:
-    """What a reader sees, more or less."""
-    return (
-        " ".join(re.sub(r"<[^>]+>", " ", html).split())
-        .replace("&lt;", "<")
-        .replace("&gt;", ">")
-        .replace("&#39;", "'")
-        .replace("&#34;", '"')
-    )
 
 
 def test_the_words_are_those_of_the_manual() -> None:
@@ -173,15 +162,13 @@ def test_several_locations_and_deletes() -> None:
     }
     counts = {"rows": 12, "locations": of_locations, "deletes": {"planned": 3, "deleted": 2, "kept": 1}, "looked_up": 1_000}
     load = a_load(location_id=None, counts={**counts, "lookup_requests": 1})
-    removed = {"location_id": "well", "association_id": "a", "first_record_id": "c1", "second_record_id": "e1"}
-    views = FakeViews(
-        [load], removed=[{**removed, "relation_id": "r1", "outcome": "kept", "status_code": None, "reason": "named"}]
-    )
+    removed = {"first_record_id": "c1", "second_record_id": "e1", "relation_id": "r1", "reason": "named"}
+    views = FakeViews([load], removed=[a_deletion(0, outcome="kept", **removed)])
     text = text_of(a_page(FakeLedger(views)).get("/ghl/loads/7").text)
     assert "Location 2 locations" in text
     assert text.index("stopped 9 not_attempted 9 not_attempted 1,500 token The token is refused") < text.index("well 3 created")
-    assert "3 relations to be deleted: 2 deleted, 1 kept." in text
-    assert "kept c1 e1 r1 named" in text
+    assert "3 relations not named by the table any more: 2 deleted, 1 kept." in text
+    assert "kept c1 e1 r1 2026-11-27 06:00 UTC named" in text
     assert "1,000 with 1 request" in text
 
 
@@ -251,6 +238,9 @@ def test_the_tab_of_a_task_opens_its_load() -> None:
     assert client.get("/ghl/task", params={**task, "map_index": "3"}).headers["location"] == "/ghl/loads/8"
     none = client.get("/ghl/task", params={**task, "task_id": "another"})
     assert (none.status_code, "This task has run no load" in none.text) == (200, True)
+    assert "UndoLoadOperator has no load of its own: what it did is on the page of the load that it took back" in text_of(
+        none.text
+    )
 
 
 def test_links_stay_below_airflows_base_path() -> None:

@@ -23,7 +23,7 @@ from starlette.testclient import TestClient
 
 from airflow_provider_ghl.exceptions import LedgerError
 from airflow_provider_ghl.hooks.ledger import default_path, open_ledger
-from airflow_provider_ghl.operators.relations import BulkCreateRelationsOperator
+from airflow_provider_ghl.operators.relations import BulkCreateRelationsOperator, UndoLoadOperator
 from airflow_provider_ghl.page.access import Viewer, viewer
 from airflow_provider_ghl.page.app import make_app
 from airflow_provider_ghl.page.reader import LedgerReaders, Opened
@@ -83,6 +83,19 @@ def test_a_load_that_was_run_is_seen(ghl: Sandbox, page: TestClient) -> None:
     of_ledger = page.get("/ghl/ledger").text
     assert str(default_path()) in of_ledger
     assert "own machine" in of_ledger
+
+
+def test_a_load_that_was_taken_back_says_so(ghl: Sandbox, page: TestClient) -> None:
+    load_some(ghl)
+    assert "airflow ghl loads undo 1 --plan" in page.get("/ghl/loads/1").text
+    undo = UndoLoadOperator(task_id="undo", load_id="1")
+    undo.execute({"ti": Task()})  # type: ignore[typeddict-item]
+    undo.execute({"ti": Task()})  # type: ignore[typeddict-item]
+    shown = page.get("/ghl/loads/1").text
+    text = " ".join(re.sub(r"<[^>]+>", " ", shown).split())
+    assert "Undone 20 of the 20 relations that it created were taken back" in text
+    assert "20 relations undone: 20 deleted." in text
+    assert "airflow ghl loads undo 1" not in text
 
 
 def test_it_writes_nothing(ghl: Sandbox, page: TestClient) -> None:

@@ -13,7 +13,7 @@ from result_rows import refused, result
 
 from airflow_provider_ghl.exceptions import LedgerError
 from airflow_provider_ghl.load.ledger.process import Process
-from airflow_provider_ghl.load.ledger.views import LedgerViews, ViewFilter
+from airflow_provider_ghl.load.ledger.views import DeletionGroup, LedgerViews, ViewFilter
 from airflow_provider_ghl.load.outcome import FAILURES
 from airflow_provider_ghl.load.reasons import group_failures
 
@@ -300,6 +300,32 @@ def test_deletions_are_shown_with_their_load(place: Place) -> None:
     assert {name: found[0][name] for name in gone} == gone
     assert len(mine.ledger.views.deletions(mine.attempt.load_number, limit=1)) == 1
     assert mine.ledger.views.deletions(99) == []
+
+
+def test_deletions_are_counted_by_what_deleted_them(place: Place) -> None:
+    mine = place.worker()
+    deletions, views, number = mine.ledger.deletions, mine.ledger.views, mine.attempt.load_number
+    one: dict[str, Any] = {"location_id": "north", "association_id": "a", "first_record_id": "x", "second_record_id": "y"}
+    one |= {"relation_id": "r", "outcome": "deleted", "status_code": 200, "reason": None}
+    other = one | {"relation_id": "s"}
+    third = one | {"relation_id": "t", "outcome": "failed"}
+    deletions.note(number, "undo", [one, other | {"outcome": "failed"}])
+    place.clock.now += 5
+    deletions.note(number, "mirror", [one | {"relation_id": None}])
+    deletions.note(
+        number, "undo", [one | {"outcome": "already_gone"}, other, one | {"relation_id": "u", "outcome": "already_gone"}]
+    )
+    place.clock.now += 5
+    deletions.note(number, "undo", [one | {"outcome": "already_gone"}, third])
+    deletions.note(number + 1, "undo", [other | {"outcome": "rejected"}])
+    assert views.deletion_groups(number) == [
+        DeletionGroup("mirror", {"deleted": 1}, 1, NOW + 5, 1),
+        DeletionGroup("undo", {"deleted": 2, "already_gone": 1, "failed": 1}, 3, NOW + 5, 7),
+    ]
+    assert views.deletion_groups(number + 1) == [DeletionGroup("undo", {"rejected": 1}, 0, NOW + 10, 1)]
+    assert views.deletion_groups(99) == []
+    assert [row["relation_id"] for row in views.deletions(number, why="undo")] == ["r", "s", "r", "s", "u", "r", "t"]
+    assert [row["relation_id"] for row in views.deletions(number, why="mirror")] == [None]
 
 
 def test_old_loads_are_forgotten_with_all_that_was_counted(place: Place) -> None:

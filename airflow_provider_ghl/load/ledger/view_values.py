@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["DayOutcomes", "EarlierLoad", "LoadView", "LocationView", "ProblemGroup", "RatePoint", "ResultPage", "ViewFilter"]
+__all__ = [
+    "DayOutcomes",
+    "DeletionGroup",
+    "EarlierLoad",
+    "LoadView",
+    "LocationView",
+    "ProblemGroup",
+    "RatePoint",
+    "ResultPage",
+    "ViewFilter",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +79,24 @@ class EarlierLoad:
     number: int
     state: str
     began: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionGroup:
+    """What was to be deleted for one reason.
+
+    :param why: ``mirror``: the load's table no longer named it. ``undo``: the load had made it, and was taken back.
+    :param outcomes: what became of how many relations, the commonest first. Another run of an undo counts none anew.
+    :param gone: how many are not there any more.
+    :param last: when the last of these went; where none did, when the last one was tried.
+    :param rows: how many answers are noted: those of every run.
+    """
+
+    why: str
+    outcomes: Mapping[str, int]
+    gone: int
+    last: float
+    rows: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from airflow_provider_ghl.exceptions import LedgerError
 from airflow_provider_ghl.load.ledger.database import Database
 from airflow_provider_ghl.load.ledger.process import Process
 from airflow_provider_ghl.load.ledger.spending import SPAN
-from airflow_provider_ghl.load.ledger.tables import attempts, deletions, load_locations, loads, spans
+from airflow_provider_ghl.load.ledger.tables import attempts, load_locations, loads, spans
+from airflow_provider_ghl.load.ledger.view_deletions import deletion_groups, deletion_rows
 from airflow_provider_ghl.load.ledger.view_loads import (
     chosen_loads,
     earlier_loads,
@@ -24,6 +25,7 @@ from airflow_provider_ghl.load.ledger.view_locations import location_views
 from airflow_provider_ghl.load.ledger.view_results import problem_groups, result_page
 from airflow_provider_ghl.load.ledger.view_values import (
     DayOutcomes,
+    DeletionGroup,
     EarlierLoad,
     LoadView,
     LocationView,
@@ -35,6 +37,7 @@ from airflow_provider_ghl.load.ledger.view_values import (
 
 __all__ = [
     "DayOutcomes",
+    "DeletionGroup",
     "EarlierLoad",
     "LedgerViews",
     "LoadView",
@@ -199,11 +202,16 @@ class LedgerViews:
 
         return self._database.read(look)
 
-    def deletions(self, number: int, limit: int = 1000) -> list[Mapping[str, object]]:
-        """What a mirror or an undo deleted, or was to delete, in the order in which it was planned."""
-        columns = (column for column in deletions.c if column.name not in ("load", "number"))
-        chosen = sa.select(*columns).where(deletions.c.load == number).order_by(deletions.c.number).limit(limit)
-        return self._database.read(lambda connection: [dict(row) for row in connection.execute(chosen).mappings()])
+    def deletions(self, number: int, limit: int = 1000, why: str | None = None) -> list[Mapping[str, object]]:
+        """What a mirror or an undo deleted, or was to delete, in the order in which that was noted.
+
+        :param why: ``mirror`` or ``undo``; ``None``: both.
+        """
+        return self._database.read(lambda connection: deletion_rows(connection, number, why, limit))
+
+    def deletion_groups(self, number: int) -> list[DeletionGroup]:
+        """How many that were; the mirror's before those of an undo. Of neither: an empty list."""
+        return self._database.read(lambda connection: deletion_groups(connection, number))
 
     def _one(self, condition: sa.ColumnElement[bool]) -> LoadView | None:
         def look(connection: sa.Connection) -> list[LoadView]:
