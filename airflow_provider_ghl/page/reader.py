@@ -70,15 +70,32 @@ class LedgerReaders:
         :raises ConfigurationError: there is no such connection, or it cannot hold a ledger.
         :raises LedgerError: it cannot be read, or was written by another release; or too many ask at once.
         """
-        if not self._turns.acquire(timeout=self._patience):
-            raise LedgerError("too many people ask for this page at once, or its ledger is slow: try again in a moment")
-        try:
+        with self._turn():
             opened = self._opened(conn_id)
             try:
                 yield opened
             except LedgerError:
                 self._drop(conn_id)
                 raise
+
+    def in_turns(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """Pieces that may each read the ledger: each waits for its turn, and holds it no longer than it is made.
+
+        :raises LedgerError: from the iterator: the ledger cannot be read, or too many ask at once.
+        """
+        while True:
+            with self._turn():
+                piece = next(pieces, None)
+            if piece is None:
+                return
+            yield piece
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._turns.acquire(timeout=self._patience):
+            raise LedgerError("too many people ask for this page at once, or its ledger is slow: try again in a moment")
+        try:
+            yield
         finally:
             self._turns.release()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Any
 
@@ -68,8 +67,9 @@ def rows_as_csv(request: Request, viewer: ViewerDep, number: str) -> Response:
         wanted = row_filter(query)
         pieces = csv_pieces(opened.ledger.views.all_results(load.number, **wanted))
         first = list(islice(pieces, 1))  # what fails at once is told before the answer begins
+    rest = _readers(request).in_turns(pieces)
     headers = {"Content-Disposition": f'attachment; filename="load-{load.number}.csv"'}
-    return StreamingResponse(_rest(first, pieces), media_type="text/csv; charset=utf-8", headers=headers)
+    return StreamingResponse(chain(first, rest), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @router.get("/loads/{number}")
@@ -143,7 +143,3 @@ def _load(opened: Opened, viewer: Any, number: int) -> LoadView:
 
 def _no_ledger_yet(request: Request, opened: Opened, conn_id: str | None) -> Response:
     return page(request, "no_ledger.html", ledger=conn_id, title="No ledger yet", opened=opened)
-
-
-def _rest(first: list[bytes], pieces: Iterator[bytes]) -> Iterator[bytes]:
-    return chain(first, pieces)

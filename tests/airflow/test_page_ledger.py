@@ -6,7 +6,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from itertools import count
 from pathlib import Path
@@ -215,6 +215,38 @@ def test_a_ledger_that_is_away_does_not_take_airflows_threads() -> None:
             pass
     with slow.reading(None) as opened:
         assert opened.where == "there"
+
+
+def test_a_file_waits_for_its_turn_with_each_piece() -> None:
+    """Hundreds of files that are being downloaded do not take Airflow's threads, where their ledger is slow."""
+    readers = LedgerReaders(lambda conn_id: Opened("there", conn_id, FakeLedger()), patience=0.0)
+    made: list[int] = []
+
+    def pieces() -> Iterator[bytes]:
+        for number in range(3):
+            made.append(number)
+            with ExitStack() as others:
+                for _ in range(7):
+                    others.enter_context(readers.reading(None))
+                with pytest.raises(LedgerError, match="too many"), readers.reading(None):
+                    pass
+            yield b"piece"
+
+    file = readers.in_turns(pieces())
+    assert next(file) == b"piece"
+    with ExitStack() as stack:
+        for _ in range(8):
+            stack.enter_context(readers.reading(None))  # none of the turns is held between two pieces
+        with pytest.raises(LedgerError, match="too many"):
+            next(file)
+    assert made == [0]
+    assert list(readers.in_turns(pieces())) == [b"piece"] * 3
+    readers = LedgerReaders(lambda conn_id: Opened("there", conn_id, FakeLedger(FakeViews(rows=[]))))
+    client, taken = a_page(), []
+    client.app.routes[-1].app.state.readers = readers  # type: ignore[attr-defined]
+    readers.in_turns = lambda pieces: taken.append(1) or iter(pieces)  # type: ignore[method-assign, func-returns-value]
+    assert client.get("/ghl/loads/7.csv").status_code == 200
+    assert taken == [1]
 
 
 def test_another_ledger_is_one_that_a_highlevel_connection_names(
