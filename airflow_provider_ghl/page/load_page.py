@@ -56,6 +56,7 @@ def load_values(ledger: Any, load: LoadView, query: Query) -> dict[str, Any]:
         "advice": advice(load),
         "history": _history(views, load),
         "is_live": load.state == "running",
+        "is_partial": "rows" not in counts,
         "problems": views.problems(load.number, _FIRST_ROWS),
         "rate": charts.rates(points),
         "points": points,

@@ -114,7 +114,7 @@ def test_only_a_load_that_runs_refreshes_itself() -> None:
     shown = a_page(FakeLedger(FakeViews([running]))).get("/ghl/loads/7").text
     assert 'data-refresh="5"' in shown
     assert '<noscript><meta http-equiv="refresh" content="10"></noscript>' in shown
-    assert "It runs: 12 rows have a result so far, with 1,234 requests." in text_of(shown)
+    assert "It runs: 12 rows were sent or have a problem so far, with 1,234 requests." in text_of(shown)
     assert "undo" not in shown
     ended = a_page().get("/ghl/loads/7").text
     assert "data-refresh" not in ended
@@ -175,6 +175,18 @@ def test_several_locations_and_deletes() -> None:
 def test_the_list_tells_what_was_deleted() -> None:
     load = a_load(counts={"rows": 12, "deletes": {"planned": 3, "deleted": 2}})
     assert "; 2 deleted" in text_of(a_page(FakeLedger(FakeViews([load]))).get("/ghl/loads").text)
+
+
+def test_a_load_that_was_broken_off_does_not_look_whole() -> None:
+    load = a_load(state="retryable", counts={}, outcomes={"created": 3_485}, total=20_000)
+    text = text_of(a_page(FakeLedger(FakeViews([load]))).get("/ghl/loads/7").text)
+    assert "Rows 3,485 so far, of about 20,000" in text
+    assert "100.0 %" not in text
+
+
+def test_a_baseline_says_why_nothing_was_deleted() -> None:
+    load = a_load(counts={"rows": 12, "deletes": {"planned": 0}, "baseline": True})
+    assert "this run is the baseline" in text_of(a_page(FakeLedger(FakeViews([load]))).get("/ghl/loads/7").text)
 
 
 def test_outcomes_have_their_evidence() -> None:

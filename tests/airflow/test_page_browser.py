@@ -204,7 +204,7 @@ def test_a_load_that_runs_is_seen_to_end(world: World) -> None:
     page = world.log_in(LOGIN)
     troubles = collected_troubles(page)
     page.goto(f"{world.api.url}/ghl/loads/{attempt.load_number}")
-    page.get_by_text("It runs: 0 rows have a result so far").wait_for()
+    page.get_by_text("It runs: 0 rows were sent or have a problem so far").wait_for()
     page.get_by_label("Row number, row key or record id").fill("half a ke")
     night.ledger.loads.beat(attempt, 40, 0, 0)
     page.get_by_text("with 40 requests").wait_for()
