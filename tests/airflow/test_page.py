@@ -68,7 +68,8 @@ def test_a_month_has_a_bar_for_each_night_and_a_table() -> None:
     assert "<title>2026-11-27: 10 created; 1 load</title>" in shown
     assert "<title>2026-11-27: 3 failed; 1 load</title>" in shown
     assert "<title>2026-11-26: 99,000 already_exists; 1 load</title>" in shown
-    assert "highest: 3" in text_of(shown)
+    assert "Rows in HighLevel highest: 99,000" in text_of(shown)
+    assert "Rows that need attention highest: 3" in text_of(shown)
     filtered = text_of(client.get("/ghl/loads?state=final").text)
     assert "Outcomes a day, of loads in any state" in filtered
     assert "of loads in any state" not in text_of(shown)
