@@ -21,6 +21,7 @@ __all__ = [
     "number",
     "rows_of",
     "size",
+    "told",
     "took",
     "worst_first",
 ]
@@ -100,6 +101,11 @@ def _remarks_on_green(load: LoadView) -> Iterator[str]:
         yield "Correct the keys, or the records in HighLevel: the next run looks them up again."
     if load.outcomes.get("not_attempted"):
         yield "The task is green, and the next run reaches the rows that were not attempted."
+
+
+def told(message: str, *, has_reasons: bool) -> str:
+    """A load's message. Where the page has the reasons below, one by one, it need not repeat them in one sentence."""
+    return message.partition(" Why: ")[0] if has_reasons else message
 
 
 def rows_of(load: LoadView) -> int:

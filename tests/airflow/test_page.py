@@ -190,6 +190,12 @@ def test_a_baseline_says_why_nothing_was_deleted() -> None:
     assert "this run is the baseline" in text_of(a_page(FakeLedger(FakeViews([load]))).get("/ghl/loads/7").text)
 
 
+def test_reasons_that_stand_below_are_not_in_the_message_too() -> None:
+    load = a_load(message=f"{MESSAGE} Why: 2 × rejected: No record; 1 × invalid: empty.")
+    assert "Why: 2" not in text_of(a_page(FakeLedger(FakeViews([load]))).get("/ghl/loads/7").text)
+    assert "Why: 2" in text_of(a_page(FakeLedger(FakeViews([load], rows=[]))).get("/ghl/loads/7").text)
+
+
 def test_outcomes_have_their_evidence() -> None:
     counts = {"rows": 12, "created": 5, "already_exists": 7}
     evidence = {"created": {"answer": 4, "presumed": 1}, "already_exists": {"ledger": 7}}
