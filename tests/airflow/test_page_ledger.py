@@ -75,7 +75,10 @@ def test_a_load_that_was_run_is_seen(ghl: Sandbox, page: TestClient) -> None:
     with closing(open_ledger(None)) as ledger:
         load = ledger.loads.find("1")
     assert load is not None
-    assert load["message"] in shown.replace("&#39;", "'")
+    counts, _, reasons = load["message"].rstrip(".").partition(" Why: ")
+    assert counts in shown
+    for reason in reasons.split("; "):
+        assert reason.partition(": ")[2] in shown.replace("&#39;", "'"), "the same words, each in a place of its own"
     assert "contact-7" in shown
     assert len(page.get("/ghl/loads/1.csv").text.splitlines()) == 23
     assert len(page.get("/ghl/loads/1.csv?search=contact-7").text.splitlines()) == 2
