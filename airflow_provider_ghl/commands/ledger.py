@@ -7,10 +7,11 @@ import sys
 from typing import Any
 
 from airflow_provider_ghl.commands.ledger_option import DEFAULT_CONNECTION, open_ledger
-from airflow_provider_ghl.commands.output import Out, counted, facts, iso, moment, table
+from airflow_provider_ghl.commands.output import Out, facts, iso, moment, table
 from airflow_provider_ghl.commands.running import WrongUsage
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.upkeep import RelationFilter
+from airflow_provider_ghl.load.results.counted import counted
 
 __all__ = ["forget", "prune", "show"]
 

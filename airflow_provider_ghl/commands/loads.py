@@ -12,10 +12,11 @@ from typing import Any
 
 from airflow_provider_ghl.commands.description import STATES
 from airflow_provider_ghl.commands.ledger_option import open_ledger
-from airflow_provider_ghl.commands.output import Out, counted, escape, facts, iso, moment, table
+from airflow_provider_ghl.commands.output import Out, escape, facts, iso, moment, table
 from airflow_provider_ghl.exceptions import ConfigurationError, GHLError
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.load_filter import LoadFilter
+from airflow_provider_ghl.load.results.counted import counted
 from airflow_provider_ghl.load.results.outcomes import OUTCOMES, End
 from airflow_provider_ghl.load.results.time_span import time_span
 

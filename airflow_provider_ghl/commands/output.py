@@ -9,7 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-__all__ = ["Out", "counted", "escape", "facts", "iso", "moment", "table"]
+from airflow_provider_ghl.load.results import time_span
+
+__all__ = ["Out", "escape", "facts", "iso", "moment", "table"]
 
 #: Numbers are aligned to the right and get thousands separators.
 Cell = str | int | None
@@ -61,19 +63,14 @@ def facts(pairs: Mapping[str, Cell]) -> list[str]:
     return [f"{name.ljust(width)}  {_text(value)}" for name, value in pairs.items()]
 
 
-def counted(number: int, one: str, many: str | None = None) -> str:
-    """``1 relation``, ``2 relations``."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
 def moment(seconds: float | None) -> str:
     """Unix seconds for people: ``2026-11-21 07:24:27 UTC``."""
-    return "-" if seconds is None else f"{_utc(seconds):%Y-%m-%d %H:%M:%S} UTC"
+    return "-" if seconds is None else time_span.moment(seconds)
 
 
 def iso(seconds: float | None) -> str | None:
     """Unix seconds for machines: ``2026-11-21T07:24:27.000+00:00``."""
-    return None if seconds is None else _utc(seconds).isoformat(timespec="milliseconds")
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
 def escape(value: Any) -> str:
@@ -88,7 +85,3 @@ def _text(cell: Cell) -> str:
     if cell is None or cell == "":
         return "-"
     return f"{cell:,}" if isinstance(cell, int) else escape(cell)
-
-
-def _utc(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from airflow_provider_ghl.commands.loads import failures_text, lookups_text
-from airflow_provider_ghl.commands.output import Out, counted, facts, table
+from airflow_provider_ghl.commands.output import Out, facts, table
 from airflow_provider_ghl.commands.progress import Progress
 from airflow_provider_ghl.commands.running import WrongUsage
 from airflow_provider_ghl.exceptions import GHLError
@@ -21,6 +21,7 @@ from airflow_provider_ghl.load.loader import run
 from airflow_provider_ghl.load.plan.price import Estimate
 from airflow_provider_ghl.load.ports import Ports
 from airflow_provider_ghl.load.reasons import group_failures
+from airflow_provider_ghl.load.results.counted import counted
 from airflow_provider_ghl.load.results.outcomes import FAILURES, OUTCOMES, Outcome
 from airflow_provider_ghl.load.results.time_span import time_span
 from airflow_provider_ghl.load.results.verdict import Verdict

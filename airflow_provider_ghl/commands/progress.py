@@ -9,8 +9,8 @@ from itertools import chain, repeat
 from types import TracebackType
 from typing import Self, TextIO
 
-from airflow_provider_ghl.commands.output import counted
 from airflow_provider_ghl.load.columns import Batch
+from airflow_provider_ghl.load.results.counted import counted
 from airflow_provider_ghl.load.results.time_span import time_span
 
 __all__ = ["Progress"]

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from airflow_provider_ghl.load.ledger.views import DayOutcomes, RatePoint
-from airflow_provider_ghl.page.words import ATTENTION, OUTCOMES, WELL, counted, moment
+from airflow_provider_ghl.load.results.counted import counted
+from airflow_provider_ghl.load.results.time_span import moment
+from airflow_provider_ghl.page.words import ATTENTION, OUTCOMES, WELL
 
 __all__ = ["SIDE", "Bar", "Panel", "Segment", "Shares", "nights", "rates", "shares"]
 

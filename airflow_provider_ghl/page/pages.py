@@ -12,7 +12,8 @@ from fastapi import HTTPException, Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
-from airflow_provider_ghl.load.results.time_span import time_span
+from airflow_provider_ghl.load.results.counted import counted
+from airflow_provider_ghl.load.results.time_span import moment, time_span
 from airflow_provider_ghl.page import charts, words
 from airflow_provider_ghl.page.links import Links
 
@@ -71,13 +72,13 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "number": words.number,
-        "moment": words.moment,
+        "moment": moment,
         "iso": words.iso,
         "span": time_span,
         "size": words.size,
-        "minute": lambda seconds: f"{words.moment(seconds)[:16]} UTC",
-        "clock": lambda seconds: words.moment(seconds)[11:16],
+        "minute": lambda seconds: f"{moment(seconds)[:16]} UTC",
+        "clock": lambda seconds: moment(seconds)[11:16],
     }
-    environment.globals |= {"words": words, "counted": words.counted, "versions": _versions()}
+    environment.globals |= {"words": words, "counted": counted, "versions": _versions()}
     environment.globals |= {"shares": charts.shares, "rates": charts.rates}
     return environment

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from airflow_provider_ghl.load.ledger.views import LoadView
+from airflow_provider_ghl.load.results.counted import counted
 
 __all__ = [
     "ATTENTION",
@@ -15,9 +16,7 @@ __all__ = [
     "STATES",
     "WELL",
     "advice",
-    "counted",
     "iso",
-    "moment",
     "number",
     "rows_of",
     "size",
@@ -110,23 +109,13 @@ def told(message: str, *, has_reasons: bool) -> str:
 
 def rows_of(load: LoadView) -> int:
     """How many rows it has read; of one that has not ended: how many of them have a result so far."""
-    told = (load.counts or {}).get("rows")
-    return told if isinstance(told, int) else sum(load.outcomes.values())
+    rows = (load.counts or {}).get("rows")
+    return rows if isinstance(rows, int) else sum(load.outcomes.values())
 
 
 def number(value: float | None) -> str:
     """With separators: ``12,345``."""
     return "–" if value is None else f"{value:,}"
-
-
-def counted(value: int, noun: str) -> str:
-    """``1 row``, ``2,000 rows``."""
-    return f"{value:,} {noun}{'' if value == 1 else 's'}"
-
-
-def moment(seconds: float) -> str:
-    """Unix seconds for people: ``2026-11-21 07:24:27 UTC``."""
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def iso(seconds: float) -> str:

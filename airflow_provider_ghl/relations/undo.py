@@ -16,7 +16,7 @@ from airflow_provider_ghl.load.ledger.pairs import words_from_keys
 from airflow_provider_ghl.load.ledger.upkeep import PairFilter
 from airflow_provider_ghl.load.plan.price import estimate
 from airflow_provider_ghl.load.remover import Remover
-from airflow_provider_ghl.load.results.attention import plural
+from airflow_provider_ghl.load.results.counted import counted
 from airflow_provider_ghl.load.results.failure import Failure
 from airflow_provider_ghl.load.results.outcomes import End, StoppedBy
 from airflow_provider_ghl.load.results.removals import RemovalOutcome, RemovalResult
@@ -92,7 +92,7 @@ class Undo:
             requests[one.location_id] = requests.get(one.location_id, 0) + (1 if self._is_read(one) else 2)
         price = estimate([(count, self._client.limit(location_id)) for location_id, count in requests.items()])
         summary = self._summary(len(removals), None) | {"plan": price.as_dict()}
-        would = f"A plan, nothing was deleted: {plural(len(removals), 'relation')} of load {self.number} would be deleted"
+        would = f"A plan, nothing was deleted: {counted(len(removals), 'relation')} of load {self.number} would be deleted"
         kept = f", {self._kept} kept, since later loads name them" if self._kept else ""
         return Undone(summary, self._in_order(), f"{would}{kept}; {price}. {CANNOT_UNDO}")
 
@@ -105,7 +105,7 @@ class Undo:
         removals = self._removals()
         if max_deletes is not None and len(removals) > max_deletes:
             raise GuardTripped(
-                f"load {self.number} created {plural(len(removals), 'relation')} that would be deleted, more than "
+                f"load {self.number} created {counted(len(removals), 'relation')} that would be deleted, more than "
                 f"max_deletes={max_deletes:,} allows: nothing was deleted"
             )
         by_location: dict[str, list[Removal]] = {}
@@ -133,7 +133,7 @@ class Undo:
         created = (self._load["counts"] or {}).get("created")
         if created and not self._made:
             raise ConfigurationError(
-                f"load {self.number} created {plural(created, 'relation')}, and the ledger no longer knows which: "
+                f"load {self.number} created {counted(created, 'relation')}, and the ledger no longer knows which: "
                 "results are kept for 90 days, and until the task instance runs again"
             )
         hosts = {one.host for one in self._made if one.host is not None}
@@ -239,7 +239,7 @@ class Undo:
         summary = self._summary(planned, remover.stoppage)
         counts: dict[str, int] = summary["deletes"]
         shown = [f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if count and name != "planned"]
-        message = f"Load {self.number} created {plural(len(self._made), 'relation')}: {', '.join(shown) or 'none'}."
+        message = f"Load {self.number} created {counted(len(self._made), 'relation')}: {', '.join(shown) or 'none'}."
         if remover.failure is not None:
             return Undone(summary, self._in_order(), f"{remover.failure}. {message}", Failure.LEDGER_FAILED, remover.failure)
         stoppage = remover.stoppage

@@ -13,9 +13,10 @@ import pyarrow.parquet
 import pytest
 from cli_runs import ABSENT, LOAD_ID, Result, make_rows, relate, run_command
 
-from airflow_provider_ghl.commands.output import counted, escape, iso, moment, table
+from airflow_provider_ghl.commands.output import escape, iso, moment, table
 from airflow_provider_ghl.hooks.ledger import open_ledger
 from airflow_provider_ghl.load.ledger.notes import Notes
+from airflow_provider_ghl.load.results.counted import counted
 from airflow_provider_ghl.load.results.outcomes import Outcome
 from airflow_provider_ghl.load.results.time_span import time_span
 from airflow_provider_ghl.lookups import Contact

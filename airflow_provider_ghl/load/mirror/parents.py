@@ -11,7 +11,7 @@ from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.mirror.candidates import Candidates, ReadRelations, Terms
 from airflow_provider_ghl.load.mirror.ports import MirrorPorts
 from airflow_provider_ghl.load.plan.scope import ClosedScope, MirroredLocation
-from airflow_provider_ghl.load.results.attention import plural
+from airflow_provider_ghl.load.results.counted import counted
 from airflow_provider_ghl.load.results.removals import RemovalResult
 from airflow_provider_ghl.load.results.stoppage import Stoppage
 from airflow_provider_ghl.load.send.removals import Removal
@@ -67,5 +67,5 @@ def read_parents(
         return Reading(stoppage=reader.stoppage, requests=reader.requests)
     found = [one.sift(scope) for one, (_, scope, _) in zip(read, locations, strict=True)]
     keeps = "keeps" if unread == 1 else "keep"
-    notes = [f"{plural(unread, 'parent')} could not be read, and {keeps} everything"] if unread else []
+    notes = [f"{counted(unread, 'parent')} could not be read, and {keeps} everything"] if unread else []
     return Reading(found, requests=reader.requests, notes=notes)

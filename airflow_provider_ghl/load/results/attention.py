@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from airflow_provider_ghl.load.results.counted import counted
 from airflow_provider_ghl.load.results.fields import ResultFields
 from airflow_provider_ghl.load.results.outcomes import Outcome
 
-__all__ = ["FIRST_ROWS", "Reason", "attention_lines", "keep_first", "plural"]
+__all__ = ["FIRST_ROWS", "Reason", "attention_lines", "keep_first"]
 
 #: How many rows of each reason are shown.
 FIRST_ROWS = 3
@@ -52,10 +53,10 @@ def attention_lines(
     in_all = sum(reason.rows for reason in skipped)
     lines: list[str] = []
     if failures:
-        lines.append(f"{failures:,} of {plural(rows, 'row')} failed:")
+        lines.append(f"{failures:,} of {counted(rows, 'row')} failed:")
         lines += _all_reasons(reasons, fields, has_several_locations=has_several_locations)
     if in_all:
-        lines.append(f"{in_all:,} of {plural(rows, 'row')} {'was' if in_all == 1 else 'were'} skipped:")
+        lines.append(f"{in_all:,} of {counted(rows, 'row')} {'was' if in_all == 1 else 'were'} skipped:")
         lines += _all_reasons(skipped, fields, has_several_locations=has_several_locations)
     if lines and load_number is not None:
         lines.append(f"All of them: airflow ghl loads show {load_number}")
@@ -66,12 +67,7 @@ def _all_reasons(reasons: Sequence[Reason], fields: ResultFields, *, has_several
     for reason in reasons[:_MOST_REASONS]:
         yield from _reason_lines(reason, fields, has_several_locations=has_several_locations)
     if (more := len(reasons) - _MOST_REASONS) > 0:
-        yield f"  and {plural(more, 'other reason')}"
-
-
-def plural(number: int, noun: str) -> str:
-    """A number with its noun, such as ``1 row`` or ``1,500 rows``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+        yield f"  and {counted(more, 'other reason')}"
 
 
 def _reason_lines(reason: Reason, fields: ResultFields, *, has_several_locations: bool) -> Iterator[str]:

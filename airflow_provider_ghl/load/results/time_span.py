@@ -1,8 +1,10 @@
-"""How long something takes, in words."""
+"""How long something takes, and when it was, in words."""
 
 from __future__ import annotations
 
-__all__ = ["time_span"]
+from datetime import UTC, datetime
+
+__all__ = ["moment", "time_span"]
 
 
 def time_span(seconds: float) -> str:
@@ -18,6 +20,11 @@ def time_span(seconds: float) -> str:
         return _in_two_units(round(whole / 60), "h", "min")
     days, hours = divmod(round(whole / 3600), 24)
     return f"{days:,} days {hours} h" if hours else f"{days:,} days"
+
+
+def moment(seconds: float) -> str:
+    """Unix seconds as people write them: ``2026-11-21 07:24:27 UTC``."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _in_two_units(number: int, large: str, small: str) -> str:

@@ -17,7 +17,8 @@ from airflow_provider_ghl.exceptions import (
     Unauthorized,
 )
 from airflow_provider_ghl.load.quota_wait import QuotaWait
-from airflow_provider_ghl.load.results.attention import attention_lines, plural
+from airflow_provider_ghl.load.results.attention import attention_lines
+from airflow_provider_ghl.load.results.counted import counted
 from airflow_provider_ghl.load.results.effort import Effort
 from airflow_provider_ghl.load.results.failure import Failure
 from airflow_provider_ghl.load.results.outcomes import End, Outcome, StoppedBy
@@ -224,7 +225,7 @@ class _Judgement:
         if ending.is_stop_requested:
             return End.RETRYABLE, "The load was told to stop.", counts
         if ending.too_few and self._min_rows:
-            has = f"The source has {plural(self._report.rows, 'row')}, fewer than min_rows={self._min_rows:,}"
+            has = f"The source has {counted(self._report.rows, 'row')}, fewer than min_rows={self._min_rows:,}"
             return End.RETRYABLE, f"{has}: nothing was sent.", ""
         if ending.stoppage is not None and not ending.is_budget_spent:
             return self._end_of_stopped(ending.stoppage)
@@ -264,14 +265,14 @@ class _Judgement:
         refused, open_ones = deletes.get("rejected", 0), deletes.get("failed", 0) + deletes.get("not_attempted", 0)
         if self._ending.is_budget_spent or not (refused or open_ones):
             return End.GREEN, self._counts, ""
-        failed = f"{refused + open_ones:,} of {plural(deletes['planned'], 'delete')} failed."
+        failed = f"{refused + open_ones:,} of {counted(deletes['planned'], 'delete')} failed."
         return End.RETRYABLE if open_ones else End.FINAL, failed, self._counts
 
     def _failed_rows(self) -> str:
         """How many rows failed, and the most frequent reason."""
         failures, (commonest, *others) = self._report.failures(), self._report.reasons()
         share = "all of them" if not others and commonest.rows == failures else f"{commonest.rows:,} of them"
-        failed = f"{failures:,} of {plural(self._report.rows, 'row')} failed"
+        failed = f"{failures:,} of {counted(self._report.rows, 'row')} failed"
         return _sentence(f"{failed}, {share} {commonest.outcome}: {commonest.text}")
 
     def _is_tolerable(self) -> bool:
@@ -302,7 +303,7 @@ class _Judgement:
             return warnings
         if ending.is_budget_spent:
             deletes = (ending.deletes or {}).get("not_attempted", 0)
-            also = f", and {plural(deletes, 'delete')}" if deletes else ""
+            also = f", and {counted(deletes, 'delete')}" if deletes else ""
             warnings.append(f"max_requests is spent: {self._summary[Outcome.NOT_ATTEMPTED]:,} rows were not attempted{also}")
         if ending.locations:
             warnings.append(f"Without a plan: {self._stopped_locations()}.")
@@ -377,7 +378,7 @@ def _deletes(ending: Ending) -> str:
 
 def _counts(report: Report, summary: Mapping[str, Any]) -> str:
     parts = [f"{summary[outcome]:,} {outcome}" for outcome in Outcome if summary[outcome]]
-    text = f"{plural(report.rows, 'row')}: {', '.join(parts) or 'none'}."
+    text = f"{counted(report.rows, 'row')}: {', '.join(parts) or 'none'}."
     reasons = report.reasons()
     if len(reasons) < 2 and not summary[Outcome.NOT_ATTEMPTED]:
         reasons = []  # the headline has the only one
