@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from itertools import islice
@@ -16,6 +15,7 @@ from airflow_provider_ghl.commands.output import Out, escape, facts, iso, moment
 from airflow_provider_ghl.exceptions import ConfigurationError, GHLError
 from airflow_provider_ghl.load.ledger.ledger import Ledger
 from airflow_provider_ghl.load.ledger.load_filter import LoadFilter
+from airflow_provider_ghl.load.ledger.view_values import DeletionGroup
 from airflow_provider_ghl.load.results.counted import counted
 from airflow_provider_ghl.load.results.outcomes import OUTCOMES, End
 from airflow_provider_ghl.load.results.time_span import time_span
@@ -47,9 +47,10 @@ def show(arguments: argparse.Namespace, out: Out) -> None:
         ledger, load = _find(where, ledger, arguments.load)
         failures = [asdict(problem) for problem in ledger.views.problems(load["number"], arguments.rows)]
         deletions = [{**one, "at": iso(one["at"])} for one in ledger.deletions.of(load["number"])]
+        groups = ledger.views.deletion_groups(load["number"])
     text = [*facts(_facts(load)), "", escape(load["message"]) if load["message"] else "It has not ended."]
     document = {**_document(load), "failures": failures, "deletions": deletions}
-    out.write(document, [*text, *failures_text(failures), *_deletions_text(deletions)])
+    out.write(document, [*text, *failures_text(failures), *_deletions_text(groups)])
 
 
 def export(arguments: argparse.Namespace, out: Out) -> None:
@@ -185,14 +186,13 @@ def _facts(load: dict[str, Any]) -> dict[str, str | int | None]:
     }
 
 
-def _deletions_text(deletions: list[dict[str, Any]]) -> Iterator[str]:
-    """How many relations had which outcome, by what deleted them."""
-    for why, what in (("mirror", "not named by the table any more"), ("undo", "undone")):
-        outcomes = Counter(one["outcome"] for one in deletions if one["why"] == why)
-        if outcomes:
-            yield ""
-            shown = ", ".join(f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in outcomes.most_common())
-            yield f"{counted(outcomes.total(), 'relation')} {what}: {shown}"
+def _deletions_text(groups: Iterable[DeletionGroup]) -> Iterator[str]:
+    """How many relations had which outcome, by what deleted them: each once, however often its undo was run."""
+    for group in groups:
+        what = "undone" if group.why == "undo" else "not named by the table any more"
+        shown = ", ".join(f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in group.outcomes.items())
+        yield ""
+        yield f"{counted(sum(group.outcomes.values()), 'relation')} {what}: {shown}"
 
 
 def _lookups(counts: dict[str, Any]) -> dict[str, str]:

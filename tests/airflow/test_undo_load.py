@@ -127,6 +127,17 @@ class TestCommand:
         (document,) = [run_command(capsys, "loads", "show", "2", "--json").json]
         assert {(one["why"], one["outcome"]) for one in document["deletions"]} == {("undo", "deleted")}
 
+    def test_a_second_run_counts_no_relation_twice(
+        self, ghl: Sandbox, tuesday: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        for _ in range(2):
+            run_command(capsys, "loads", "undo", "2", "--yes")
+        assert {one["outcome"] for one in run_command(capsys, "loads", "show", "2", "--json").json["deletions"]} == {
+            "deleted",
+            "already_gone",
+        }
+        assert run_command(capsys, "loads", "show", "2").text.endswith("\n2 relations undone: 2 deleted\n")
+
     @pytest.mark.parametrize("options", [("--plan",), ("--plan", "--yes")])
     def test_a_plan_deletes_nothing(
         self, ghl: Sandbox, tuesday: str, capsys: pytest.CaptureFixture[str], options: tuple[str, ...]

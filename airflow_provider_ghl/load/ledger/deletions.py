@@ -53,11 +53,8 @@ class LedgerDeletions:
 
         self._database.write(write)
 
-    def of(self, load_number: int, limit: int | None = None) -> list[dict[str, Any]]:
-        """What is known of a load, in the order in which it happened: all columns but ``load``.
-
-        :param limit: how many at most.
-        """
+    def of(self, load_number: int) -> list[dict[str, Any]]:
+        """What is known of a load, in the order in which it happened: all columns but ``load``."""
         columns = (column for column in deletions.c if column is not deletions.c.load)
-        asked = sa.select(*columns).where(deletions.c.load == load_number).order_by(deletions.c.number).limit(limit)
+        asked = sa.select(*columns).where(deletions.c.load == load_number).order_by(deletions.c.number)
         return self._database.read(lambda connection: [dict(row) for row in connection.execute(asked).mappings()])
