@@ -18,7 +18,7 @@ from airflow_provider_ghl.api.associations import Associations
 from airflow_provider_ghl.api.authorization import BearerToken
 from airflow_provider_ghl.api.client import Client
 from airflow_provider_ghl.api.relations import Relations
-from airflow_provider_ghl.commands.output import counted
+from airflow_provider_ghl.load.results.counted import counted
 from airflow_provider_ghl.sandbox import Sandbox
 from airflow_provider_ghl.sandbox.fixed_agency import FixedAgency
 

@@ -7,7 +7,7 @@ import sys
 from demonstration import Xcoms, demonstrate, print_load
 from workspace import write_line
 
-from airflow_provider_ghl.commands.output import counted
+from airflow_provider_ghl.load.results.counted import counted
 from airflow_provider_ghl.sandbox import Sandbox
 from airflow_provider_ghl.sandbox.fixed_agency import FixedAgency
 

@@ -15,7 +15,7 @@ from typing import Any
 import workspace
 from workspace import relative, write_line
 
-from airflow_provider_ghl.commands.output import counted
+from airflow_provider_ghl.load.results.counted import counted
 from airflow_provider_ghl.sandbox import Sandbox
 
 #: By task, key and map index (-1: not mapped).
